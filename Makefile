@@ -1,0 +1,30 @@
+PYTHON ?= python3
+RUN ?= default
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help book test clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
+
+book: $(VENV)/installed ## run the chapters on the default model and build the site
+	$(BIN)/dissect run --name $(RUN)
+
+test: $(VENV)/installed ## run all tests, the linter and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+clean: ## remove the environment; runs are kept
+	rm -rf $(VENV)
+
+# The environment is made anew when pyproject.toml changes.
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; set PYTHON=python3.11, say" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $@

@@ -1,0 +1,108 @@
+"""The command line: `dissect run`, `dissect explain`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dissect.errors import DissectError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Dissect Transformer embeddings into input, attention, feed-forward and bias terms, and "
+    "rerun the report on them.",
+)
+
+
+@app.command()
+def run(
+    name: Annotated[str | None, typer.Option(help="Name of the run: its folder is runs/NAME.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = None,
+    tuned: Annotated[
+        str | None,
+        typer.Option(help="The fine-tuned model to compare with; by default a copy is tuned."),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="Text for chapters 1 to 3: teaching, europarl, or a file."),
+    ] = None,
+    sections: Annotated[str | None, typer.Option(help="Chapters to run, such as 2,4.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="How many runs of each probe.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many sentences a corpus.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of samples and fine-tuning.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Run chapters again that are up to date.")] = False,
+    site: Annotated[bool, typer.Option(help="Build the website afterwards.")] = True,
+) -> None:
+    """Run the chapters and build the book: runs/NAME/site/index.html."""
+    import os
+
+    from dissect.run import run as run_chapters
+    from dissect.settings import settings_from
+
+    if data is not None:
+        os.environ["DISSECT_DATA"] = str(data.resolve())
+    settings = settings_from(
+        {
+            "name": name, "profile": profile, "model": model, "tuned": tuned, "corpus": corpus,
+            "sections": parse_sections(sections), "seeds": seeds, "limit": limit, "seed": seed,
+        }
+    )  # fmt: skip
+    run_chapters(settings, force=force, site=site)
+
+
+@app.command()
+def explain(
+    sentence: Annotated[str, typer.Argument(help="The sentence, in quotes.")],
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    layer: Annotated[int | None, typer.Option(help="0 is the embedding layer; by default the last.")] = None,
+) -> None:
+    """Show how much each term matters for each token of a sentence."""
+    from dissect.explain import explain as explain_sentence
+    from dissect.models import load
+    from dissect.parts import TERMS
+
+    table = explain_sentence(load(model), sentence, layer)
+    shown = Table("token", *TERMS, title="importance e·x / e·e", caption="each row adds up to 1")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for row in table.itertuples(index=False):
+        shown.add_row(str(row.token).replace("[", r"\["), *[f"{getattr(row, t):.3f}" for t in TERMS])
+    Console().print(shown)
+
+
+def parse_sections(text: str | None) -> tuple[int, ...] | None:
+    """ "2,4" as (2, 4). Raises `DissectError` for anything else."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise DissectError(f"sections={text!r}: give chapter numbers such as 2,4") from None
+
+
+def main() -> None:
+    """Run a command; a `DissectError` becomes one sentence and exit status 1."""
+    try:
+        app()
+    except DissectError as error:
+        print(f"dissect: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("dissect: interrupted; finished chapters are kept, run again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Words and entity tags, one a line: WNUT 2016, WikiGold and the teaching corpus."""
+
+from pathlib import Path
+
+from dissect.corpora.items import TaggedSentence
+from dissect.errors import MissingCorpus
+
+
+def read_conll(path: Path) -> list[TaggedSentence]:
+    """The sentences of a file with a word and its tag a line, and a blank line after a sentence.
+
+    Word and tag are parted by a tab or a space. IOB1 tags become BIO.
+    Raises `MissingCorpus` when the file is absent or a line has no legal tag.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MissingCorpus(f"{path.name} is not in {path.parent}") from None
+    except UnicodeDecodeError as error:
+        raise MissingCorpus(f"{path} is not UTF-8 text ({error}); fetch it again") from None
+    sentences, words, tags = [], [], []
+    # not splitlines(): words of tweets hold characters that it takes for line ends
+    for number, line in enumerate([*text.split("\n"), ""], start=1):
+        line = line.rstrip("\r")
+        if not line.strip():
+            if words:
+                sentences.append(TaggedSentence(words, to_bio(tags)))
+            words, tags = [], []
+            continue
+        word, _, tag = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
+        if not word.strip() or not (tag == "O" or tag[:2] in ("B-", "I-") and len(tag) > 2):
+            raise MissingCorpus(
+                f"{path}, line {number}: expected a word and a tag such as O or B-person, "
+                f"found {line[:60]!r}; fetch the file again"
+            )
+        words.append(word.strip())
+        tags.append(tag)
+    return sentences
+
+
+def to_bio(tags: list[str]) -> list[str]:
+    """The same entities with B- on each first word.
+
+    >>> to_bio(["I-PER", "I-PER", "O", "I-LOC", "B-LOC"])
+    ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-LOC']
+    """
+    result, before = [], "O"
+    for tag in tags:
+        begins = tag[:2] == "I-" and before[2:] != tag[2:]
+        result.append("B-" + tag[2:] if begins else tag)
+        before = tag
+    return result

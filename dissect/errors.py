@@ -1,0 +1,21 @@
+"""The package's one exception, and the kinds that callers tell apart."""
+
+
+class DissectError(Exception):
+    """Something the reader can mend: the message is one sentence that says how."""
+
+
+class UnsupportedModel(DissectError):
+    """The model's family has no row in `dissect.families`, or it uses a feature that breaks the sum."""
+
+
+class UnknownModel(DissectError):
+    """No model is to be had under that name."""
+
+
+class MissingCorpus(DissectError):
+    """A corpus is not where it was looked for, or is damaged."""
+
+
+class InexactSum(DissectError):
+    """The four terms do not add up to the embedding as closely as the number format allows."""

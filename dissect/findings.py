@@ -1,0 +1,230 @@
+"""What this run found beside what the paper found: small tables, every number from the data."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dissect import published
+from dissect.parts import TERMS, Parts, subsets
+
+# The same subset with h, and with f in its place.
+H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
+WITHOUT_SUBLAYERS = ["i", "c", "i+c"]
+PAPER, HERE = "paper (BERT)", "this run"
+
+
+def compare(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """A table with a question a row: the paper's answer and this run's."""
+    return pd.DataFrame(rows, columns=["question", PAPER, HERE]).set_index("question")
+
+
+def together(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Tables of several models, one above the other."""
+    return pd.concat(tables, ignore_index=True)
+
+
+def summary(scores: pd.DataFrame, names: Sequence[str], by: str) -> pd.DataFrame:
+    """Mean and standard deviation over runs of every subset: "mean ± std".
+
+    Shares are shown in percent, cross-entropy in nats.
+    """
+    columns = {}
+    for kind, of_kind in scores.groupby(by, sort=False):
+        for name in names:
+            factor = 1 if name == "cross_entropy" else 100
+            by_terms = factor * of_kind.set_index("terms")[name]
+            grouped = by_terms.groupby(level=0)
+            mean, std = grouped.mean(), grouped.std(ddof=0)
+            columns[f"{kind}: {name.replace('_', ' ')}"] = {
+                subset or "none": f"{mean[subset]:.1f} ± {std[subset]:.1f}" for subset in subsets()
+            }
+    table = pd.DataFrame(columns)
+    table.index.name = "terms"
+    return table
+
+
+def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:
+    """The checks of the derivation: what was compared, and the largest relative difference."""
+    rows = [
+        ("little Transformer: e and the formulas' sum (float64)", toy),
+        (f"real model: e and i+h+f+c, last layer ({parts.embedding.dtype})", parts.error),
+        ("real model: e and i+h+f+c, the worst of all layers", max(s.error for s in states)),
+        ("real model: terms computed backwards and forwards", routes),
+    ]
+    return pd.DataFrame(rows, columns=["compared", "largest relative difference"])
+
+
+def derivation(toy: float, parts: Parts, r2: pd.DataFrame, dependence: pd.DataFrame) -> pd.DataFrame:
+    """Exactness, linearity and dependence."""
+    theirs = published.feedforward_r2()["r2"]
+    between = dependence.loc[dependence["r2"].idxmax()]
+    return compare(
+        [
+            ("Do the four terms add up to the embedding?", "yes, by derivation",
+             f"yes; error {parts.error:.0e}, on the little Transformer {toy:.0e}"),
+            ("Is a feed-forward a linear map? R² by layer", f"no: {_range(theirs)}",
+             f"{'no' if r2['r2'].max() < 0.99 else 'nearly'}: {_range(r2['r2'])}"),
+            ("Are the terms independent of one another?", "no",
+             f"no: {between['source']} predicts {between['target']} with R² {between['r2']:.2f}"
+             if between["r2"] > 0.05 else f"largest R² {between['r2']:.2f}"),
+        ]
+    )  # fmt: skip
+
+
+def pieces_note(r2: pd.DataFrame) -> str:
+    """How far the number of word pieces flatters R², in words."""
+    pieces, worst = r2["pieces"].max(), (r2["r2"] - r2["adjusted_r2"]).max()
+    return (
+        f"The maps were fitted to {pieces:,} word pieces and scored on the same, as the paper's were. "
+        f"That flatters them by at most {worst:.3f} here: the difference to the adjusted R²."
+    )
+
+
+def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Figure 1 in words: first and last layers, before and after fine-tuning."""
+    names = list(dict.fromkeys(table["model"]))
+    theirs = {"base": "bert-base-uncased", "tuned": "dslim/bert-base-NER-uncased"}
+    ours = {"base": names[0], "tuned": names[-1]}
+
+    def both(question, answer):
+        return question, answer(paper, theirs), answer(table, ours)
+
+    def value(data, model, layer, term):
+        rows = data[(data["model"] == model) & (data["term"] == term)].sort_values("layer")
+        return rows["mean"].iloc[layer]
+
+    def first_and_last(term):
+        return lambda data, who: (
+            f"{value(data, who['base'], 1, term):.3f} → {value(data, who['base'], -1, term):.3f}"
+        )
+
+    def largest(who_key):
+        def answer(data, who):
+            last = {term: value(data, who[who_key], -1, term) for term in TERMS}
+            best = max(last, key=last.__getitem__)
+            return f"{best}, {last[best]:.2f}"
+
+        return answer
+
+    def before_after(term):
+        return lambda data, who: (
+            f"{value(data, who['base'], -1, term):.3f} → {value(data, who['tuned'], -1, term):.3f}"
+        )
+
+    return compare(
+        [
+            both("i from the first to the last layer", first_and_last("i")),
+            both("h from the first to the last layer", first_and_last("h")),
+            both("f from the first to the last layer", first_and_last("f")),
+            both("c from the first to the last layer", first_and_last("c")),
+            both("The largest term in the last layer", largest("base")),
+            both("The largest term in the last layer, fine-tuned", largest("tuned")),
+            both("Last layer before and after fine-tuning: i", before_after("i")),
+            both("Last layer before and after fine-tuning: c", before_after("c")),
+        ]
+    )
+
+
+def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
+    """Which term's importance correlates least before and after fine-tuning."""
+    rows = []
+    last = correlation["layer"].max()
+    for title, part in [
+        ("mean over layers", correlation[correlation["layer"] > 0]),
+        ("last layer", correlation[correlation["layer"] == last]),
+    ]:
+        rho = part.groupby("term")["spearman"].mean().reindex(list(TERMS))
+        numbers = ", ".join(f"{term} {value:.2f}" for term, value in rho.items())
+        rows.append((f"Which term correlates least, {title}?", "h", f"{rho.idxmin()} ({numbers})"))
+    return compare(rows)
+
+
+def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
+    """f under both heads, the best single term, and what c is worth to the pretrained head."""
+    learned = _means(scores[scores["head"] == "learned"], "accuracy")
+    pretrained = _means(scores[scores["head"] == "pretrained"], "accuracy")
+    single = learned[list(TERMS)]
+    rows = [
+        ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",
+         f"{learned['f']:.1f} % (baseline {learned['']:.1f} %)"),
+        ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.1f} %"),
+    ]  # fmt: skip
+    none = "the model has no such head"
+    f_alone = none if pretrained.empty else f"{pretrained['f']:.1f} %"
+    rows.insert(
+        0, ("Accuracy of f alone, pretrained head", f"{published.F_ALONE_PRETRAINED_HEAD} %", f_alone)
+    )
+    if pretrained.empty:
+        hurts = none
+    else:
+        with_c = ["f+c", "i+f+c", "h+f+c", "i+h+f+c"]
+        without = [name.removesuffix("+c") for name in with_c]
+        worse = sum(pretrained[a] > pretrained[b] for a, b in zip(with_c, without, strict=True))
+        hurts = f"in {worse} of {len(with_c)} subsets"
+    rows.append(("Does taking c from a subset with f hurt, pretrained head?", "yes", hurts))
+    return compare(rows)
+
+
+def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """h against f in its place, the worth of f, and the odd ones out."""
+    paper = published.senses_accuracy().groupby("terms")["accuracy"].mean()
+    probe = _means(scores[scores["predictor"] == "classifier"], "accuracy")
+    knn = _means(scores[scores["predictor"] == "knn"], "accuracy")
+    rows = []
+    for a, b in H_FOR_F:
+        rows.append(
+            (f"{a} against {b}, probe", f"{paper[a]:.1f} and {paper[b]:.1f} %",
+             f"{probe[a]:.1f} and {probe[b]:.1f} %")
+        )  # fmt: skip
+    whole, less = "i+h+f+c", "i+h+c"
+    rows += [
+        (f"{less} against {whole}, probe", f"{paper[less]:.1f} and {paper[whole]:.1f} %",
+         f"{probe[less]:.1f} and {probe[whole]:.1f} %"),
+        ("h against f, kNN", "h higher", f"{knn['h']:.1f} and {knn['f']:.1f} %"),
+        ("Who agrees least with the others, probe?",
+         ", ".join(odd_ones(published.senses_agreement(), "classifier")),
+         ", ".join(odd_ones(agreement, "classifier"))),
+        ("Who agrees least with the others, kNN?",
+         ", ".join(odd_ones(published.senses_agreement(), "knn")),
+         ", ".join(odd_ones(agreement, "knn"))),
+    ]  # fmt: skip
+    return compare(rows)
+
+
+def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """The spread over runs, the worth of f, and the odd ones out, before and after fine-tuning."""
+    theirs = published.entities_agreement()
+    rows = []
+    for predictor in ("base", "finetuned"):
+        part = scores[scores["predictor"] == predictor]
+        by_terms = 100 * part.set_index("terms")["macro_f1"]
+        spread = by_terms.groupby(level=0).agg(lambda v: v.max() - v.min())
+        mean = _means(part, "macro_f1")
+        with_f = [n for n in subsets() if n and "f" in n]
+        without = [n for n in subsets() if n and "f" not in n and n not in WITHOUT_SUBLAYERS]
+        rows += [
+            (f"From the worst to the best run of a subset, {predictor}", "wide",
+             f"{spread.median():.1f} points (median), {spread.max():.1f} (largest)"),
+            (f"Subsets with f and with h but no f, {predictor}", "about the same",
+             f"{mean[with_f].mean():.1f} and {mean[without].mean():.1f} %"),
+            (f"Who agrees least with the others, {predictor}?",
+             ", ".join(odd_ones(theirs, predictor)), ", ".join(odd_ones(agreement, predictor))),
+        ]  # fmt: skip
+    return compare(rows)
+
+
+def odd_ones(agreement: pd.DataFrame, predictor: str, count: int = 3) -> list[str]:
+    """The subsets whose predictors agree least with all others on average."""
+    part = agreement[agreement["predictor"] == predictor]
+    both = pd.concat(
+        [part, part.rename(columns={"terms_a": "terms_b", "terms_b": "terms_a"})], ignore_index=True
+    )
+    return list(both.groupby("terms_a")["agreement"].mean().nsmallest(count).index)
+
+
+def _means(scores: pd.DataFrame, name: str) -> pd.Series:
+    return 100 * scores.groupby("terms")[name].mean()
+
+
+def _range(values: pd.Series) -> str:
+    return f"{values.min():.2f} to {values.max():.2f}"

@@ -1,0 +1,190 @@
+"""Numbers that describe the terms: importance, correlation, agreement, linear R²."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import f1_score
+from torch import Tensor
+
+from dissect.decomposition import Decomposer
+from dissect.errors import DissectError
+from dissect.families import family_of, find
+from dissect.features import text_batches
+from dissect.models import Loaded
+from dissect.parts import TERMS
+
+
+def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
+    """e·x / e·e of every word piece, (layers + 1, 4, pieces) (Mickus et al. 2022, Figure 1).
+
+    Layer 0 is the embedding layer. Special tokens such as [CLS] are left out. Two models with the
+    same tokenizer give their pieces in the same order.
+
+    Raises what `Decomposer.layers` raises.
+    """
+    decomposer = Decomposer(loaded.model)
+    special = torch.tensor(loaded.tokenizer.all_special_ids)
+    found = []
+    for batch in text_batches(loaded, sentences, f"importance, {loaded.name}"):
+        words = batch["attention_mask"].bool() & ~torch.isin(
+            batch["input_ids"], special.to(batch["input_ids"].device)
+        )
+        layers = decomposer.layers(**batch)
+        found.append(torch.stack([parts.importance()[:, words] for parts in layers]).cpu())
+    return torch.cat(found, dim=-1).numpy()
+
+
+def importance_table(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Mean and spread over word pieces: model, layer, term, mean, std (as the paper's Figure 1)."""
+    rows = [
+        (model, layer, term, of_term.mean(), of_term.std())
+        for model, array in values.items()
+        for layer, of_layer in enumerate(array.astype(np.float64))
+        for term, of_term in zip(TERMS, of_layer, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["model", "layer", "term", "mean", "std"])
+
+
+def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Spearman's correlation of importance between models, over word pieces.
+
+    Columns: model_a, model_b, layer, term, spearman. The embedding layer has no h and f.
+    Raises `DissectError` when the models did not see the same word pieces.
+    """
+    rows = []
+    names = list(values)
+    for n, a in enumerate(names):
+        for b in names[n + 1 :]:
+            if values[a].shape != values[b].shape:
+                raise DissectError(f"{a} and {b} differ in layers or word pieces: not comparable")
+            for layer in range(len(values[a])):
+                for t, term in enumerate(TERMS):
+                    x, y = values[a][layer, t], values[b][layer, t]
+                    if x.any() and y.any():
+                        rows.append((a, b, layer, term, spearmanr(x, y).statistic))
+    return pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"])
+
+
+def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFrame:
+    """How often two subsets' predictors say the same: F1 of one against the other.
+
+    predictions: by subset, (items,). average: "micro" (word senses) or "macro" (entities).
+    Columns: terms_a, terms_b, agreement; between 0 and 1.
+    """
+    names = list(predictions)
+    rows = [
+        (a, b, f1_score(predictions[a], predictions[b], average=average, zero_division=0))
+        for n, a in enumerate(names)
+        for b in names[n + 1 :]
+    ]
+    return pd.DataFrame(rows, columns=["terms_a", "terms_b", "agreement"])
+
+
+class LeastSquares:
+    """Least squares with intercept from x to y, in one pass over batches of rows.
+
+    Keeps sums of products only, in float64, so memory does not grow with the rows.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.shift: Tensor | None = None  # near the mean, so that sums of squares lose no digits
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        """x: (rows, inputs), y: (rows, outputs)."""
+        z = torch.cat([x, y], -1).double()
+        if self.shift is None:
+            self.inputs = x.shape[-1]
+            self.shift = z.mean(0)
+            self.total = torch.zeros_like(self.shift)
+            self.products = torch.zeros(len(self.shift), len(self.shift)).to(z)
+        z = z - self.shift
+        self.rows += len(z)
+        self.total += z.sum(0)
+        self.products += z.T @ z
+
+    def r2(self) -> float:
+        """1 − residual / total sum of squares, averaged over outputs.
+
+        Inputs after a layer norm depend on one another linearly, so directions of (almost) no
+        variance are dropped from the correlation matrix.
+        Raises `DissectError` when there are no more rows than inputs, where the fit means nothing.
+        """
+        if self.rows <= self.inputs + 1:
+            raise DissectError(
+                f"{self.rows} word pieces cannot tell how linear a map of {self.inputs} inputs is: "
+                "give more sentences"
+            )
+        centred = self.products - torch.outer(self.total, self.total) / self.rows
+        scale = centred.diagonal().clamp_min(0).sqrt()
+        scale[scale == 0] = 1
+        correlation = centred / torch.outer(scale, scale)
+        xx, xy = correlation[: self.inputs, : self.inputs], correlation[: self.inputs, self.inputs :]
+        values, vectors = torch.linalg.eigh(xx)
+        keep = values > 1e-10 * values[-1]
+        explained = ((vectors[:, keep].T @ xy) ** 2 / values[keep, None]).sum(0)
+        varies = centred.diagonal()[self.inputs :] > 0
+        return explained[varies].mean().item()
+
+
+def adjusted(r2: float, rows: int, inputs: int) -> float:
+    """R² less what `inputs` unrelated columns would explain of so many rows by chance."""
+    return 1 - (1 - r2) * (rows - 1) / (rows - inputs - 1)
+
+
+def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
+    """How well a linear map stands in for each feed-forward (Mickus et al. 2022, Figure 2).
+
+    Columns: model, layer (from 1), r2, adjusted_r2, pieces.
+    """
+    family = family_of(loaded.model)
+    base = loaded.model.base_model
+    layers = find(base, family.layers)
+    fits = [LeastSquares() for _ in layers]
+    seen: dict[int, Tensor] = {}
+    mask = torch.empty(0)
+
+    def on_input(n):
+        return lambda module, args: seen.__setitem__(n, args[0])
+
+    def on_output(n):
+        return lambda module, args, out: fits[n].add(seen.pop(n)[mask], out[mask])
+
+    handles = []
+    try:
+        for n, layer in enumerate(layers):
+            handles += [
+                find(layer, family.feedforward_in).register_forward_pre_hook(on_input(n)),
+                find(layer, family.feedforward_out).register_forward_hook(on_output(n)),
+            ]
+        for batch in text_batches(loaded, sentences, "feed-forwards as linear maps"):
+            mask = batch["attention_mask"].bool()
+            with torch.no_grad():
+                base(**batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    rows = [
+        (loaded.name, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
+        for n, fit in enumerate(fits, start=1)
+        for r2 in [fit.r2()]
+    ]
+    return pd.DataFrame(rows, columns=["model", "layer", "r2", "adjusted_r2", "pieces"])
+
+
+def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
+    """How far each term of the last layer follows linearly from each other one.
+
+    Columns: source, target, r2 (adjusted; near 0 for unrelated terms, 1 for a linear map).
+    """
+    decomposer = Decomposer(loaded.model)
+    fits = {(a, b): LeastSquares() for a in TERMS for b in TERMS if a != b}
+    for batch in text_batches(loaded, sentences, "one term from another"):
+        parts = decomposer(**batch)
+        for (a, b), fit in fits.items():
+            fit.add(parts[a][parts.mask], parts[b][parts.mask])
+    rows = [(a, b, adjusted(fit.r2(), fit.rows, fit.inputs)) for (a, b), fit in fits.items()]
+    return pd.DataFrame(rows, columns=["source", "target", "r2"])

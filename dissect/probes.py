@@ -1,0 +1,186 @@
+"""Predictors learned from the terms: linear heads, the two-layer probe, and kNN.
+
+Each takes vectors of one subset of the terms, (items, hidden). Vectors are divided by one number
+per subset, their root mean square, so that one learning rate suits terms of any size.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dissect.models import pick_device
+from dissect.parts import members
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a probe is trained: AdamW, with early stopping on the development items."""
+
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    patience: int = 3  # epochs without a lower loss on the development items
+
+
+@dataclass(frozen=True)
+class Split:
+    """Places of items to train on, to stop by and to test on."""
+
+    train: Tensor
+    dev: Tensor
+    test: Tensor
+
+
+def split_groups(groups: Sequence[int], seed: int) -> Split:
+    """8:1:1 over groups: items of one group (a sentence) stay together."""
+    groups_ = np.asarray(groups)
+    names = np.unique(groups_)
+    np.random.default_rng(seed).shuffle(names)
+    a, b = int(0.8 * len(names)), int(0.9 * len(names))
+    places = [np.flatnonzero(np.isin(groups_, part)) for part in (names[:a], names[a:b], names[b:])]
+    return Split(*(torch.from_numpy(part) for part in places))
+
+
+def vectors_of(terms: Tensor, subset: str, fit_on: Tensor) -> Tensor:
+    """The sum of a subset of the terms (4, items, hidden), scaled to unit size on `fit_on`."""
+    x = terms[members(subset)].sum(0)
+    size = x[fit_on].square().mean().sqrt()
+    return x / size if size > 0 else x
+
+
+def masked_head(
+    x: Tensor, labels: Tensor, split: Split, training: Training, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Dropout and one linear layer to the word pieces seen in training.
+
+    x: (items, hidden); labels: (items,) token ids.
+    Returns, for the test items, the predicted ids (items,) and the log-probability of the right
+    one; minus infinity where it was never seen in training.
+    """
+    types = torch.unique(labels[split.train])
+    known = torch.isin(labels, types)
+    target = torch.searchsorted(types, labels).clamp_max(len(types) - 1)
+    torch.manual_seed(seed)
+    head = nn.Sequential(nn.Dropout(training.dropout), nn.Linear(x.shape[1], len(types)))
+    dev = split.dev[known[split.dev]]
+    logits = fit(head, x, lambda out, n: F.cross_entropy(out, target[n]), split.train, dev, training)(
+        split.test
+    )
+    right = logits.log_softmax(-1).gather(1, target[split.test, None])[:, 0]
+    right[~known[split.test]] = -torch.inf
+    return types[logits.argmax(-1)], right
+
+
+def two_layer(
+    x: Tensor,
+    labels: Tensor,
+    classes: int,
+    split: Split,
+    training: Training,
+    seed: int,
+    allowed: Tensor | None = None,
+) -> Tensor:
+    """The two-layer probe for senses and for entities: predictions of test items.
+
+    Linear(d, d), ReLU, dropout, Linear(d, classes, no bias).
+    allowed: (items, classes), true for the senses of the item's own lemma; all by default.
+    """
+    torch.manual_seed(seed)
+    d = x.shape[1]
+    probe = nn.Sequential(
+        nn.Linear(d, d), nn.ReLU(), nn.Dropout(training.dropout), nn.Linear(d, classes, bias=False)
+    )
+
+    def legal(out: Tensor, n: Tensor) -> Tensor:
+        return out if allowed is None else out.masked_fill(~allowed[n], -torch.inf)
+
+    answer = fit(
+        probe,
+        x,
+        lambda out, n: F.cross_entropy(legal(out, n), labels[n]),
+        split.train,
+        split.dev,
+        training,
+    )
+    return legal(answer(split.test), split.test).argmax(-1)
+
+
+def fit(
+    probe: nn.Module,
+    x: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    train: Tensor,
+    dev: Tensor,
+    training: Training,
+) -> Callable[[Tensor], Tensor]:
+    """Train a probe on rows `train` of x; returns what gives its outputs for other rows.
+
+    loss: outputs and the rows they belong to -> mean loss. The weights with the lowest loss on
+    `dev` are kept.
+    """
+    device = pick_device()
+    probe = probe.to(device)
+    optimizer = torch.optim.AdamW(
+        probe.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+    )
+
+    @torch.no_grad()
+    def outputs(rows: Tensor) -> Tensor:
+        probe.eval()
+        return torch.cat([probe(x[n].to(device)).cpu() for n in rows.split(4096)])
+
+    best, state, stale = float("inf"), probe.state_dict(), 0
+    for _ in range(training.epochs):
+        probe.train()
+        for n in train[torch.randperm(len(train))].split(training.batch_size):
+            optimizer.zero_grad()
+            loss(probe(x[n].to(device)).cpu(), n).backward()
+            optimizer.step()
+        dev_loss = loss(outputs(dev), dev).item() if len(dev) else 0.0
+        if dev_loss < best:
+            best, stale = dev_loss, 0
+            state = {name: value.clone() for name, value in probe.state_dict().items()}
+        else:
+            stale += 1
+            if stale > training.patience:
+                break
+    probe.load_state_dict(state)
+    return outputs
+
+
+def nearest_neighbours(
+    x: Tensor, labels: Sequence[str], lemmas: Sequence[str], split: Split, k: int = 5
+) -> list[str]:
+    """The sense that most of the k nearest training items of the same lemma have.
+
+    x: (items, hidden). Near is by cosine. Of senses with equal votes the one with the nearest
+    neighbour wins; of a lemma without training items the answer is "". Vectors of nothing but
+    zeros (the empty subset) leave the most frequent sense.
+    """
+    unit = F.normalize(x, dim=-1)
+    train_of, test_of = defaultdict(list), defaultdict(list)
+    for n in split.train.tolist():
+        train_of[lemmas[n]].append(n)
+    for n in split.test.tolist():
+        test_of[lemmas[n]].append(n)
+    answers: dict[int, str] = {}
+    for lemma, rows in test_of.items():
+        neighbours = train_of[lemma]
+        votes = k if x.any() else len(neighbours)
+        if not neighbours:
+            answers |= dict.fromkeys(rows, "")
+            continue
+        similarity = unit[rows] @ unit[neighbours].T
+        nearest = similarity.topk(min(votes, len(neighbours))).indices
+        for row, places in zip(rows, nearest.tolist(), strict=True):
+            # Counter keeps the order of arrival among equals: nearest first
+            counts = Counter(labels[neighbours[place]] for place in places)
+            answers[row] = counts.most_common(1)[0][0]
+    return [answers[n] for n in split.test.tolist()]

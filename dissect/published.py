@@ -1,0 +1,44 @@
+"""The paper's published figures, as data (Mickus et al. 2022, CC BY 4.0)."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+
+FOLDER = Path(str(files("dissect") / "data" / "published"))
+SOURCE = "Mickus et al. (2022)"
+
+# Single values of the text, in percent: masked-word accuracy of f alone, bert-base-uncased.
+F_ALONE_PRETRAINED_HEAD = 1.36
+F_ALONE_LEARNED_HEAD = 53.77
+
+
+def importance() -> pd.DataFrame:
+    """Figure 1: model, layer, term, mean, std of e·x / e·e; three models, Europarl."""
+    return pd.read_csv(FOLDER / "figure1_importance_by_layer.csv")
+
+
+def feedforward_r2() -> pd.DataFrame:
+    """Figure 2: model, layer, r2; bert-base-uncased, Europarl."""
+    return pd.read_csv(FOLDER / "figure2_ff_linear_r2.csv")
+
+
+def senses_accuracy() -> pd.DataFrame:
+    """The two-layer probe on SemCor: terms, run, accuracy in percent; bert-base-uncased."""
+    return pd.read_csv(FOLDER / "table_wsd_classifier_accuracy.csv")
+
+
+def senses_agreement() -> pd.DataFrame:
+    """Figure 4: predictor (knn, classifier), terms_a, terms_b, agreement (0 to 1)."""
+    return _agreement("figure4_wsd_agreement.csv")
+
+
+def entities_agreement() -> pd.DataFrame:
+    """Figure 5: predictor (base, finetuned), terms_a, terms_b, agreement (0 to 1)."""
+    return _agreement("figure5_ner_agreement.csv")
+
+
+def _agreement(name: str) -> pd.DataFrame:
+    table = pd.read_csv(FOLDER / name)
+    table["agreement"] = table.pop("agreement_percent") / 100
+    return table

@@ -1,0 +1,209 @@
+"""A run: papermill over the notebooks, then the book.
+
+runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, models/ and site/.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+import papermill
+import torch
+from papermill.exceptions import PapermillExecutionError
+
+import dissect
+from dissect import corpora, models, progress, provenance
+from dissect.decomposition import Decomposer
+from dissect.errors import DissectError
+from dissect.finetuning import tuned_sibling
+from dissect.settings import PROFILES, Settings
+from dissect.watching import watching
+
+ROOT = Path(dissect.__file__).resolve().parents[1]
+RECORDED = ("dissect", "torch", "transformers", "pandas", "seaborn", "papermill", "jupyter-book")
+NEEDS_TUNED = ("2-visualisation", "5-ner")
+
+
+def run(
+    settings: Settings,
+    runs: Path = Path("runs"),
+    force: bool = False,
+    site: bool = True,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Run the chapters that are not up to date and build the site; returns the run's folder.
+
+    force: run all chapters again. site: build the book afterwards.
+
+    Raises `DissectError` when something is missing or a chapter fails; finished chapters are kept.
+    """
+    notebooks = ROOT / "notebooks"
+    if not notebooks.is_dir():
+        raise DissectError(
+            "a run needs the project's notebooks: clone the repository and install it with pip install -e ."
+        )
+    folder = runs / settings.name
+    check(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = read_manifest(folder)
+    tuned = sibling(settings, folder, say)
+    begun = time.monotonic()
+    chapters = settings.chapters()
+    for n, chapter in enumerate(chapters, start=1):
+        source = notebooks / f"{chapter}.ipynb"
+        parameters = settings.parameters(chapter, folder, tuned)
+        key = key_of(source, parameters)
+        target = folder / "notebooks" / source.name
+        title = f"chapter {n} of {len(chapters)}, {chapter}"
+        if not force and target.exists() and manifest["chapters"].get(chapter, {}).get("key") == key:
+            say(f"{title}: up to date")
+            continue
+        say(f"{title} …")
+        seconds = execute(source, target, parameters, folder, settings)
+        say(f"{title}: {seconds:.0f} s")
+        manifest["chapters"][chapter] = {
+            "key": key, "parameters": parameters, "seconds": round(seconds, 1), "date": now(),
+        }  # fmt: skip
+        manifest |= {
+            "settings": settings.model_dump(mode="json"), "date": now(), "versions": versions(),
+            "machine": machine(),
+        }  # fmt: skip
+        write_whole(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
+    say(f"all chapters done in {time.monotonic() - begun:.0f} s")
+    if site:
+        from dissect.site import build  # the book is not needed to run chapters
+
+        say("building the site …")
+        page = build(folder / "notebooks", provenance.summary(manifest), folder / "site")
+        say(f"the site is at {os.path.relpath(page)}")
+    return folder
+
+
+def check(settings: Settings) -> None:
+    """Fail now rather than an hour later: is the model supported, are the corpora there?
+
+    Raises `DissectError`.
+    """
+    for name in filter(None, (settings.model, settings.tuned)):
+        Decomposer(models.load(name, "cpu").model)
+    profile = PROFILES[settings.profile]
+    text = settings.corpus or profile["text"]
+    needed = {
+        1: lambda: corpora.text(text, 1),
+        2: lambda: corpora.text(text, 1),
+        3: lambda: corpora.text(text, 1),
+        4: lambda: corpora.senses(profile["senses"], 1),
+        5: lambda: corpora.entities(profile["entities"], 1),
+    }
+    for section in set(settings.sections):
+        needed[section]()
+    if settings.tuned is None and {2, 5} & set(settings.sections):
+        corpora.tuning(profile["tuning"], 1)
+
+
+def sibling(settings: Settings, folder: Path, say: Callable[[str], None]) -> str | None:
+    """The fine-tuned model as seen from the run's folder; tunes a copy where none is given."""
+    if not set(NEEDS_TUNED) & set(settings.chapters()):
+        return None
+    if settings.tuned:
+        place = settings.tuned
+    else:
+        say("the fine-tuned sibling …")
+        corpus = PROFILES[settings.profile]["tuning"]
+        place = tuned_sibling(settings.model, corpus, folder / "models", settings.limit, seed=settings.seed)
+    return os.path.relpath(place, folder) if Path(place).exists() else place
+
+
+def execute(source: Path, target: Path, parameters: dict, folder: Path, settings: Settings) -> float:
+    """Run one notebook; `target` appears when it is finished, and not before. Seconds taken.
+
+    Raises `DissectError` when a cell fails; the notebook up to there is kept beside as *.failed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        lines, unfinished = Path(scratch) / "progress", Path(scratch) / source.name
+        quiet = {progress.VARIABLE: str(lines), "PYTHONWARNINGS": "ignore"}
+        before = {name: os.environ.get(name) for name in quiet}
+        os.environ |= quiet
+        try:
+            with watching(lines):
+                papermill.execute_notebook(
+                    str(source), str(unfinished), parameters, cwd=str(folder.resolve()),
+                    kernel_name="python3", progress_bar=False, request_save_on_cell_execute=False,
+                    extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                )  # fmt: skip
+        except PapermillExecutionError as error:
+            failed = target.with_suffix(".failed")
+            write_whole(failed, unfinished.read_text(encoding="utf-8"))
+            raise DissectError(
+                f"chapter {source.stem} failed at cell {error.exec_count}: "
+                f"{error.ename}: {error.evalue} (see {failed})"
+            ) from None
+        except (RuntimeError, OSError) as error:
+            raise DissectError(f"chapter {source.stem} could not be run: {error}") from None
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+        book = nbformat.read(unfinished, as_version=4)
+    seconds = time.monotonic() - begun
+    provenance.stamp(book, source.stem, settings, seconds, versions())
+    write_whole(target, nbformat.writes(book) + "\n")
+    return seconds
+
+
+def key_of(source: Path, parameters: dict) -> str:
+    """What decides whether a chapter is up to date: notebook, parameters, the package's files."""
+    digest = hashlib.sha256(source.read_bytes())
+    digest.update(json.dumps([parameters, versions()], sort_keys=True).encode())
+    package = Path(dissect.__file__).parent
+    for file in sorted(package.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a run, or an empty one. Raises `DissectError` when it cannot be read."""
+    path = folder / "manifest.json"
+    if not path.exists():
+        return {"chapters": {}}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        assert isinstance(manifest["chapters"], dict)
+        return manifest
+    except (ValueError, KeyError, TypeError, AssertionError):
+        raise DissectError(f"{path} is damaged: delete it, and the run starts afresh") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in RECORDED
+    }
+
+
+def machine() -> dict:
+    device = models.pick_device()
+    return {
+        "system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(), "device": str(device),
+    }  # fmt: skip
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

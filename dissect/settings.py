@@ -1,0 +1,93 @@
+"""What a run is told: its settings, and what each chapter makes of them."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from dissect.errors import DissectError
+
+CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner")
+Positive = Annotated[int, Field(ge=1)]
+
+# A profile names the corpora and how much is done with them.
+PROFILES = {
+    "teach": {
+        "text": "teaching", "senses": "teaching", "entities": "teaching", "tuning": "teaching",
+        "sentences": None, "times": 3, "seeds": 3,
+    },
+    "paper": {
+        "text": "europarl", "senses": "semcor", "entities": "wnut16", "tuning": "wikigold",
+        "sentences": 10_000, "times": 1, "seeds": 5,
+    },
+}  # fmt: skip
+
+
+class Settings(BaseModel):
+    """The options of `dissect run`. Raises `DissectError` through `settings_from`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "default"
+    profile: Literal["teach", "paper"] = "teach"
+    model: str = "minilm"
+    tuned: str | None = None
+    corpus: str | None = None  # text for chapters 1 to 3, in place of the profile's
+    sections: tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...] = (1, 2, 3, 4, 5)
+    seeds: Positive | None = None
+    limit: Positive | None = None
+    seed: int = 0
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise ValueError("a run's name is made of letters, digits, '.', '_' and '-'")
+        return name
+
+    def chapters(self) -> list[str]:
+        """The chapters to run, in the book's order."""
+        return [CHAPTERS[n - 1] for n in sorted(set(self.sections))]
+
+    def parameters(self, chapter: str, folder: Path, tuned: str | None) -> dict:
+        """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder."""
+        profile = PROFILES[self.profile]
+        model = _seen_from(folder, self.model)
+        text = _seen_from(folder, self.corpus) if self.corpus else profile["text"]
+        sentences = self.limit or profile["sentences"]
+        seeds = self.seeds or profile["seeds"]
+        shared = {"model": model, "results": "results"}
+        both = {"tuned": tuned, "tuning_corpus": profile["tuning"], "seed": self.seed}
+        own = {
+            "1-derivation": {"corpus": text, "limit": sentences, "seed": self.seed},
+            "2-visualisation": {"corpus": text, "limit": sentences, **both},
+            "3-mlm": {
+                "corpus": text, "limit": sentences, "times": profile["times"], "seeds": seeds,
+            },
+            "4-wsd": {"corpus": profile["senses"], "limit": self.limit, "seeds": seeds},
+            "5-ner": {
+                "corpus": profile["entities"], "limit": self.limit, "seeds": seeds, **both,
+            },
+        }  # fmt: skip
+        return shared | own[chapter]
+
+
+def settings_from(options: dict) -> Settings:
+    """Settings from options; those that are None keep their default.
+
+    Raises `DissectError`, with one sentence, for a wrong option.
+    """
+    try:
+        return Settings(**{key: value for key, value in options.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        raise DissectError(f"{option}={first['input']!r}: {message}") from None
+
+
+def _seen_from(folder: Path, name: str) -> str:
+    """A local path as seen from the run's folder; other names unchanged."""
+    return os.path.relpath(name, folder) if Path(name).exists() else name

@@ -1,0 +1,251 @@
+"""The decomposition against independent truth: closed forms, algebra, properties of random models."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dissect import TERMS, Decomposer, DissectError, decompose, subsets
+from dissect.errors import InexactSum, UnsupportedModel
+from dissect.families import FAMILIES
+from tests.closed_forms import closed_forms, embeddings_sum
+from tests.conftest import batch, tiny
+
+FAMILY_NAMES = sorted(FAMILIES)
+EXACT = 1e-13  # float64, relative
+
+
+def off(a, b):
+    """The largest relative distance between vectors."""
+    return ((a - b).norm(dim=-1) / b.norm(dim=-1)).max().item()
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
+def test_terms_equal_the_closed_forms_as_written(family):
+    model = tiny(family)
+    ids = batch(1, 9)["input_ids"]
+    with torch.no_grad():
+        expected = closed_forms(model, ids[0], embeddings_sum(model, ids[0]))
+        embedding = model(input_ids=ids).last_hidden_state[0]
+    parts = decompose(model, input_ids=ids)
+    for n, term in enumerate(TERMS):
+        assert off(parts.terms[n, 0], expected[n]) < EXACT, term
+    assert off(expected.sum(0), embedding) < EXACT
+
+
+def test_real_weights_equal_the_closed_forms(minilm):
+    model = copy.deepcopy(minilm.model).double()
+    ids = minilm.tokenizer("The crane stood in the river.", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        expected = closed_forms(model, ids[0], embeddings_sum(model, ids[0]))
+    parts = decompose(model, input_ids=ids)
+    assert (parts.terms[:, 0] - expected).abs().max() < 1e-12
+    single = decompose(minilm.model, input_ids=ids)
+    assert (single.terms[:, 0] - expected).abs().max() < 1e-4
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    family=st.sampled_from(FAMILY_NAMES),
+    seed=st.integers(0, 10_000),
+    heads=st.sampled_from([1, 2, 4]),
+    layers=st.integers(1, 4),
+    act=st.sampled_from(["gelu", "relu", "silu"]),
+    eps=st.sampled_from([1e-12, 1e-5, 1e-2]),
+    tokens=st.integers(1, 12),
+    data=st.data(),
+)
+def test_terms_add_up_for_random_models(family, seed, heads, layers, act, eps, tokens, data):
+    names = (
+        {"n_layers": layers, "n_heads": heads, "activation": act}
+        if family == "distilbert"
+        else {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_act": act,
+              "layer_norm_eps": eps}
+    )  # fmt: skip
+    model = tiny(family, seed, **names)
+    lengths = data.draw(st.lists(st.integers(1, tokens), min_size=1, max_size=4))
+    inputs = batch(len(lengths), tokens, seed, lengths)
+    decomposer = Decomposer(model)
+    parts = decomposer(**inputs, by="layer")
+    with torch.no_grad():
+        returned = model(**inputs).last_hidden_state
+    assert torch.equal(parts.embedding, returned)
+    assert parts.error < EXACT
+    assert torch.allclose(
+        parts.importance().sum(0)[parts.mask], torch.ones(int(parts.mask.sum())).double(), atol=1e-9
+    )
+    for term in "hf":
+        assert parts.split[term].shape == (layers, *returned.shape)
+        assert torch.allclose(parts.split[term].sum(0), parts[term], atol=1e-12, rtol=1e-9)
+    states = decomposer.layers(**inputs)
+    assert len(states) == layers + 1
+    assert all(state.error < EXACT for state in states)
+    difference = (states[-1].terms - parts.terms)[:, parts.mask].norm(dim=-1)
+    assert (difference / returned[parts.mask].norm(dim=-1)).max() < EXACT
+
+
+@pytest.mark.parametrize("family", FAMILY_NAMES)
+def test_a_shift_of_the_value_bias_moves_c_alone_within_its_layer(family):
+    """The sum cannot see a wrong slice of the value bias; a shift of it can.
+
+    With one layer, the same attention and undone norms, h~ must stay as it was.
+    """
+    one = {"n_layers": 1} if family == "distilbert" else {"num_hidden_layers": 1}
+    model = tiny(family, **one)
+    inputs = batch(2, 7)
+    decomposer = Decomposer(model)
+
+    def unscaled_h():
+        from dissect.trace import Add, recording
+
+        with torch.no_grad(), recording(decomposer.base, decomposer.family) as trace:
+            model(**inputs)
+        add = next(op for op in trace.operations if isinstance(op, Add) and op.term == "h")
+        return add.output - add.constant, add.constant
+
+    before, constant = unscaled_h()
+    layer = model.get_submodule(decomposer.family.layers)[0]
+    value = layer.get_submodule(decomposer.family.value)
+    out = layer.get_submodule(decomposer.family.attention_out)
+    shift = torch.randn(value.bias.shape, dtype=torch.float64)
+    with torch.no_grad():
+        value.bias += shift
+    after, moved = unscaled_h()
+    assert torch.allclose(after, before, atol=1e-12)
+    assert torch.allclose(moved - constant, out.weight @ shift, atol=1e-12)
+
+
+def test_layer_zero_is_input_and_bias_only():
+    first = Decomposer(tiny("bert")).layers(**batch(2, 6))[0]
+    assert not first.h.any() and not first.f.any()
+    assert first.i.any() and first.c.any()
+
+
+def test_padding_changes_no_term():
+    model = tiny("roberta")
+    padded = decompose(model, **batch(1, 9, lengths=[5]))
+    short = {name: value[:, :5] for name, value in batch(1, 9, lengths=[5]).items()}
+    alone = decompose(model, **short)
+    assert torch.allclose(padded.terms[:, :, :5], alone.terms, atol=1e-10)
+
+
+def test_subsets_are_sums():
+    parts = decompose(tiny("bert"), **batch(2, 5))
+    assert subsets()[0] == "" and not parts[""].any()
+    assert torch.equal(parts["h"], parts.h)
+    assert torch.allclose(parts["i+h+c"], parts.i + parts.h + parts.c)
+    for wrong in ["x", "h+h", "i-h", "i,h"]:
+        with pytest.raises(DissectError, match="not a subset"):
+            parts[wrong]
+
+
+def hooks(model):
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+def test_the_model_is_left_as_it_was_found():
+    model = tiny("bert").train()
+    model.encoder.layer[1].eval()  # a mixed state is put back too
+    before = [m.training for m in model.modules()]
+    gradients = [p.requires_grad for p in model.parameters()]
+    parts = decompose(model, **batch(2, 5))
+    assert [m.training for m in model.modules()] == before
+    assert [p.requires_grad for p in model.parameters()] == gradients
+    assert hooks(model) == 0
+    assert not parts.terms.requires_grad
+
+
+def test_hooks_are_gone_after_an_error():
+    model = tiny("bert").train()
+    with pytest.raises(IndexError):
+        decompose(model, input_ids=torch.tensor([[1000]]))  # no such word
+    assert hooks(model) == 0
+    assert all(m.training for m in model.modules())
+
+
+def test_dropout_is_off_and_the_answer_the_same_twice():
+    model = tiny("bert", hidden_dropout_prob=0.5).train()
+    inputs = batch(2, 5)
+    assert torch.equal(decompose(model, **inputs).terms, decompose(model, **inputs).terms)
+
+
+def test_a_task_head_makes_no_difference():
+    from transformers import BertForTokenClassification
+
+    base = tiny("bert")
+    model = BertForTokenClassification(base.config).double()
+    model.bert.load_state_dict(base.state_dict(), strict=False)
+    inputs = batch(2, 5)
+    assert torch.equal(decompose(model, **inputs).terms, decompose(base, **inputs).terms)
+
+
+@pytest.mark.parametrize("family", FAMILY_NAMES)
+def test_the_longest_input_works_and_one_more_is_refused(family):
+    from dissect.decomposition import longest_input
+
+    model = tiny(family)
+    longest = longest_input(model)
+    assert decompose(model, **batch(1, longest)).error < EXACT
+    with pytest.raises(DissectError, match="more than the"):
+        decompose(model, **batch(1, longest + 1))
+
+
+def test_empty_input_is_refused():
+    for shape in [(0, 4), (1, 0)]:
+        with pytest.raises(DissectError, match="empty"):
+            decompose(tiny("bert"), input_ids=torch.zeros(shape, dtype=torch.long))
+    with pytest.raises(DissectError, match="no input_ids"):
+        decompose(tiny("bert"))
+
+
+def test_an_unknown_family_is_named_with_those_known():
+    from transformers import GPTJConfig, GPTJModel
+
+    model = GPTJModel(GPTJConfig(n_embd=8, n_layer=1, n_head=2, vocab_size=9, rotary_dim=4))
+    with pytest.raises(UnsupportedModel, match="'gptj'.*known families are.*add a row"):
+        decompose(model, input_ids=torch.tensor([[1]]))
+
+
+def test_what_would_break_the_sum_is_refused():
+    with pytest.raises(UnsupportedModel, match="add_cross_attention"):
+        Decomposer(tiny("bert", is_decoder=True, add_cross_attention=True))
+    with pytest.raises(UnsupportedModel, match="chunk"):
+        Decomposer(tiny("bert", chunk_size_feed_forward=2))
+
+
+def test_nan_weights_are_reported():
+    model = tiny("bert")
+    with torch.no_grad():
+        model.encoder.layer[0].output.dense.weight[0, 0] = float("nan")
+    with pytest.raises(InexactSum, match="NaN"):
+        decompose(model, **batch(1, 4))
+
+
+def test_a_wrong_formula_would_be_noticed(monkeypatch):
+    """The check is not vacuous: a family row that leaves a norm out does not add up."""
+    from dataclasses import replace
+
+    from dissect import families
+
+    wrong = replace(families.BERT, attention_norm="output.LayerNorm")
+    monkeypatch.setitem(families.FAMILIES, "bert", wrong)
+    with pytest.raises(InexactSum):
+        decompose(tiny("bert"), **batch(1, 4))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "allowed"), [(torch.float32, 1e-6), (torch.float16, 1e-2), (torch.bfloat16, 1e-1)]
+)
+def test_lower_precision_keeps_terms_in_float32(minilm, dtype, allowed):
+    model = copy.deepcopy(minilm.model).to(dtype)
+    inputs = minilm.tokenizer("A crane stood in the shallow river.", return_tensors="pt")
+    parts = decompose(model, **inputs)
+    assert parts.embedding.dtype == dtype and parts.terms.dtype == torch.float32
+    assert parts.error < allowed
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(DissectError, match="by='layer'"):
+        decompose(tiny("bert"), by="word", **batch(1, 4))
