@@ -9,8 +9,11 @@ with λ running over the Λ norms of the stream, gains g_λ, standard deviations
     c = what the biases of sublayers and norms, and the means, add up to
 """
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
 from dissect.families import family_of
@@ -26,7 +29,7 @@ TOLERANCE = {
 }
 
 
-def decompose(model: nn.Module, by: str | None = None, **inputs: Tensor) -> Parts:
+def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> Parts:
     """Write the embeddings that `model` returns as i + h + f + c.
 
     model: a supported `transformers` model, with or without a task head. It is left as found.
@@ -42,10 +45,10 @@ def decompose(model: nn.Module, by: str | None = None, **inputs: Tensor) -> Part
 class Decomposer:
     """Decomposes many batches with one model: looks its parts up once. Call it like `decompose`."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: PreTrainedModel):
         self.family = family_of(model)
         self.model = model
-        self.base: nn.Module = getattr(model, "base_model", model)
+        self.base: Any = model.base_model
         config = self.base.config
         if getattr(config, "add_cross_attention", False):
             raise UnsupportedModel(
@@ -58,7 +61,7 @@ class Decomposer:
             )
 
     @torch.no_grad()
-    def __call__(self, by: str | None = None, **inputs: Tensor) -> Parts:
+    def __call__(self, by: str | None = None, **inputs: Any) -> Parts:
         """See `decompose`."""
         if by not in (None, "layer"):
             raise DissectError(f"by={by!r} is not a way to split; use by='layer', or leave it out")
@@ -73,7 +76,7 @@ class Decomposer:
         return self._checked(Parts(output.last_hidden_state, terms, mask, split))
 
     @torch.no_grad()
-    def layers(self, **inputs: Tensor) -> list[Parts]:
+    def layers(self, **inputs: Any) -> list[Parts]:
         """The parts at every layer: 0 is the embedding layer, the last is what `decompose` gives.
 
         Raises what `decompose` raises.
@@ -109,7 +112,7 @@ class Decomposer:
         return parts
 
 
-def check_inputs(base: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+def check_inputs(base: PreTrainedModel, inputs: dict[str, Any]) -> Tensor:
     """The mask of real tokens, (batch, tokens); `DissectError` for input the model cannot take."""
     ids = inputs.get("input_ids", inputs.get("inputs_embeds"))
     if not isinstance(ids, Tensor) or ids.dim() < 2:
@@ -131,7 +134,7 @@ def check_inputs(base: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
     return mask.bool()
 
 
-def longest_input(model: nn.Module) -> int:
+def longest_input(model: PreTrainedModel) -> int:
     """How many tokens the model takes. RoBERTa and its kin count positions from the padding id."""
     config = model.config
     offset = 0

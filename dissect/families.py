@@ -7,6 +7,7 @@ those of a layer start at the layer. A path that ends in "?" may be absent.
 from dataclasses import dataclass, replace
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from dissect.errors import UnsupportedModel
 
@@ -61,12 +62,12 @@ FAMILIES = {
 }
 
 
-def family_of(model: nn.Module) -> Family:
+def family_of(model: PreTrainedModel) -> Family:
     """The row of a `transformers` model's family.
 
     Raises `UnsupportedModel` when there is none; nothing is guessed.
     """
-    name = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+    name = model.config.model_type
     if name not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise UnsupportedModel(
@@ -76,13 +77,19 @@ def family_of(model: nn.Module) -> Family:
     return FAMILIES[name]
 
 
-def find(root: nn.Module, path: str) -> nn.Module | None:
-    """The module at `path` below `root`; None where a path that ends in "?" leads nowhere."""
+def is_absent(root: nn.Module, path: str) -> bool:
+    """Whether a path that ends in "?" leads nowhere in this model."""
+    return path.endswith("?") and not hasattr(root, path.removesuffix("?"))
+
+
+def find(root: nn.Module, path: str) -> nn.Module:
+    """The module at `path` below `root`.
+
+    Raises `UnsupportedModel` when there is none.
+    """
     try:
         return root.get_submodule(path.removesuffix("?"))
     except AttributeError:
-        if path.endswith("?"):
-            return None
         raise UnsupportedModel(
             f"{type(root).__name__} has no part {path!r}: this version of transformers keeps it "
             "elsewhere; mend the family's row in dissect/families.py"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -100,7 +101,7 @@ def batches(lengths: Sequence[int], tokens: int = TOKENS_PER_BATCH) -> list[list
     return result
 
 
-def padded(loaded: Loaded, ids: Sequence[list[int]]) -> dict[str, Tensor]:
+def padded(loaded: Loaded, ids: Sequence[list[int]]) -> dict[str, Any]:
     """Token ids as a batch padded on the right, with its mask, on the model's device."""
     width = max(map(len, ids))
     pad = loaded.tokenizer.pad_token_id or 0
@@ -123,7 +124,7 @@ def tokenized(loaded: Loaded, sentences: Sequence[str]) -> list[list[int]]:
     return ids
 
 
-def text_batches(loaded: Loaded, sentences: Sequence[str], label: str) -> Iterator[dict[str, Tensor]]:
+def text_batches(loaded: Loaded, sentences: Sequence[str], label: str) -> Iterator[dict[str, Any]]:
     """The sentences as batches to decompose."""
     ids = tokenized(loaded, sentences)
     for batch in track(batches([len(row) for row in ids]), label):

@@ -72,7 +72,7 @@ def feedforward_r2(table: pd.DataFrame) -> Figure:
     figure, axis = plt.subplots(figsize=(6, 3.4))
     sns.lineplot(table, x="depth", y="r2", hue="model", style="model", markers=True, dashes=False, ax=axis)
     axis.set(xlabel="layer / number of layers", ylabel="$R^2$ of a linear map", ylim=(0, 1))
-    axis.get_legend().set_title(None)
+    sns.move_legend(axis, "best", title=None)
     return figure
 
 
@@ -107,8 +107,9 @@ def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, perc
     )  # fmt: skip
     axis.set(xlabel="terms given to the predictor", ylabel=label)
     axis.tick_params(axis="x", rotation=45)
-    axis.get_legend().set_title(None)
-    sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds), frameon=False)
+    sns.move_legend(
+        axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds), frameon=False, title=None
+    )
     return figure
 
 

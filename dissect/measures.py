@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
-from torch import Tensor
+from torch import Tensor, nn
 
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
@@ -143,6 +143,7 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     family = family_of(loaded.model)
     base = loaded.model.base_model
     layers = find(base, family.layers)
+    assert isinstance(layers, nn.ModuleList)
     fits = [LeastSquares() for _ in layers]
     seen: dict[int, Tensor] = {}
     mask = torch.empty(0)

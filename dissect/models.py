@@ -5,10 +5,17 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from dissect.errors import DissectError, UnknownModel
@@ -22,7 +29,7 @@ class Loaded:
     """A model with its tokenizer, and the name it was asked for by."""
 
     name: str
-    model: nn.Module
+    model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
 
     def __str__(self) -> str:
@@ -82,7 +89,7 @@ def load_masked_head(name: str) -> nn.Module | None:
     return None if head_is_new else _head_of(model.eval())
 
 
-def _head_of(model: nn.Module) -> nn.Module:
+def _head_of(model: Any) -> nn.Module:
     if hasattr(model, "vocab_transform"):  # DistilBERT keeps its head in parts
         return nn.Sequential(
             model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector

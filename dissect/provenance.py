@@ -20,7 +20,7 @@ def stamp(
     text = BOX.format(
         model=settings.model.replace("`", "'"),
         profile=settings.profile,
-        seeds=settings.seeds or PROFILES[settings.profile]["seeds"],
+        seeds=settings.seeds or PROFILES[settings.profile].seeds,
         limit=f", at most {settings.limit} sentences" if settings.limit else "",
         seconds=seconds,
         versions=", ".join(f"{name} {version}" for name, version in versions.items()),
@@ -43,11 +43,11 @@ def summary(manifest: dict) -> str:
     chapters = manifest["chapters"]
     rows = {
         "model": f"`{settings['model']}`",
-        "text": settings["corpus"] or profile["text"],
-        "word senses": profile["senses"],
-        "named entities": f"{profile['entities']}; fine-tuned on {profile['tuning']}",
+        "text": settings["corpus"] or profile.text,
+        "word senses": profile.senses,
+        "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
         "limit": settings["limit"] or "none",
-        "seeds": settings["seeds"] or profile["seeds"],
+        "seeds": settings["seeds"] or profile.seeds,
         "date": manifest["date"][:10],
         "time": f"{sum(c['seconds'] for c in chapters.values()):.0f} seconds for "
         f"{len(chapters)} chapters, {manifest['machine']['threads']} threads, "

@@ -95,18 +95,18 @@ def check(settings: Settings) -> None:
     for name in filter(None, (settings.model, settings.tuned)):
         Decomposer(models.load(name, "cpu").model)
     profile = PROFILES[settings.profile]
-    text = settings.corpus or profile["text"]
+    text = settings.corpus or profile.text
     needed = {
         1: lambda: corpora.text(text, 1),
         2: lambda: corpora.text(text, 1),
         3: lambda: corpora.text(text, 1),
-        4: lambda: corpora.senses(profile["senses"], 1),
-        5: lambda: corpora.entities(profile["entities"], 1),
+        4: lambda: corpora.senses(profile.senses, 1),
+        5: lambda: corpora.entities(profile.entities, 1),
     }
     for section in set(settings.sections):
         needed[section]()
     if settings.tuned is None and {2, 5} & set(settings.sections):
-        corpora.tuning(profile["tuning"], 1)
+        corpora.tuning(profile.tuning, 1)
 
 
 def sibling(settings: Settings, folder: Path, say: Callable[[str], None]) -> str | None:
@@ -117,7 +117,7 @@ def sibling(settings: Settings, folder: Path, say: Callable[[str], None]) -> str
         place = settings.tuned
     else:
         say("the fine-tuned sibling …")
-        corpus = PROFILES[settings.profile]["tuning"]
+        corpus = PROFILES[settings.profile].tuning
         place = tuned_sibling(settings.model, corpus, folder / "models", settings.limit, seed=settings.seed)
     return os.path.relpath(place, folder) if Path(place).exists() else place
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,17 +13,24 @@ from dissect.errors import DissectError
 CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner")
 Positive = Annotated[int, Field(ge=1)]
 
-# A profile names the corpora and how much is done with them.
+
+@dataclass(frozen=True)
+class Profile:
+    """Which corpora a run takes, and how much is done with them."""
+
+    text: str
+    senses: str
+    entities: str
+    tuning: str
+    sentences: int | None  # of text, drawn at random
+    times: int  # how often a sentence is masked
+    seeds: int
+
+
 PROFILES = {
-    "teach": {
-        "text": "teaching", "senses": "teaching", "entities": "teaching", "tuning": "teaching",
-        "sentences": None, "times": 3, "seeds": 3,
-    },
-    "paper": {
-        "text": "europarl", "senses": "semcor", "entities": "wnut16", "tuning": "wikigold",
-        "sentences": 10_000, "times": 1, "seeds": 5,
-    },
-}  # fmt: skip
+    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 3, 3),
+    "paper": Profile("europarl", "semcor", "wnut16", "wikigold", 10_000, 1, 5),
+}
 
 
 class Settings(BaseModel):
@@ -55,22 +63,28 @@ class Settings(BaseModel):
         """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder."""
         profile = PROFILES[self.profile]
         model = _seen_from(folder, self.model)
-        text = _seen_from(folder, self.corpus) if self.corpus else profile["text"]
-        sentences = self.limit or profile["sentences"]
-        seeds = self.seeds or profile["seeds"]
+        text = _seen_from(folder, self.corpus) if self.corpus else profile.text
+        sentences = self.limit or profile.sentences
+        seeds = self.seeds or profile.seeds
         shared = {"model": model, "results": "results"}
-        both = {"tuned": tuned, "tuning_corpus": profile["tuning"], "seed": self.seed}
+        both = {"tuned": tuned, "tuning_corpus": profile.tuning, "seed": self.seed}
         own = {
             "1-derivation": {"corpus": text, "limit": sentences, "seed": self.seed},
             "2-visualisation": {"corpus": text, "limit": sentences, **both},
             "3-mlm": {
-                "corpus": text, "limit": sentences, "times": profile["times"], "seeds": seeds,
+                "corpus": text,
+                "limit": sentences,
+                "times": profile.times,
+                "seeds": seeds,
             },
-            "4-wsd": {"corpus": profile["senses"], "limit": self.limit, "seeds": seeds},
+            "4-wsd": {"corpus": profile.senses, "limit": self.limit, "seeds": seeds},
             "5-ner": {
-                "corpus": profile["entities"], "limit": self.limit, "seeds": seeds, **both,
+                "corpus": profile.entities,
+                "limit": self.limit,
+                "seeds": seeds,
+                **both,
             },
-        }  # fmt: skip
+        }
         return shared | own[chapter]
 
 

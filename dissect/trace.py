@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from dissect.families import Family, find
+from dissect.families import Family, find, is_absent
 
 
 @dataclass
@@ -55,12 +55,9 @@ def work_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def norm_of(module: nn.Module, x: Tensor) -> Norm:
+def norm_of(module: nn.LayerNorm, x: Tensor) -> Norm:
     variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
-    eps = getattr(module, "eps", None) or module.variance_epsilon
-    assert isinstance(module.weight, Tensor) and isinstance(module.bias, Tensor)
-    weight, bias = module.weight.to(x.dtype), module.bias.to(x.dtype)
-    return Norm(weight, bias, mean, (variance + eps).rsqrt())
+    return Norm(module.weight.to(x.dtype), module.bias.to(x.dtype), mean, (variance + module.eps).rsqrt())
 
 
 @contextmanager
@@ -98,7 +95,7 @@ def recording(base: nn.Module, family: Family) -> Iterator[Trace]:
         return lambda module, x, out: trace.operations.append(Add(term, n + 1, out, constant))
 
     try:
-        found = [m for path in family.embedding if (m := find(base, path)) is not None]
+        found = [find(base, path) for path in family.embedding if not is_absent(base, path)]
         for module in found:
             hook(module, on_embedding)
         hook(found[-1], lambda module, x, out: trace.ends.append(len(trace.operations)))
@@ -124,9 +121,8 @@ def constants_of(layer: nn.Module, family: Family, dtype: torch.dtype) -> dict[s
 
     def answer(path: str, x: Tensor | None = None) -> Tensor:
         module = find(layer, path)
-        weight = module.weight
-        zeros = torch.zeros(weight.shape[-1], dtype=weight.dtype, device=weight.device)
-        return module(zeros if x is None else x)
+        weight = next(module.parameters())
+        return module(weight.new_zeros(weight.shape[-1]) if x is None else x)
 
     value_bias = answer(family.value)
     return {

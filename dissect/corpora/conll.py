@@ -18,7 +18,9 @@ def read_conll(path: Path) -> list[TaggedSentence]:
         raise MissingCorpus(f"{path.name} is not in {path.parent}") from None
     except UnicodeDecodeError as error:
         raise MissingCorpus(f"{path} is not UTF-8 text ({error}); fetch it again") from None
-    sentences, words, tags = [], [], []
+    sentences: list[TaggedSentence] = []
+    words: list[str] = []
+    tags: list[str] = []
     # not splitlines(): words of tweets hold characters that it takes for line ends
     for number, line in enumerate([*text.split("\n"), ""], start=1):
         line = line.rstrip("\r")

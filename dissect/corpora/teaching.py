@@ -13,7 +13,9 @@ HEADER = re.compile(r"# (\w+) (\w+) (\w+) : (.+)")
 
 def senses() -> SenseCorpus:
     """Ambiguous words in sentences; a sense is named lemma.pos.label, as in bank.noun.money."""
-    sentences, items, glosses = [], [], {}
+    sentences: list[str] = []
+    items: list[SenseItem] = []
+    glosses: dict[str, str] = {}
     lemma = sense = ""
     for line in (FOLDER / "senses.txt").read_text(encoding="utf-8").splitlines():
         if header := HEADER.fullmatch(line):
