@@ -82,6 +82,7 @@ def term_dependence(table: pd.DataFrame) -> Figure:
     figure, axis = plt.subplots(figsize=(4.4, 3.6))
     sns.heatmap(grid, annot=True, fmt=".2f", vmin=0, vmax=1, cmap="crest", ax=axis, square=True)
     axis.set(xlabel="is predicted", ylabel="predicts")
+    axis.grid(False)
     axis.tick_params(axis="y", rotation=0)
     return figure
 
@@ -106,7 +107,7 @@ def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, perc
         marker="_", markersize=14, markeredgewidth=2.5, **shared,
     )  # fmt: skip
     axis.set(xlabel="terms given to the predictor", ylabel=label)
-    axis.tick_params(axis="x", rotation=45)
+    _slant(axis, 45)
     sns.move_legend(
         axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds), frameon=False, title=None
     )
@@ -134,7 +135,8 @@ def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> F
     axis.set_facecolor("#eeeeee")
     axis.set_title(title or f"above the diagonal: {above}; below: {below}", fontsize="medium")
     axis.tick_params(axis="y", rotation=0)
-    axis.tick_params(axis="x", rotation=60)
+    axis.grid(False)
+    _slant(axis, 60)
     return figure
 
 
@@ -154,6 +156,11 @@ def sentence_importance(table: pd.DataFrame) -> Figure:
     axis.grid(axis="x", visible=False)
     _legend_below(figure, axis)
     return figure
+
+
+def _slant(axis: Axes, degrees: int) -> None:
+    """Turn the labels below the picture so that each ends under its own tick."""
+    plt.setp(axis.get_xticklabels(), rotation=degrees, ha="right", rotation_mode="anchor")
 
 
 def _legend_below(figure: Figure, axis: Axes) -> None:

@@ -90,8 +90,8 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         return question, answer(paper, theirs), answer(table, ours)
 
     def value(data, model, layer, term):
-        rows = data[(data["model"] == model) & (data["term"] == term)].sort_values("layer")
-        return rows["mean"].iloc[layer]
+        rows = data[(data["model"] == model) & (data["term"] == term)].set_index("layer")
+        return rows["mean"].loc[rows.index.max() if layer == -1 else layer]
 
     def first_and_last(term):
         return lambda data, who: (

@@ -1,0 +1,235 @@
+"""The readers against counts made otherwise, and the teaching corpus against its own promises."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from dissect import corpora
+from dissect.corpora import teaching
+from dissect.corpora.conll import read_conll, to_bio
+from dissect.errors import DissectError, MissingCorpus
+
+
+@pytest.fixture(scope="module")
+def senses():
+    return teaching.senses()
+
+
+@pytest.fixture(scope="module")
+def entities():
+    return teaching.entities()
+
+
+def test_senses_are_many_and_balanced(senses):
+    of_lemma = {}
+    for item in senses.items:
+        of_lemma.setdefault(item.lemma, Counter())[item.sense] += 1
+    assert len(of_lemma) >= 24
+    assert {lemma.split(".")[1] for lemma in of_lemma} == {"noun", "verb", "adjective"}
+    for lemma, counts in of_lemma.items():
+        assert 2 <= len(counts) <= 4, lemma
+        assert min(counts.values()) >= 12, lemma
+        assert max(counts.values()) <= 1.25 * min(counts.values()), lemma
+    assert set(senses.glosses) == {item.sense for item in senses.items}
+    assert all(len(gloss) > 10 and "\n" not in gloss for gloss in senses.glosses.values())
+
+
+def test_marked_words_are_forms_of_their_lemma(senses):
+    irregular = {"ran": "run", "drew": "draw", "drawn": "draw", "broke": "break", "broken": "break",
+                 "bore": "bear", "borne": "bear", "born": "bear"}  # fmt: skip
+    for item in senses.items:
+        word = senses.sentences[item.sentence][item.start : item.end]
+        lemma = item.lemma.split(".")[0]
+        assert re.fullmatch(r"[A-Za-z]+", word), word
+        form = irregular.get(word.lower(), word.lower())
+        assert form.startswith(lemma[:-1]), (word, item.sense)
+
+
+def every_sentence():
+    return teaching.text()
+
+
+def test_no_sentence_comes_twice_or_nearly():
+    sentences = every_sentence()
+    plain = [re.sub(r"\W+", " ", s.lower()).strip() for s in sentences]
+    assert len(set(plain)) == len(plain)
+    vectors = TfidfVectorizer(analyzer="word", token_pattern=r"\w+", ngram_range=(1, 2)).fit_transform(plain)
+    close = (vectors @ vectors.T).tocoo()
+    pairs = [
+        (sentences[a], sentences[b])
+        for a, b, value in zip(close.row, close.col, close.data, strict=True)
+        if a < b and value > 0.7
+    ]
+    assert not pairs
+
+
+def test_no_frame_is_used_again_and_again():
+    """Templates would show as the same opening words in many sentences."""
+    openings = Counter(tuple(s.lower().split()[:4]) for s in every_sentence())
+    assert max(openings.values()) <= 6, openings.most_common(3)
+
+
+def test_neighbouring_words_do_not_give_the_senses_away(senses):
+    """A bag of the words around the target, a classifier a lemma, cross-validated."""
+    rng = np.random.default_rng(0)
+    right = total = 0
+    for lemma in sorted({item.lemma for item in senses.items}):
+        items = [item for item in senses.items if item.lemma == lemma]
+        bags = []
+        for item in items:
+            sentence = senses.sentences[item.sentence]
+            before = sentence[: item.start].split()[-4:]
+            after = sentence[item.end :].split()[:4]
+            bags.append(" ".join(before + after))
+        labels = np.array([item.sense for item in items])
+        x = CountVectorizer(token_pattern=r"\w+").fit_transform(bags)
+        fold = rng.permutation(len(items)) % 5
+        for k in range(5):
+            model = LogisticRegression(max_iter=500).fit(x[fold != k], labels[fold != k])
+            right += (model.predict(x[fold == k]) == labels[fold == k]).sum()
+            total += (fold == k).sum()
+    assert right / total < 0.8
+
+
+def test_entities_are_legal_bio_of_four_types(entities):
+    assert len(entities) >= 400
+    types = Counter()
+    for sentence in entities:
+        assert len(sentence.words) == len(sentence.tags)
+        for before, tag in pairwise(["O", *sentence.tags]):
+            assert re.fullmatch(r"O|[BI]-(PER|ORG|LOC|PROD)", tag)
+            if tag.startswith("I-"):
+                assert before[2:] == tag[2:], sentence.text
+            types[tag[2:]] += tag.startswith("B-")
+    counts = [types[name] for name in ("PER", "ORG", "LOC", "PROD")]
+    assert min(counts) >= 100 and max(counts) < 3 * min(counts)
+
+
+def test_entities_hold_hard_cases(entities):
+    names = {}
+    lower = 0
+    for sentence in entities:
+        for text, kind in spans_of(sentence):
+            names.setdefault(text.lower(), set()).add(kind)
+            lower += text == text.lower() and text.isascii()
+    assert sum(len(kinds) > 1 for kinds in names.values()) >= 10
+    assert lower >= 30
+    common = {"will", "rose", "hope", "apple", "target", "gap", "nice", "reading", "bath", "orange",
+              "shell", "it", "her", "friends"}  # fmt: skip
+    assert len(common & set(names)) >= 6
+    assert sum(any(w[0] in "#@" for w in s.words) for s in entities) >= 20
+
+
+def spans_of(sentence):
+    found = []
+    for word, tag in zip(sentence.words, sentence.tags, strict=True):
+        if tag.startswith("B-"):
+            found.append([word, tag[2:]])
+        elif tag.startswith("I-"):
+            found[-1][0] += " " + word
+    return found
+
+
+def test_the_half_for_tuning_and_the_half_for_probing_are_apart():
+    tuned = {s.text for s in corpora.tuning()}
+    parts = corpora.entities()
+    texts = [{s.text for s in parts[name]} for name in ("train", "dev", "test")]
+    assert all(tuned.isdisjoint(part) for part in texts)
+    assert len(set.union(*texts)) == sum(map(len, texts))
+    assert len(tuned) + sum(map(len, texts)) == len(teaching.entities())
+
+
+def test_sampling_is_seeded():
+    assert corpora.text(limit=20, seed=1) == corpora.text(limit=20, seed=1)
+    assert corpora.text(limit=20, seed=1) != corpora.text(limit=20, seed=2)
+
+
+def test_conll_lines(tmp_path):
+    path = tmp_path / "some"
+    path.write_text("Anna\tB-PER\n\u2028odd\tO\n\nI I-LOC\r\nam O\n\n\n", encoding="utf-8")
+    first, second = read_conll(path)
+    assert first.words == ["Anna", "odd"] and second.tags == ["B-LOC", "O"]
+    assert [first.text[a:b] for a, b in first.spans()] == first.words
+
+
+@pytest.mark.parametrize("line", ["word", "word\tX-PER", "word\tB-", "\tO", "word B PER"])
+def test_a_wrong_line_is_named(tmp_path, line):
+    path = tmp_path / "some"
+    path.write_text(f"Anna\tB-PER\n{line}\n", encoding="utf-8")
+    with pytest.raises(MissingCorpus, match="line 2"):
+        read_conll(path)
+
+
+def test_bio_of_iob1():
+    assert to_bio(["I-A", "I-B", "B-B", "O", "I-A"]) == ["B-A", "B-B", "B-B", "O", "B-A"]
+
+
+def test_missing_corpora_say_what_to_do(monkeypatch, tmp_path):
+    import nltk
+
+    monkeypatch.delenv("DISSECT_DATA", raising=False)
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    for read in (lambda: corpora.text("europarl"), lambda: corpora.senses("semcor")):
+        with pytest.raises(MissingCorpus, match="nltk.downloader"):
+            read()
+    with pytest.raises(MissingCorpus, match="DISSECT_DATA"):
+        corpora.entities("wnut16")
+    monkeypatch.setenv("DISSECT_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(MissingCorpus, match="does not exist"):
+        corpora.entities("wnut16")
+    monkeypatch.setenv("DISSECT_DATA", str(tmp_path))
+    with pytest.raises(MissingCorpus, match="train is not in"):
+        corpora.entities("wnut16")
+    with pytest.raises(MissingCorpus, match="no text under"):
+        corpora.text(str(tmp_path / "none.txt"))
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(DissectError, match="empty"):
+        corpora.text(str(tmp_path / "empty.txt"))
+    for read in (corpora.senses, corpora.entities, corpora.tuning):
+        with pytest.raises(DissectError, match="'teaching'"):
+            read("nonsense")
+
+
+def test_a_damaged_zip_is_named(monkeypatch, tmp_path):
+    import nltk
+
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "semcor.zip").write_bytes(b"PK\x03\x04 half a file")
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    with pytest.raises(MissingCorpus, match="semcor"):
+        corpora.senses("semcor")
+
+
+def test_real_text_and_entities(corpora_here, shared):
+    lines = corpora.text("europarl")
+    assert len(lines) == 16142
+    parts = corpora.entities("wnut16")
+    for name, sentences in parts.items():
+        raw = (shared / "wnut16" / name).read_bytes().decode()
+        assert sum(len(s.words) for s in sentences) == sum(bool(x.strip()) for x in raw.split("\n"))
+        assert sum(t[0] == "B" for s in sentences for t in s.tags) == raw.count("\tB-")
+    assert all("\t" not in s.text for s in corpora.tuning("wikigold"))
+
+
+def test_real_senses_match_an_independent_count(corpora_here, shared):
+    """Regular expressions over the first file against NLTK's parse of it."""
+    import zipfile
+
+    with zipfile.ZipFile(shared / "nltk_data/corpora/semcor.zip") as archive:
+        raw = archive.read("semcor/brown1/tagfiles/br-a01.xml").decode()
+    count = raw.count("<s snum=")
+    tags = re.findall(r"<wf [^>]*lexsn=[^>]*>", raw)
+    keys = [(re.search(r'lemma="([^"]*)"', t)[1], re.search(r'lexsn="([^;"]*)', t)[1]) for t in tags]
+    several = {lemma for lemma in dict(keys) if len({key for name, key in keys if name == lemma}) > 1}
+    corpus = corpora.senses("semcor", limit=count)
+    assert len(corpus.sentences) == count
+    assert Counter(i.sense for i in corpus.items) == Counter(
+        f"{lemma}%{key}" for lemma, key in keys if lemma in several
+    )
+    for item in corpus.items:
+        assert corpus.sentences[item.sentence][item.start : item.end].strip()

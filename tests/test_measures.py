@@ -1,0 +1,123 @@
+"""Measures against numpy, scikit-learn and the published figures."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+from sklearn.linear_model import LinearRegression
+
+from dissect import DissectError, measures, published
+from dissect.parts import TERMS
+
+TEXT = [
+    "The crane stood in the shallow river.",
+    "Nobody saw the second crane lift the beam.",
+    "It was cold, and the light was fading fast!",
+] * 3
+
+
+@pytest.mark.parametrize("deficient", [False, True])
+def test_least_squares_in_one_pass_equals_scikit_learn(deficient):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 12)) @ rng.normal(size=(12, 12)) + 50
+    if deficient:  # as after a layer norm: the columns add up to a constant
+        x -= x.mean(1, keepdims=True)
+    y = np.tanh(x @ rng.normal(size=(12, 5)) / 9) + rng.normal(size=(900, 5)) * 0.1
+    fit = measures.LeastSquares()
+    for part in np.array_split(np.arange(900), 7):
+        fit.add(torch.from_numpy(x[part]), torch.from_numpy(y[part]))
+    expected = LinearRegression().fit(x, y).score(x, y)
+    assert fit.r2() == pytest.approx(expected, abs=1e-8)
+
+
+def test_too_few_rows_are_refused():
+    fit = measures.LeastSquares()
+    fit.add(torch.randn(5, 8), torch.randn(5, 2))
+    with pytest.raises(DissectError, match="more sentences"):
+        fit.r2()
+
+
+def test_adjusted_r2_of_unrelated_data_is_near_zero():
+    rng = torch.Generator().manual_seed(0)
+    fit = measures.LeastSquares()
+    fit.add(torch.randn(400, 100, generator=rng), torch.randn(400, 50, generator=rng))
+    assert fit.r2() > 0.2
+    assert abs(measures.adjusted(fit.r2(), 400, 100)) < 0.02
+
+
+def test_importance_is_the_share_along_the_embedding(minilm):
+    values = measures.importance(minilm, TEXT[:1])
+    inputs = minilm.tokenizer(TEXT[0], return_tensors="pt")
+    hidden = minilm.model(**inputs, output_hidden_states=True).hidden_states
+    from dissect import Decomposer
+
+    states = Decomposer(minilm.model).layers(**inputs)
+    for layer, e in enumerate(hidden):
+        e = e[0, 1:-1].detach().double().numpy()
+        for n, term in enumerate(TERMS):
+            x = states[layer][term][0, 1:-1].double().numpy()
+            expected = (e * x).sum(-1) / (e * e).sum(-1)
+            assert values[layer, n] == pytest.approx(expected, abs=1e-5)
+    table = measures.importance_table({"m": values})
+    row = table[(table["layer"] == 3) & (table["term"] == "f")].iloc[0]
+    assert row["mean"] == pytest.approx(values[3, 2].mean(), abs=1e-6)
+    assert row["std"] == pytest.approx(values[3, 2].std(), abs=1e-6)
+
+
+def test_correlation_is_spearmans():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 4, 50))
+    a[0, 1] = b[0, 1] = 0  # h at the embedding layer
+    table = measures.importance_correlation({"a": a, "b": b})
+    assert len(table) == 3 * 4 - 1
+    row = table[(table["layer"] == 2) & (table["term"] == "c")].iloc[0]
+    assert row["spearman"] == pytest.approx(spearmanr(a[2, 3], b[2, 3]).statistic)
+    with pytest.raises(DissectError, match="not comparable"):
+        measures.importance_correlation({"a": a, "b": b[..., :9]})
+
+
+def test_micro_agreement_is_the_share_of_equal_answers():
+    table = measures.agreement(
+        {"i": np.array(list("aabb")), "h": np.array(list("abbb")), "f": np.array(list("aabb"))}, "micro"
+    )
+    found = {(r.terms_a, r.terms_b): r.agreement for r in table.itertuples()}
+    assert found == {("i", "h"): 0.75, ("i", "f"): 1.0, ("h", "f"): 0.75}
+
+
+def test_feedforward_r2_equals_a_fit_on_all_rows(minilm):
+    text = [f"{a} {b}" for a in TEXT for b in TEXT] * 2
+    text = [f"{n} {sentence}" for n, sentence in enumerate(text)]
+    table = measures.feedforward_r2(minilm, text)
+    layer = minilm.model.encoder.layer[2]
+    xs, ys = [], []
+    handles = [
+        layer.intermediate.dense.register_forward_pre_hook(lambda m, a: xs.append(a[0][0])),
+        layer.output.dense.register_forward_hook(lambda m, a, out: ys.append(out[0])),
+    ]
+    with torch.no_grad():
+        for sentence in text:
+            minilm.model(**minilm.tokenizer(sentence, return_tensors="pt"))
+    for handle in handles:
+        handle.remove()
+    x, y = torch.cat(xs).double().numpy(), torch.cat(ys).double().numpy()
+    u, s, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    u = u[:, s > 1e-4 * s[0]]
+    centred = y - y.mean(0)
+    expected = (((u.T @ centred) ** 2).sum(0) / (centred**2).sum(0)).mean()
+    assert table["r2"][2] == pytest.approx(expected, abs=1e-4)
+    assert table["pieces"][2] == len(x)
+
+
+def test_published_figures_are_whole():
+    table = published.importance()
+    sums = table.groupby(["model", "layer"])["mean"].sum()
+    assert len(sums) == 3 * 13
+    assert np.allclose(sums, 1, atol=1e-4)
+    assert len(published.feedforward_r2()) == 12
+    assert published.senses_accuracy().groupby("terms").size().eq(5).all()
+    for table, kinds in [
+        (published.senses_agreement(), {"knn", "classifier"}),
+        (published.entities_agreement(), {"base", "finetuned"}),
+    ]:
+        assert set(table["predictor"]) == kinds and len(table) == 210
+        assert table["agreement"].between(0, 1).all()

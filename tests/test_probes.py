@@ -1,0 +1,114 @@
+"""Probes against second implementations, and on data whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+
+from dissect.named_entities import by_sentence
+from dissect.probes import (
+    Split,
+    Training,
+    masked_head,
+    nearest_neighbours,
+    split_groups,
+    two_layer,
+    vectors_of,
+)
+
+QUICK = Training(epochs=60, batch_size=64, learning_rate=1e-2, patience=60, dropout=0.0)
+
+
+def clusters(classes=6, each=40, d=16, noise=0.4, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    centres = torch.randn(classes, d, generator=rng)
+    labels = torch.arange(classes).repeat_interleave(each)
+    return centres[labels] + noise * torch.randn(len(labels), d, generator=rng), labels
+
+
+def test_neighbours_equal_scikit_learn_lemma_by_lemma():
+    x, labels = clusters(noise=1.5)
+    lemmas = ["a" if label < 3 else "b" for label in labels.tolist()]
+    senses = [f"s{label}" for label in labels.tolist()]
+    split = split_groups(range(len(x)), 0)
+    found = nearest_neighbours(x, senses, lemmas, split)
+    same = 0
+    for place, answer in zip(split.test.tolist(), found, strict=True):
+        near = [n for n in split.train.tolist() if lemmas[n] == lemmas[place]]
+        model = KNeighborsClassifier(5, metric="cosine").fit(x[near].numpy(), [senses[n] for n in near])
+        votes = model.predict_proba(x[place : place + 1].numpy())[0]
+        winners = model.classes_[votes == votes.max()]
+        assert answer in winners  # of equal votes scikit-learn takes the first name, we the nearest
+        same += len(winners) == 1
+    assert same > 0.5 * len(found)
+
+
+def test_neighbours_without_terms_or_training_items():
+    split = Split(torch.tensor([0, 1, 2]), torch.tensor([]), torch.tensor([3, 4]))
+    senses, lemmas = ["x", "y", "y", "x", "z"], ["l", "l", "l", "l", "other"]
+    assert nearest_neighbours(torch.zeros(5, 3), senses, lemmas, split, k=1) == ["y", ""]
+
+
+def test_splits_keep_groups_together_and_cover_all():
+    groups = np.repeat(np.arange(50), 3)
+    split = split_groups(groups, 1)
+    parts = [set(groups[p.numpy()]) for p in (split.train, split.dev, split.test)]
+    assert [len(part) for part in parts] == [40, 5, 5]
+    assert set.union(*parts) == set(range(50))
+    places = torch.cat([split.train, split.dev, split.test])
+    assert sorted(places.tolist()) == list(range(150))
+    again = split_groups(groups, 1)
+    assert torch.equal(split.test, again.test)
+    assert not torch.equal(split.test, split_groups(groups, 2).test)
+
+
+def test_two_layers_learn_what_is_there_and_nothing_from_zeros():
+    x, labels = clusters()
+    split = split_groups(range(len(x)), 0)
+    right = (two_layer(x, labels, 6, split, QUICK, 0) == labels[split.test]).double().mean()
+    assert right > 0.95
+    blind = two_layer(torch.zeros_like(x), labels, 6, split, QUICK, 0)
+    assert len(blind.unique()) == 1
+
+
+def test_two_layers_answer_with_an_own_sense_only():
+    x, labels = clusters(noise=3.0)
+    allowed = torch.zeros(len(x), 6, dtype=torch.bool)
+    allowed[:, :3] = (labels < 3)[:, None]
+    allowed[:, 3:] = (labels >= 3)[:, None]
+    split = split_groups(range(len(x)), 0)
+    found = two_layer(x, labels, 6, split, QUICK, 0, allowed)
+    assert torch.equal(found < 3, labels[split.test] < 3)
+
+
+def test_the_same_seed_gives_the_same_answers():
+    x, labels = clusters(noise=2.0)
+    split = split_groups(range(len(x)), 0)
+    a, b = (two_layer(x, labels, 6, split, QUICK, 3) for _ in range(2))
+    assert torch.equal(a, b)
+
+
+def test_masked_head_reports_types_never_seen():
+    x, labels = clusters()
+    ids = torch.tensor([7, 19, 23, 99, 104, 111])[labels]
+    split = split_groups(range(len(x)), 0)
+    ids[split.test[0]] = 5000
+    predicted, right = masked_head(x, ids, split, QUICK, 0)
+    assert right[0] == -torch.inf and right[1:].isfinite().all()
+    assert (predicted[1:] == ids[split.test][1:]).double().mean() > 0.95
+    assert 5000 not in predicted
+
+
+def test_vectors_are_scaled_on_training_items_alone():
+    terms = torch.randn(4, 10, 6)
+    fit_on = torch.arange(5)
+    x = vectors_of(terms, "h+c", fit_on)
+    assert x[fit_on].square().mean().item() == pytest.approx(1, abs=1e-5)
+    changed = terms.clone()
+    changed[:, 5:] *= 100
+    assert torch.allclose(vectors_of(changed, "h+c", fit_on)[:5], x[:5])
+    assert not vectors_of(terms, "", fit_on).any()
+
+
+def test_tags_by_sentence():
+    assert by_sentence(list("abc"), [0, 0, 4]) == [["a", "b"], ["c"]]

@@ -1,0 +1,193 @@
+"""A whole run on little data, and what goes wrong before and in one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from dissect import DissectError
+from dissect.finetuning import tuned_sibling
+from dissect.results import save
+from dissect.run import ROOT, check, read_manifest, run
+from dissect.settings import CHAPTERS, settings_from
+
+TABLES = {
+    "exactness", "dependence", "feedforward_r2", "importance", "correlation", "masked_words",
+    "senses_corpus", "senses", "senses_agreement", "entities", "entities_agreement",
+}  # fmt: skip
+
+
+def test_a_run_leaves_chapters_tables_and_a_manifest(small_run):
+    assert {p.stem for p in (small_run / "notebooks").iterdir()} == set(CHAPTERS)
+    assert {p.stem for p in (small_run / "results").iterdir()} == TABLES
+    manifest = json.loads((small_run / "manifest.json").read_text())
+    assert set(manifest["chapters"]) == set(CHAPTERS)
+    assert manifest["versions"]["torch"] and manifest["settings"]["limit"] == 60
+    importance = pd.read_parquet(small_run / "results" / "importance.parquet")
+    assert importance.groupby(["model", "layer"])["mean"].sum().between(0.999, 1.001).all()
+    senses = pd.read_parquet(small_run / "results" / "senses.parquet")
+    assert senses.groupby(["predictor", "seed"]).size().eq(16).all()
+
+
+def test_no_path_of_this_machine_is_in_a_run(small_run):
+    for file in [small_run / "manifest.json", *(small_run / "notebooks").iterdir()]:
+        text = file.read_text(encoding="utf-8")
+        assert str(small_run.parent) not in text and str(ROOT) not in text, file.name
+
+
+def test_executed_chapters_say_where_they_come_from(small_run):
+    for path in (small_run / "notebooks").iterdir():
+        book = nbformat.read(path, as_version=4)
+        nbformat.validate(book)
+        assert "This run" in book.cells[1].source and "torch" in book.cells[1].source
+        assert not any(out.output_type == "error" for c in book.cells for out in c.get("outputs", []))
+
+
+def test_the_same_run_again_executes_nothing(small_run):
+    said = []
+    before = {p: p.stat().st_mtime_ns for p in (small_run / "notebooks").iterdir()}
+    settings = settings_from({"name": small_run.name, "limit": 60, "seeds": 2})
+    run(settings, small_run.parent, site=False, say=said.append)
+    assert sum("up to date" in line for line in said) == len(CHAPTERS)
+    assert before == {p: p.stat().st_mtime_ns for p in (small_run / "notebooks").iterdir()}
+
+
+def test_committed_chapters_have_no_outputs_and_one_parameters_cell():
+    import papermill
+
+    for chapter in CHAPTERS:
+        path = ROOT / "notebooks" / f"{chapter}.ipynb"
+        book = nbformat.read(path, as_version=4)
+        code = [c for c in book.cells if c.cell_type == "code"]
+        assert not any(c.outputs or c.execution_count for c in code), chapter
+        assert sum("parameters" in c.metadata.get("tags", []) for c in book.cells) == 1
+        assert max(len(c.source.splitlines()) for c in code) <= 20
+        known = set(papermill.inspect_notebook(str(path)))
+        for profile in ("teach", "paper"):
+            settings = settings_from({"profile": profile})
+            assert set(settings.parameters(chapter, Path("runs/x"), None)) <= known
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limit": 0}, "limit=0"),
+        ({"sections": (1, 9)}, "sections"),
+        ({"profile": "quick"}, "profile='quick'"),
+        ({"name": "../elsewhere"}, "letters, digits"),
+        ({"name": "<b>"}, "letters, digits"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(options, message):
+    with pytest.raises(DissectError, match=message) as caught:
+        settings_from(options)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_missing_is_said_before_anything_runs(monkeypatch, tmp_path):
+    monkeypatch.delenv("DISSECT_DATA", raising=False)
+    with pytest.raises(DissectError, match="no model could be loaded as 'no/such-model'"):
+        run(settings_from({"model": "no/such-model"}), tmp_path)
+    with pytest.raises(DissectError, match="DISSECT_DATA"):
+        check(settings_from({"profile": "paper", "sections": (5,)}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_chapter_keeps_the_finished_ones(monkeypatch, small_run, tmp_path):
+    """A chapter whose corpus holds no usable word fails; nothing stands where its result should."""
+    words = tmp_path / "words.txt"
+    words.write_text("one\n")
+    settings = settings_from({"name": "fails", "corpus": str(words), "sections": (1, 4)})
+    with pytest.raises(DissectError, match=r"chapter 1-derivation failed.*more sentences"):
+        run(settings, tmp_path, site=False)
+    assert not (tmp_path / "fails/notebooks/1-derivation.ipynb").exists()
+    assert (tmp_path / "fails/notebooks/1-derivation.failed").exists()
+
+
+def test_a_damaged_manifest_is_named(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"chapters": ')
+    with pytest.raises(DissectError, match="delete it"):
+        read_manifest(tmp_path)
+
+
+def test_a_sibling_is_tuned_once_and_loads_as_a_model(tmp_path):
+    from dissect.models import load
+
+    first = tuned_sibling("minilm", folder=tmp_path, limit=10, epochs=1)
+    stamp = (Path(first) / "model.safetensors").stat().st_mtime_ns
+    assert tuned_sibling("minilm", folder=tmp_path, limit=10, epochs=1) == first
+    assert (Path(first) / "model.safetensors").stat().st_mtime_ns == stamp
+    assert load(first).model.config.num_hidden_layers == 6
+    assert "teaching" in (Path(first) / "README.md").read_text()
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_tables_are_written_whole(tmp_path):
+    table = pd.DataFrame({"a": [1, 2]})
+    assert save(table, "some", None) is table
+    save(table, "some", tmp_path)
+    assert pd.read_parquet(tmp_path / "some.parquet").equals(table)
+    assert [p.name for p in tmp_path.iterdir()] == ["some.parquet"]
+
+
+def dissect(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "dissect.cli", *arguments],
+        capture_output=True, text=True, env={**os.environ, "COLUMNS": "100", **environment},
+    )  # fmt: skip
+
+
+def test_explain_prints_tokens_by_terms():
+    done = dissect("explain", "The crane [sic] stood.")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    rows = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
+    assert [r[0].strip() for r in rows][:3] == ["[CLS]", "the", "crane"]
+    assert all(abs(sum(map(float, r[1:])) - 1) < 0.003 for r in rows)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", ""),
+        ("explain", "word " * 600),
+        ("explain", "some words", "--layer", "9"),
+        ("explain", "some words", "--model", "no/such-model"),
+        ("run", "--sections", "one"),
+        ("run", "--limit", "0"),
+        ("run", "--model", "no/such-model"),
+    ],
+)
+def test_mistakes_end_in_one_sentence_and_a_non_zero_exit(arguments, tmp_path):
+    done = dissect(*arguments, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("dissect: ") and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_help_names_the_commands_and_their_options():
+    text = dissect("--help").stdout + dissect("run", "--help").stdout
+    for word in ("run", "explain", "--profile", "--model", "--tuned", "--sections", "--limit"):
+        assert word in text
+
+
+def test_the_paper_profile_runs_on_real_corpora(shared, tmp_path):
+    """All chapters on Europarl, SemCor and WNUT 2016, a little of each."""
+    env = {"NLTK_DATA": str(shared / "nltk_data"), "DISSECT_DATA": str(shared)}
+    done = subprocess.run(
+        [sys.executable, "-m", "dissect.cli", "run", "--name", "real", "--profile", "paper",
+         "--limit", "40", "--seeds", "1", "--no-site"],
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **env},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {p.stem for p in (tmp_path / "runs/real/notebooks").iterdir()} == set(CHAPTERS)
+
+
+def test_environment_yml_installs_what_pyproject_names():
+    text = (ROOT / "environment.yml").read_text()
+    assert "-e .[test]" in text and "python=3.11" in text
