@@ -1,0 +1,141 @@
+"""The built site in a browser: nothing missing, nothing loaded from elsewhere, nothing too wide."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dissect.errors import DissectError
+from dissect.site import build, first_complaint, replace
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+WIDTHS = {"desktop": 1280, "phone": 390}
+# What a reader would see of the page: pictures, mathematics, raw TeX in the prose, and its width.
+LOOK = """async () => {
+    if (window.MathJax?.startup) await MathJax.startup.promise;
+    const prose = document.querySelector("main").cloneNode(true);
+    prose.querySelectorAll("mjx-container, pre, code, script").forEach(node => node.remove());
+    const silent = image => !image.alt.trim() || image.src.endsWith(image.alt.split("/").pop());
+    const broken = image => !image.complete || !image.naturalWidth;
+    return {
+        broken: [...document.images].filter(broken).map(image => image.src),
+        silent: [...document.images].filter(silent).map(image => image.src),
+        formulas: document.querySelectorAll(".math").length,
+        rendered: document.querySelectorAll(".math mjx-container").length,
+        failed: document.querySelectorAll("mjx-merror, [data-mjx-error]").length,
+        raw: /\\\\[(\\[]|\\\\begin\\{/.test(prose.textContent),
+        width: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser to look at the site with: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=QUIET)
+        yield browser
+        browser.close()
+
+
+def pages_of(site: Path) -> list[Path]:
+    """The pages that readers open; themes keep fragments under _static."""
+    return sorted(page for page in site.rglob("*.html") if "_static" not in page.parts)
+
+
+def is_local(address: str) -> bool:
+    return address.startswith(("file:", "data:", "blob:"))
+
+
+def look(browser, page: Path, width: int, theme: str) -> dict:
+    """Open a page; what it shows, and what went wrong under way."""
+    trouble: list[str] = []
+    note = trouble.append
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    try:
+        tab = context.new_page()
+        tab.on("console", lambda line: note(line.text) if line.type == "error" else None)
+        tab.on("pageerror", lambda error: note(str(error)))
+        tab.on("requestfailed", lambda request: note(f"not loaded: {request.url}"))
+        tab.on("request", lambda request: None if is_local(request.url) else note(f"left: {request.url}"))
+        tab.goto(page.as_uri())
+        tab.wait_for_selector("main", state="attached")  # the outermost page only leads on
+        tab.wait_for_load_state("load")
+        return {"trouble": trouble, **tab.evaluate(LOOK)}
+    finally:
+        context.close()
+
+
+def test_the_site_has_its_pages(site: Path) -> None:
+    names = {page.stem for page in pages_of(site)}
+    chapters = {"1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner"}
+    assert chapters | {"index", "rerun", "teach", "code", "glossary", "references"} <= names
+
+
+@pytest.mark.parametrize(("device", "theme"), [("desktop", "light"), ("phone", "dark")])
+def test_every_page_is_whole(browser, site: Path, device: str, theme: str) -> None:
+    wrong = {}
+    for page in pages_of(site):
+        seen = look(browser, page, WIDTHS[device], theme)
+        complaints = {
+            "errors": seen["trouble"],
+            "pictures that do not show": seen["broken"],
+            "pictures without alternative text": seen["silent"],
+            "formulas not rendered": seen["formulas"] - seen["rendered"],
+            "formulas with an error": seen["failed"],
+            "raw TeX in the prose": seen["raw"],
+            "pixels too wide": seen["width"],
+        }
+        found = {what: value for what, value in complaints.items() if value}
+        if found:
+            wrong[page.relative_to(site).as_posix()] = found
+    assert not wrong
+
+
+def test_mathematics_is_rendered_where_there_is_any(browser, site: Path) -> None:
+    page = next(page for page in pages_of(site) if page.stem == "1-derivation")
+    assert look(browser, page, WIDTHS["desktop"], "light")["rendered"] > 20
+
+
+def test_clean_notebooks_come_with_the_site(site: Path) -> None:
+    offered = {path.name for path in (site / "_downloads").rglob("*.ipynb")}
+    assert {page.stem for page in (site / "book" / "chapters").glob("*.html")} <= {
+        Path(name).stem for name in offered
+    }
+
+
+def test_a_run_without_chapters_has_no_site(tmp_path: Path) -> None:
+    with pytest.raises(DissectError, match="no executed chapter"):
+        build(tmp_path, "", tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_site_without_the_repository_says_what_is_missing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("dissect.site.ROOT", tmp_path)
+    with pytest.raises(DissectError, match="checkout of the repository"):
+        build(tmp_path, "", tmp_path / "site")
+
+
+def test_the_log_is_summed_up_by_its_first_complaint(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("reading\n\x1b[91ma.md:3: WARNING: unknown document\x1b[0m\nb.md: ERROR: more\ndone\n")
+    assert first_complaint(log) == "a.md:3: WARNING: unknown document"
+
+
+def test_a_new_site_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    new, out = tmp_path / "new", tmp_path / "site"
+    for folder, name in ((new, "fresh"), (out, "stale")):
+        folder.mkdir()
+        (folder / name).touch()
+    replace(new, out)
+    assert [path.name for path in out.iterdir()] == ["fresh"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "site"]
