@@ -36,7 +36,7 @@ def test_senses_are_many_and_balanced(senses):
         assert min(counts.values()) >= 12, lemma
         assert max(counts.values()) <= 1.25 * min(counts.values()), lemma
     assert set(senses.glosses) == {item.sense for item in senses.items}
-    assert all(len(gloss) > 10 and "\n" not in gloss for gloss in senses.glosses.values())
+    assert all(len(gloss.split()) > 1 and "\n" not in gloss for gloss in senses.glosses.values())
 
 
 def test_marked_words_are_forms_of_their_lemma(senses):
@@ -122,7 +122,7 @@ def test_entities_hold_hard_cases(entities):
     common = {"will", "rose", "hope", "apple", "target", "gap", "nice", "reading", "bath", "orange",
               "shell", "it", "her", "friends"}  # fmt: skip
     assert len(common & set(names)) >= 6
-    assert sum(any(w[0] in "#@" for w in s.words) for s in entities) >= 20
+    assert sum(s.words[0].islower() for s in entities) >= 60  # as in chats and tweets
 
 
 def spans_of(sentence):
