@@ -15,7 +15,13 @@ PAPER, HERE = "paper (BERT)", "this run"
 
 def compare(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
     """A table with a question a row: the paper's answer and this run's."""
-    return pd.DataFrame(rows, columns=["question", PAPER, HERE]).set_index("question")
+    return titled(pd.DataFrame(rows, columns=["question", PAPER, HERE]))
+
+
+def titled(table: pd.DataFrame) -> pd.DataFrame:
+    """The first column as row labels, its name at the head of the columns."""
+    table = table.set_index(table.columns[0]).rename_axis(columns=table.columns[0])
+    return table.rename_axis(index=None)
 
 
 def together(*tables: pd.DataFrame) -> pd.DataFrame:
@@ -38,9 +44,7 @@ def summary(scores: pd.DataFrame, names: Sequence[str], by: str) -> pd.DataFrame
             columns[f"{kind}: {name.replace('_', ' ')}"] = {
                 subset or "none": f"{mean[subset]:.1f} ± {std[subset]:.1f}" for subset in subsets()
             }
-    table = pd.DataFrame(columns)
-    table.index.name = "terms"
-    return table
+    return pd.DataFrame(columns).rename_axis(columns="terms")
 
 
 def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:

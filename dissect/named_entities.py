@@ -20,7 +20,7 @@ from dissect.probes import Split, Training, two_layer, vectors_of
 from dissect.progress import track
 from dissect.word_senses import mean_agreement
 
-TRAINING = Training(epochs=40, batch_size=256, learning_rate=1e-3, dropout=0.2, patience=4)
+TRAINING = Training(epochs=60, batch_size=128, learning_rate=3e-3, dropout=0.3, patience=8)
 
 
 @dataclass(frozen=True)
