@@ -17,7 +17,7 @@ def explain(loaded: Loaded, sentence: str, layer: int | None = None) -> pd.DataF
     """
     if not sentence.strip():
         raise DissectError("the sentence is empty: give some text to dissect")
-    batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False)
+    batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)
     batch = {name: value.to(loaded.model.device) for name, value in batch.items()}
     states = Decomposer(loaded.model).layers(**batch)
     if layer is None:

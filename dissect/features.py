@@ -32,7 +32,7 @@ def word_terms(loaded: Loaded, sentences: Sequence[str], spans: Sequence[tuple[i
     Raises `DissectError` when there is no word, and what `decompose` raises.
     """
     ids, pieces = [], []
-    encoded = loaded.tokenizer(list(sentences), return_offsets_mapping=True, truncation=False)
+    encoded = loaded.tokenizer(list(sentences), return_offsets_mapping=True, truncation=False, verbose=False)
     for input_ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
         ids.append(input_ids)
         pieces.append(offsets)
@@ -117,7 +117,7 @@ def tokenized(loaded: Loaded, sentences: Sequence[str]) -> list[list[int]]:
     Raises `DissectError` when none is left.
     """
     longest = longest_input(loaded.model)
-    encoded = loaded.tokenizer(list(sentences), truncation=False)["input_ids"]
+    encoded = loaded.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]
     ids = [row for row in encoded if len(row) <= longest]
     if not ids:
         raise DissectError(f"no sentence of at most {longest} tokens: shorten the sentences")
