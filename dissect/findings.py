@@ -18,8 +18,13 @@ def compare(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
     return titled(pd.DataFrame(rows, columns=["question", PAPER, HERE]))
 
 
-def titled(table: pd.DataFrame) -> pd.DataFrame:
-    """The first column as row labels, its name at the head of the columns."""
+def titled(table: pd.DataFrame, **formats: str) -> pd.DataFrame:
+    """The first column as row labels, its name at the head of the columns.
+
+    formats: how to write the numbers of a column, as in `share="{:.0%}"`.
+    """
+    for column, form in formats.items():
+        table = table.assign(**{column: table[column].map(form.format)})
     table = table.set_index(table.columns[0]).rename_axis(columns=table.columns[0])
     return table.rename_axis(index=None)
 
@@ -48,14 +53,14 @@ def summary(scores: pd.DataFrame, names: Sequence[str], by: str) -> pd.DataFrame
 
 
 def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:
-    """The checks of the derivation: what was compared, and the largest relative difference."""
+    """The checks of the derivation: compared, difference (the largest, relative)."""
     rows = [
         ("little Transformer: e and the formulas' sum (float64)", toy),
         (f"real model: e and i+h+f+c, last layer ({parts.embedding.dtype})", parts.error),
         ("real model: e and i+h+f+c, the worst of all layers", max(s.error for s in states)),
         ("real model: terms computed backwards and forwards", routes),
     ]
-    return pd.DataFrame(rows, columns=["compared", "largest relative difference"])
+    return pd.DataFrame(rows, columns=["compared", "difference"])
 
 
 def derivation(toy: float, parts: Parts, r2: pd.DataFrame, dependence: pd.DataFrame) -> pd.DataFrame:
