@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dissect.errors import DissectError
 
 CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner")
+FEW = 2000  # sentences; fewer are masked several times, to have targets enough
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -66,6 +67,7 @@ class Settings(BaseModel):
         text = _seen_from(folder, self.corpus) if self.corpus else profile.text
         sentences = self.limit or profile.sentences
         seeds = self.seeds or profile.seeds
+        times = profile.times if sentences is None or sentences >= FEW else max(3, profile.times)
         shared = {"model": model, "results": "results"}
         both = {"tuned": tuned, "tuning_corpus": profile.tuning, "seed": self.seed}
         own = {
@@ -74,7 +76,7 @@ class Settings(BaseModel):
             "3-mlm": {
                 "corpus": text,
                 "limit": sentences,
-                "times": profile.times,
+                "times": times,
                 "seeds": seeds,
             },
             "4-wsd": {"corpus": profile.senses, "limit": self.limit, "seeds": seeds},
