@@ -23,7 +23,7 @@ def explain(loaded: Loaded, sentence: str, layer: int | None = None) -> pd.DataF
     if layer is None:
         layer = len(states) - 1
     if not 0 <= layer < len(states):
-        raise DissectError(f"{loaded.name} has layers 0 to {len(states) - 1}, not {layer}")
+        raise DissectError(f"{loaded.label} has layers 0 to {len(states) - 1}, not {layer}")
     table = pd.DataFrame(states[layer].importance()[:, 0].T.cpu().numpy(), columns=list(TERMS))
     tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
     table.insert(0, "token", tokens)

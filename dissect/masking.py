@@ -34,7 +34,7 @@ def mask_text(
     Raises `DissectError` when the model has no mask token, or no sentence fits it.
     """
     if loaded.tokenizer.mask_token_id is None:
-        raise DissectError(f"{loaded.name} has no mask token: this chapter needs a masked-word model")
+        raise DissectError(f"{loaded.label} has no mask token: this chapter needs a masked-word model")
     random_ = random.Random(seed)
     special = set(loaded.tokenizer.all_special_ids)
     words = [n for n in range(len(loaded.tokenizer)) if n not in special]

@@ -28,7 +28,7 @@ def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
     decomposer = Decomposer(loaded.model)
     special = torch.tensor(loaded.tokenizer.all_special_ids)
     found = []
-    for batch in text_batches(loaded, sentences, f"importance, {loaded.name}"):
+    for batch in text_batches(loaded, sentences, f"importance, {loaded.label}"):
         words = batch["attention_mask"].bool() & ~torch.isin(
             batch["input_ids"], special.to(batch["input_ids"].device)
         )
@@ -169,7 +169,7 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
         for handle in handles:
             handle.remove()
     rows = [
-        (loaded.name, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
+        (loaded.label, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
         for n, fit in enumerate(fits, start=1)
         for r2 in [fit.r2()]
     ]

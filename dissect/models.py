@@ -32,10 +32,15 @@ class Loaded:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
 
+    @property
+    def label(self) -> str:
+        """The name to show: of a folder, its last part."""
+        return Path(self.name).resolve().name if os.path.isdir(self.name) else self.name
+
     def __str__(self) -> str:
         config = self.model.config
         return (
-            f"{self.name}: {config.model_type}, {config.num_hidden_layers} layers, {config.hidden_size} wide"
+            f"{self.label}: {config.model_type}, {config.num_hidden_layers} layers, {config.hidden_size} wide"
         )
 
 

@@ -1,5 +1,7 @@
 """Where an executed chapter comes from: a box on its page, and the home page's summary."""
 
+from pathlib import Path
+
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
@@ -18,7 +20,7 @@ def stamp(
 ) -> None:
     """Put the box below a chapter's opening, and take out what papermill left about this machine."""
     text = BOX.format(
-        model=settings.model.replace("`", "'"),
+        model=shown(settings.model),
         profile=settings.profile,
         seeds=settings.seeds or PROFILES[settings.profile].seeds,
         limit=f", at most {settings.limit} sentences" if settings.limit else "",
@@ -35,6 +37,11 @@ def stamp(
             cell.id = "injected"
 
 
+def shown(model: str) -> str:
+    """A model's name for a page: of a folder its last part; nothing that would end the code it is set in."""
+    return (Path(model).name if Path(model).is_dir() else model).replace("`", "'")
+
+
 def summary(manifest: dict) -> str:
     """The home page's table on this run, in Markdown."""
     settings = manifest["settings"]
@@ -42,7 +49,7 @@ def summary(manifest: dict) -> str:
     versions = manifest["versions"]
     chapters = manifest["chapters"]
     rows = {
-        "model": f"`{settings['model']}`",
+        "model": f"`{shown(settings['model'])}`",
         "text": settings["corpus"] or profile.text,
         "word senses": profile.senses,
         "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
