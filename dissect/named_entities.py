@@ -20,7 +20,7 @@ from dissect.probes import Split, Training, two_layer, vectors_of
 from dissect.progress import track
 from dissect.word_senses import mean_agreement
 
-TRAINING = Training(epochs=60, batch_size=128, learning_rate=3e-3, dropout=0.3, patience=8)
+TRAINING = Training(epochs=60, batch_size=128, learning_rate=3e-3, dropout=0.3, patience=4)
 
 
 @dataclass(frozen=True)
