@@ -7,18 +7,24 @@ with λ running over the Λ norms of the stream, gains g_λ, standard deviations
     h = Σ_l (Π g_λ / Π s_λ) ⊙ (attention of layer l, without biases)    λ after the sublayer
     f = Σ_l (Π g_λ / Π s_λ) ⊙ (feed-forward of layer l, without bias)   λ after the sublayer
     c = what the biases of sublayers and norms, and the means, add up to
+
+Decoders that attend to a source have a fifth term s, made as h is.
 """
 
+import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from dissect import splits
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
-from dissect.families import family_of
-from dissect.parts import TERMS, Parts
-from dissect.trace import Add, Map, Norm, Operation, Trace, recording
+from dissect.families import default_stack, family_of, has_stacks
+from dissect.fold import fold, fold_layers
+from dissect.parts import Parts, names_of
+from dissect.trace import Add, Constants, constants_of, recording
 
 # The largest error per format: tests measure it to be some ten times smaller.
 TOLERANCE = {
@@ -30,11 +36,12 @@ TOLERANCE = {
 
 
 def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> Parts:
-    """Write the embeddings that `model` returns as i + h + f + c.
+    """Write the embeddings that `model` returns as i + h + f + c (+ s in decoders with a source).
 
     model: a supported `transformers` model, with or without a task head. It is left as found.
-    inputs: what its tokenizer returns, as tensors: `input_ids` (batch, tokens) and so on.
-    by: "layer" also fills `parts.split["h"]` and `["f"]`, each (layers, batch, tokens, hidden).
+    by: also fills `parts.split`, see `Decomposer`.
+    inputs: what its tokenizer returns, as tensors: `input_ids` (batch, tokens) and so on; of an
+    encoder-decoder also `decoder_input_ids`.
 
     Raises `UnsupportedModel` for a family without a row, `InexactSum` when the terms miss the
     embedding by more than the number format allows, `DissectError` for unusable input.
@@ -43,82 +50,166 @@ def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> P
 
 
 class Decomposer:
-    """Decomposes many batches with one model: looks its parts up once. Call it like `decompose`."""
+    """Decomposes many batches with one model: looks its parts up once. Call it like `decompose`.
 
-    def __init__(self, model: PreTrainedModel):
-        self.family = family_of(model)
+    stack: "encoder" or "decoder" of an encoder-decoder; by default the decoder where there is one.
+
+    Raises `UnsupportedModel` for a family without a row, or a setting that rules it out.
+    """
+
+    def __init__(self, model: PreTrainedModel, stack: str | None = None):
+        self.family = family_of(model, stack)
+        self.names = names_of(sublayer.term for sublayer in self.family.sublayers)
         self.model = model
-        self.base: Any = model.base_model
-        config = self.base.config
-        if getattr(config, "add_cross_attention", False):
-            raise UnsupportedModel(
-                "this model attends to a second sequence, which is a fifth term; "
-                "load it with add_cross_attention=False"
-            )
-        if getattr(config, "chunk_size_feed_forward", 0):
-            raise UnsupportedModel(
-                "this model runs its feed-forwards in chunks; load it with chunk_size_feed_forward=0"
-            )
+        base: Any = model.base_model
+        self.base = base
+        self.config: Any = base.config
+        self._constants: tuple[int, Constants] | None = None
+        self.reads = "input_ids"
+        if has_stacks(model) and (stack or default_stack(model)) == "encoder":
+            self.base = getattr(base, "encoder", base)
+        elif has_stacks(model) and self.config.is_encoder_decoder:
+            self.reads = "decoder_input_ids"
+        keep_freed_memory()
+        self.modules = list(self.base.modules())
+        self.parameters = list(self.base.parameters())
+        self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
     @torch.no_grad()
-    def __call__(self, by: str | None = None, **inputs: Any) -> Parts:
-        """See `decompose`."""
-        if by not in (None, "layer"):
-            raise DissectError(f"by={by!r} is not a way to split; use by='layer', or leave it out")
-        output, trace, mask = self._forward(inputs)
-        pieces = fold(trace)
-        zero = torch.zeros_like(pieces["i", 0])
-        terms = torch.stack([sum((v for (t, _), v in pieces.items() if t == x), zero) for x in TERMS])
-        split = {}
-        if by == "layer":
-            for term in "hf":
-                split[term] = torch.stack([pieces[term, n] for n in range(1, len(trace.ends))])
-        return self._checked(Parts(output.last_hidden_state, terms, mask, split))
+    def __call__(
+        self,
+        by: str | None = None,
+        layers: Sequence[int] | None = None,
+        tokens: Sequence[int] | None = None,
+        **inputs: Any,
+    ) -> Parts:
+        """See `decompose`.
+
+        by: what `parts.split[term]` is to hold; d is the hidden size.
+            "layer": h, f and s by layer, (layers, batch, tokens, d);
+            "head": h and s by attention head, (layers, heads, batch, tokens, d);
+            "source": h and s by the token they came from, (layers, batch, tokens, sources, d);
+            "neuron": f by feed-forward unit, (layers, batch, tokens, units, d).
+        layers (counted from 1), tokens (positions): split only these; by default all.
+
+        Raises `TooLarge` (a `DissectError`) before a split is computed that would not fit.
+        """
+        request = None if by is None else splits.Request(by, layers, tokens)
+        output, trace, mask = self._forward(inputs, splits.KEEP.get(by or "", ()), by == "source")
+        terms, weights = fold(trace, self.names)
+        parts = self._checked(Parts(output.last_hidden_state, terms, mask, self.names))
+        if request is None:
+            return parts
+        # many families compute attention weights in float32 whatever the format
+        allowed = max(self.tolerance(parts.embedding.dtype), TOLERANCE[torch.float32])
+        return parts.with_split(splits.split(request, self.config, trace, weights, output, allowed))
 
     @torch.no_grad()
     def layers(self, **inputs: Any) -> list[Parts]:
         """The parts at every layer: 0 is the embedding layer, the last is what `decompose` gives.
 
+        In pre-norm models the last layer's comes after the final norm, those before it do not. The
+        sum is checked at the last layer, where a miss at any layer arrives.
+
         Raises what `decompose` raises.
         """
-        output, trace, mask = self._forward(inputs, output_hidden_states=True)
-        states = fold_layers(trace)
-        return [
-            self._checked(Parts(embedding, terms, mask))
-            for embedding, terms in zip(output.hidden_states, states, strict=True)
+        _, trace, mask = self._forward(inputs)
+        states = fold_layers(trace, self.names)
+        parts = [
+            Parts(embedding, terms, mask, self.names)
+            for embedding, terms in zip(trace.states, states, strict=True)
         ]
+        self._checked(parts[-1])
+        return parts
 
-    def _forward(self, inputs, **options):
+    @torch.no_grad()
+    def feedforwards(self, **inputs: Any) -> dict[int, tuple[Tensor, Tensor]]:
+        """What goes into each feed-forward and comes out, {layer: (input, output)}, real tokens only.
+
+        Both (pieces, hidden), biases included. Raises what `decompose` raises for unusable input.
+        """
+        _, trace, mask = self._forward(inputs, keep=("entered",))
+        return {
+            add.layer: (add.seen["entered"][mask], add.output[mask])
+            for add in trace.operations
+            if isinstance(add, Add) and add.term == "f"
+        }
+
+    def _forward(self, inputs, keep: tuple[str, ...] = (), weights: bool = False):
         """One recorded pass without dropout or gradients; modes and hooks are put back."""
-        mask = check_inputs(self.base, inputs)
-        modes = [(module, module.training) for module in self.base.modules()]
-        self.base.eval()
+        check_inputs(self.base, inputs, self.reads)
+        options: dict[str, Any] = {"return_dict": True}
+        if self.may_cache:
+            options["use_cache"] = False
+        training = [module for module in self.modules if module.training]
+        if training:
+            self.base.eval()
         try:
-            with recording(self.base, self.family) as trace:
-                output = self.base(**inputs, **options, return_dict=True)
+            with (
+                splits.eager_attention(self.base, weights) as attention,
+                recording(self.base, self.family, self.config, self.constants(), keep) as trace,
+            ):
+                output = self.base(**{**options, **attention, **inputs})
         finally:
-            for module, training in modes:
-                module.training = training
-        return output, trace, mask
+            for module in training:
+                module.training = True
+        shape = trace.states[-1].shape[:2]
+        mask = inputs.get(self.reads.replace("input_ids", "attention_mask"))
+        if mask is None or mask.shape != shape:
+            mask = torch.ones(shape, dtype=torch.bool, device=trace.states[-1].device)
+        return output, trace, mask.bool()
+
+    def constants(self) -> Constants:
+        """What biases make each sublayer add; computed anew when a weight has changed."""
+        version = sum(parameter._version for parameter in self.parameters)
+        if self._constants is None or self._constants[0] != version:
+            self._constants = version, constants_of(self.base, self.family, self.config)
+        return self._constants[1]
+
+    def tolerance(self, dtype: torch.dtype) -> float:
+        """How far the sum may miss, relative to the embedding."""
+        # some families compute their norms in float32 whatever the format
+        return TOLERANCE[torch.float32 if self.family.float32_norms and dtype == torch.float64 else dtype]
 
     def _checked(self, parts: Parts) -> Parts:
-        allowed = TOLERANCE[parts.embedding.dtype]
-        if not parts.error <= allowed:  # also when it is NaN
+        allowed = self.tolerance(parts.embedding.dtype)
+        if not parts.embedding[parts.mask].isfinite().all():
             raise InexactSum(
-                f"the four terms miss the embedding by {parts.error:.1e}, more than the "
-                f"{allowed:.0e} that {parts.embedding.dtype} allows; check the weights for NaN or "
-                "infinite values, then the family's row in dissect/families.py"
+                "the model itself returns NaN or infinite values; check its weights, use float32, and "
+                "pad on the right"
+            )
+        if not parts.error <= allowed:
+            raise InexactSum(
+                f"the terms miss the embedding by {parts.error:.1e}, more than the "
+                f"{allowed:.0e} that {parts.embedding.dtype} allows; check the family's row in "
+                "dissect/families.py"
             )
         return parts
 
 
-def check_inputs(base: PreTrainedModel, inputs: dict[str, Any]) -> Tensor:
-    """The mask of real tokens, (batch, tokens); `DissectError` for input the model cannot take."""
-    ids = inputs.get("input_ids", inputs.get("inputs_embeds"))
+def keep_freed_memory() -> None:
+    """Let glibc keep what a batch frees for the next one.
+
+    A recorded pass holds more than a plain one, and handing that back to the system after every
+    batch costs more than the arithmetic. Freeing one block of this size raises glibc's limits; other
+    allocators are not moved by it.
+    """
+    torch.empty(30 * 2**20, dtype=torch.uint8)
+
+
+def check_inputs(base: PreTrainedModel, inputs: dict[str, Any], reads: str = "input_ids") -> None:
+    """Raises `DissectError` for input that the model cannot take.
+
+    reads: "input_ids", or "decoder_input_ids" where a decoder's embeddings are decomposed.
+    """
+    if "pixel_values" in inputs:
+        return
+    ids = inputs.get(reads, inputs.get(reads.replace("input_ids", "inputs_embeds")))
     if not isinstance(ids, Tensor) or ids.dim() < 2:
+        more = " and decoder_input_ids=…" if reads == "decoder_input_ids" else ""
         raise DissectError(
-            "no input_ids of shape (batch, tokens); pass **tokenizer(texts, padding=True, "
-            'return_tensors="pt")'
+            f"no {reads} of shape (batch, tokens); pass **tokenizer(texts, padding=True, "
+            f'return_tensors="pt"){more}'
         )
     if ids.shape[0] == 0 or ids.shape[1] == 0:
         raise DissectError("there is no token to decompose: the text is empty")
@@ -128,86 +219,16 @@ def check_inputs(base: PreTrainedModel, inputs: dict[str, Any]) -> Tensor:
             f"{ids.shape[1]} tokens are more than the {longest} that this model takes; "
             "shorten the text, or tokenize with truncation=True"
         )
-    mask = inputs.get("attention_mask")
-    if mask is None:
-        return torch.ones(ids.shape[:2], dtype=torch.bool, device=ids.device)
-    return mask.bool()
 
 
 def longest_input(model: PreTrainedModel) -> int:
     """How many tokens the model takes. RoBERTa and its kin count positions from the padding id."""
-    config = model.config
-    offset = 0
-    if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        offset = config.pad_token_id + 1
-    return config.max_position_embeddings - offset
-
-
-def fold(trace: Trace) -> dict[tuple[str, int], Tensor]:
-    """What each sublayer ends up as in the last embedding: {(term, layer): (batch, tokens, hidden)}.
-
-    Walks back from the end, so that every vector is scaled once, by all norms after it:
-    `gain` is Π g_λ, `scale` is Π 1/s_λ over the norms met so far. c is a product of scalars per
-    token and constant vectors. i and c are under layer 0.
-    """
-    x0 = trace.start
-    assert x0 is not None
-    # a map comes right after the embeddings, in the families that have one
-    maps = [n for n, operation in enumerate(trace.operations) if isinstance(operation, Map)]
-    late = maps[-1] + 1 if maps else 0
-    start, shift = start_after(x0, trace.operations[:late])
-    gain, scale = torch.ones_like(start[0, 0]), torch.ones_like(start[..., :1])
-    pieces: dict[tuple[str, int], Tensor] = {}
-    scalars, vectors = [], []
-    for operation in reversed(trace.operations[late:]):
-        if isinstance(operation, Norm):
-            scalars += [scale, -scale * operation.rstd * operation.mean]
-            vectors += [gain * operation.bias, gain * operation.gain]
-            gain, scale = gain * operation.gain, scale * operation.rstd
-        elif isinstance(operation, Add):
-            scalars.append(scale)
-            vectors.append(gain * operation.constant)
-            pieces[operation.term, operation.layer] = scale * (gain * (operation.output - operation.constant))
-    pieces["i", 0] = scale * (gain * start)
-    c = scale * (gain * shift)
-    if vectors:
-        c = c + torch.cat(scalars, -1) @ torch.stack(vectors)
-    pieces["c", 0] = c
-    return pieces
-
-
-def start_after(x0: Tensor, early: list[Operation]) -> tuple[Tensor, Tensor]:
-    """The input and bias terms once the operations up to an affine map are done."""
-    terms = torch.stack([x0, *[torch.zeros_like(x0)] * 3])
-    for operation in early:
-        terms = step(terms, operation)
-    return terms[0], terms[3]
-
-
-def fold_layers(trace: Trace) -> list[Tensor]:
-    """The four terms at the end of every layer, each (4, batch, tokens, hidden).
-
-    Walks forward, one operation on the stream at a time.
-    """
-    assert trace.start is not None
-    terms = torch.stack([trace.start, *[torch.zeros_like(trace.start)] * 3])
-    states = []
-    for n, operation in enumerate(trace.operations, start=1):
-        terms = step(terms, operation)
-        states += [terms] * trace.ends.count(n)
-    return states
-
-
-def step(terms: Tensor, operation: Operation) -> Tensor:
-    """The terms (4, batch, tokens, hidden) after one operation on their sum; a new tensor."""
-    if isinstance(operation, Norm):
-        terms = terms * (operation.gain * operation.rstd)
-        terms[3] += operation.bias - operation.gain * operation.rstd * operation.mean
-    elif isinstance(operation, Map):
-        terms = terms @ operation.weight.T
-        terms[3] += operation.bias
-    else:
-        terms = terms.clone()
-        terms[TERMS.index(operation.term)] += operation.output - operation.constant
-        terms[3] += operation.constant
-    return terms
+    config: Any = model.base_model.config
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest is None:
+        return 10**9  # positions are relative to one another
+    try:
+        offset = family_of(model).counts_padding
+    except UnsupportedModel:
+        offset = False
+    return longest - (config.pad_token_id + 1 if offset else 0)

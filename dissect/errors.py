@@ -19,3 +19,7 @@ class MissingCorpus(DissectError):
 
 class InexactSum(DissectError):
     """The four terms do not add up to the embedding as closely as the number format allows."""
+
+
+class TooLarge(DissectError):
+    """What was asked for would not fit in memory."""

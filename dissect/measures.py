@@ -7,11 +7,10 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
-from torch import Tensor, nn
+from torch import Tensor
 
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.families import family_of, find
 from dissect.features import text_batches
 from dissect.models import Loaded
 from dissect.parts import TERMS
@@ -140,37 +139,14 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
 
     Columns: model, layer (from 1), r2, adjusted_r2, pieces.
     """
-    family = family_of(loaded.model)
-    base = loaded.model.base_model
-    layers = find(base, family.layers)
-    assert isinstance(layers, nn.ModuleList)
-    fits = [LeastSquares() for _ in layers]
-    seen: dict[int, Tensor] = {}
-    mask = torch.empty(0)
-
-    def on_input(n):
-        return lambda module, args: seen.__setitem__(n, args[0])
-
-    def on_output(n):
-        return lambda module, args, out: fits[n].add(seen.pop(n)[mask], out[mask])
-
-    handles = []
-    try:
-        for n, layer in enumerate(layers):
-            handles += [
-                find(layer, family.feedforward_in).register_forward_pre_hook(on_input(n)),
-                find(layer, family.feedforward_out).register_forward_hook(on_output(n)),
-            ]
-        for batch in text_batches(loaded, sentences, "feed-forwards as linear maps"):
-            mask = batch["attention_mask"].bool()
-            with torch.no_grad():
-                base(**batch)
-    finally:
-        for handle in handles:
-            handle.remove()
+    decomposer = Decomposer(loaded.model)
+    fits: dict[int, LeastSquares] = {}
+    for batch in text_batches(loaded, sentences, "feed-forwards as linear maps"):
+        for layer, (x, y) in decomposer.feedforwards(**batch).items():
+            fits.setdefault(layer, LeastSquares()).add(x, y)
     rows = [
         (loaded.label, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
-        for n, fit in enumerate(fits, start=1)
+        for n, fit in fits.items()
         for r2 in [fit.r2()]
     ]
     return pd.DataFrame(rows, columns=["model", "layer", "r2", "adjusted_r2", "pieces"])

@@ -1,7 +1,7 @@
 """The result of a decomposition: an embedding and the terms it is the sum of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -22,21 +22,26 @@ def subsets() -> list[str]:
     return ["+".join(some) for size in range(5) for some in combinations(TERMS, size)]
 
 
-def members(subset: str) -> list[int]:
-    """The positions in `TERMS` of the terms named in a subset.
+def names_of(written: Iterable[str]) -> tuple[str, ...]:
+    """The terms of a model whose sublayers write these: those of `TERMS`, then "s" if written."""
+    return (*TERMS, "s") if "s" in written else TERMS
+
+
+def members(subset: str, names: Sequence[str] = TERMS) -> list[int]:
+    """The positions in `names` of the terms named in a subset.
 
     >>> members("i+h+c")
     [0, 1, 3]
 
     Raises `DissectError` for a name that is not a term, or a term named twice.
     """
-    names = [name.strip() for name in subset.split("+")] if subset else []
-    if any(name not in TERMS for name in names) or len(set(names)) < len(names):
+    some = [name.strip() for name in subset.split("+")] if subset else []
+    if any(name not in names for name in some) or len(set(some)) < len(some):
         raise DissectError(
-            f"{subset!r} is not a subset of the terms; join some of {', '.join(TERMS)} with '+', "
+            f"{subset!r} is not a subset of the terms; join some of {', '.join(names)} with '+', "
             "as in 'i+h+c'"
         )
-    return [TERMS.index(name) for name in names]
+    return [names.index(name) for name in some]
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,21 @@ class Parts:
     """`embedding` = i + h + f + c, for a batch.
 
     embedding: (batch, tokens, hidden), exactly what the model returned.
-    terms: (4, batch, tokens, hidden), in the order of `TERMS`.
+    terms: (4, batch, tokens, hidden), in the order of `names`; 5 with attention over a source.
     mask: (batch, tokens), true where there is a token and not padding.
+    names: `TERMS`, and after them "s" in decoders that attend to a source.
     split: the finer parts asked for, by term; they sum to the term over their first axes.
     """
 
     embedding: Tensor
     terms: Tensor
     mask: Tensor
+    names: tuple[str, ...] = TERMS
     split: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def with_split(self, split: Mapping[str, Tensor]) -> "Parts":
+        """The same with finer parts."""
+        return replace(self, split=split)
 
     @property
     def i(self) -> Tensor:
@@ -74,12 +85,17 @@ class Parts:
         """What biases and the norms' shifts contribute, (batch, tokens, hidden)."""
         return self.terms[3]
 
+    @property
+    def s(self) -> Tensor:
+        """What attention over the source contributes, (batch, tokens, hidden); decoders only."""
+        return self["s"]
+
     def __getitem__(self, subset: str) -> Tensor:
         """The sum of a subset of the terms, (batch, tokens, hidden); "" gives zeros.
 
         Raises `DissectError` for a name that is not a term.
         """
-        return self.terms[members(subset)].sum(0)
+        return self.terms[members(subset, self.names)].sum(0)
 
     @cached_property
     def error(self) -> float:
@@ -92,7 +108,7 @@ class Parts:
     def importance(self) -> Tensor:
         """How much of the embedding lies along each term: e·x / e·e, (4, batch, tokens).
 
-        The four add up to one (the measure of Mickus et al. 2022, Figure 1).
+        They add up to one (the measure of Mickus et al. 2022, Figure 1).
         """
         e = self.embedding.to(self.terms.dtype)
         return torch.einsum("btd,xbtd->xbt", e, self.terms) / (e * e).sum(-1)

@@ -1,44 +1,51 @@
 """What happens to the residual stream in one forward pass, recorded by hooks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dissect.families import Family, find, is_absent
+from dissect.errors import UnsupportedModel
+from dissect.families import Family, Sublayer, find, find_all, find_if
 
 
 @dataclass
 class Norm:
-    """A layer norm on the stream: x becomes gain · (x − mean) · rstd + bias."""
+    """A norm on the stream: x becomes gain · (x − mean) · rstd + bias; RMS norms have no mean."""
 
     gain: Tensor  # (hidden,)
-    bias: Tensor  # (hidden,)
-    mean: Tensor  # (batch, tokens, 1)
-    rstd: Tensor  # (batch, tokens, 1), one over the standard deviation
+    bias: Tensor | None  # (hidden,)
+    mean: Tensor | None  # (batch, tokens, 1)
+    rstd: Tensor  # (batch, tokens, 1), one over the standard deviation (or root mean square)
 
 
 @dataclass
 class Add:
-    """A sublayer's output joins the stream; `constant` is the part of it that comes from biases."""
+    """A sublayer's output joins the stream; the part of it that biases make is scale · constant."""
 
-    term: str  # "h" or "f"
+    term: str
     layer: int
-    output: Tensor  # (batch, tokens, hidden), constant included
+    output: Tensor  # (batch, tokens, hidden), that part included
     constant: Tensor  # (hidden,)
+    scale: Tensor | None = None  # (batch, tokens, 1), of a norm on the branch; None for 1
+    gain: Tensor | float = 1.0  # (hidden,), of that norm; already in `constant`
+    where: tuple[Any, Sublayer] | None = None  # the layer's module, and the row's line
+    seen: dict[str, Tensor] = field(default_factory=dict)  # what `recording` was asked to keep
 
 
 @dataclass
 class Map:
-    """The stream goes through an affine map (ELECTRA between embedding and hidden size)."""
+    """The stream goes through an affine map (ALBERT, ELECTRA: from embedding to hidden size)."""
 
-    weight: Tensor  # (hidden, before)
-    bias: Tensor  # (hidden,)
+    weight: Tensor  # (after, before)
+    bias: Tensor | None  # (after,)
 
 
 Operation = Norm | Add | Map
+Constants = dict[tuple[int, str], Tensor]
 
 
 @dataclass
@@ -47,7 +54,8 @@ class Trace:
 
     start: Tensor | None = None  # (batch, tokens, hidden)
     operations: list[Operation] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)  # operations up to the end of layer 0, 1, …
+    states: list[Tensor] = field(default_factory=list)  # the stream after layer 0, 1, …
+    ends: list[int] = field(default_factory=list)  # operations up to there
 
 
 def work_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -55,77 +63,255 @@ def work_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def norm_of(module: nn.LayerNorm, x: Tensor) -> Norm:
-    variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
-    return Norm(module.weight.to(x.dtype), module.bias.to(x.dtype), mean, (variance + module.eps).rsqrt())
-
-
 @contextmanager
-def recording(base: nn.Module, family: Family) -> Iterator[Trace]:
-    """Record the next forward pass of `base`; the hooks are gone when the block ends."""
-    trace = Trace()
-    dtype = work_dtype(next(base.parameters()).dtype)
-    layers = find(base, family.layers)
-    assert isinstance(layers, nn.ModuleList)
-    constants = [constants_of(layer, family, dtype) for layer in layers]
-    handles = []
+def recording(
+    base: nn.Module, family: Family, config: Any, constants: Constants, keep: tuple[str, ...] = ()
+) -> Iterator[Trace]:
+    """Record the next forward pass of `base`; the hooks are gone when the block ends.
 
-    def hook(module, action):
-        handles.append(
-            module.register_forward_hook(lambda mod, args, out: action(mod, args[0].to(dtype), out.to(dtype)))
-        )
-
-    def on_embedding(module, x, out):
-        if trace.start is None:
-            trace.start = x
-        if isinstance(module, nn.Linear):
-            trace.operations.append(Map(module.weight.to(dtype), module.bias.to(dtype)))
-        else:
-            trace.operations.append(norm_of(module, x))
-
-    def on_norm(module, x, out):
-        trace.operations.append(norm_of(module, x))
-
-    def on_end(module, x, out):
-        on_norm(module, x, out)
-        trace.ends.append(len(trace.operations))
-
-    def on_add(term, n):
-        constant = constants[n][term]
-        return lambda module, x, out: trace.operations.append(Add(term, n + 1, out, constant))
-
+    constants: what every sublayer adds whatever its input, see `constants_of`.
+    keep: what to keep of sublayers in `Add.seen`: "entered" (the input of a feed-forward),
+    "projected" (the input of the output projection), "values" (of attention).
+    """
+    recorder = Recorder(family, base, config, constants, keep)
     try:
-        found = [find(base, path) for path in family.embedding if not is_absent(base, path)]
-        for module in found:
-            hook(module, on_embedding)
-        hook(found[-1], lambda module, x, out: trace.ends.append(len(trace.operations)))
-        for n, layer in enumerate(layers):
-            hook(find(layer, family.attention_out), on_add("h", n))
-            hook(find(layer, family.attention_norm), on_norm)
-            hook(find(layer, family.feedforward_out), on_add("f", n))
-            hook(find(layer, family.feedforward_norm), on_end)
-        yield trace
+        recorder.attach()
+        with torch.compiler.set_stance("force_eager"):  # compiled code would go round the hooks
+            yield recorder.trace
     finally:
-        for handle in handles:
-            handle.remove()
+        recorder.stack.close()
+
+
+class Recorder:
+    """Hooks on one model, which write what they see into one trace."""
+
+    def __init__(
+        self, family: Family, base: nn.Module, config: Any, constants: Constants, keep: tuple[str, ...]
+    ):
+        self.family, self.base, self.config, self.keep = family, base, config, keep
+        self.constants = constants
+        parameter = next(base.parameters())
+        self.dtype, self.device = work_dtype(parameter.dtype), parameter.device
+        self.trace = Trace()
+        self.stack = ExitStack()
+        self.seen: dict[str, Tensor] = {}
+
+    def attach(self) -> None:
+        """Hang all hooks."""
+        base, family, config = self.base, self.family, self.config
+        layers = find_all(base, family.layers)
+        early = [m for path in family.embedding if (m := find_if(base, path, config)) is not None]
+        final = [m for path in family.final if (m := find_if(base, path, config)) is not None]
+        for module in early:
+            self.before(module, self.on_start)
+            self.watch(module)
+        for number, layer in enumerate(layers):
+            self.before(layer, self.on_layer)
+            self.after(layer, self.on_layer_end)
+            for sublayer in family.sublayers:
+                constant = self.work(self.constants[number, sublayer.out])
+                self.attach_sublayer(layer, sublayer, constant)
+        for module in final:
+            self.watch(module)
+            self.after(module, self.on_final)
+
+    def attach_sublayer(self, layer: nn.Module, sublayer: Sublayer, constant: Tensor) -> None:
+        keep = self.seen.__setitem__
+        if "entered" in self.keep and sublayer.enters:
+            self.before(find(layer, sublayer.enters), lambda x: keep("entered", x))
+        if "values" in self.keep and sublayer.value:
+            self.after(find(layer, sublayer.value), lambda x: keep("values", x))
+        out = find(layer, sublayer.out)
+        if "projected" in self.keep:
+            self.before(out, lambda x: keep("projected", x))
+        self.after(out, lambda x: self.on_add(layer, sublayer, constant, x))
+        if sublayer.branch_norm:
+            module = find(layer, sublayer.branch_norm)
+            self.before(module, lambda x: self.on_branch_norm(module, x))
+            self.after(module, self.on_branch_end)
+        norm = find_if(layer, sublayer.norm, self.config)
+        if norm is not None:
+            self.watch(norm)
+
+    def work(self, x: Tensor) -> Tensor:
+        """As terms are computed: in the format they accumulate in, on one device."""
+        return x.to(self.device, self.dtype)
+
+    # ---- what hooks do ----
+
+    def on_start(self, x: Tensor) -> None:
+        if self.trace.start is None:
+            self.trace.start = self.work(x)
+
+    def on_layer(self, x: Tensor) -> None:
+        if not self.trace.states:
+            self.on_start(x)
+            self.trace.states.append(x)
+            self.trace.ends.append(len(self.trace.operations))
+
+    def on_layer_end(self, out: Tensor) -> None:
+        self.trace.states.append(out)
+        self.trace.ends.append(len(self.trace.operations))
+
+    def on_final(self, out: Tensor) -> None:
+        self.trace.states[-1] = out
+        self.trace.ends[-1] = len(self.trace.operations)
+
+    def on_add(self, layer: nn.Module, sublayer: Sublayer, constant: Tensor, out: Tensor) -> None:
+        # layers 0 to l - 1 have ended when layer l adds
+        output = self.like_stream(self.work(out))
+        seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
+        self.seen.clear()
+        number = len(self.trace.states)
+        add = Add(sublayer.term, number, output, constant, where=(layer, sublayer), seen=seen)
+        self.trace.operations.append(add)
+
+    def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
+        add, norm = self.trace.operations[-1], self.norm_of(module, x)
+        if not isinstance(add, Add) or norm.mean is not None or norm.bias is not None:
+            raise UnsupportedModel("a norm on a branch has to be an RMS norm on a sublayer's output")
+        add.scale, add.gain, add.constant = norm.rstd, norm.gain, norm.gain * add.constant
+
+    def on_branch_end(self, out: Tensor) -> None:
+        add = self.trace.operations[-1]
+        assert isinstance(add, Add)
+        add.output = self.work(out)
+
+    def like_stream(self, x: Tensor) -> Tensor:
+        """OPT puts all tokens of a batch in one row; give them back their sentences."""
+        assert self.trace.start is not None
+        return x if x.dim() == 3 else x.view(*self.trace.start.shape[:2], -1)
+
+    # ---- norms and maps ----
+
+    def watch(self, module: nn.Module) -> None:
+        """Record an operation on the stream, a norm or an affine map, whenever it is called."""
+        operations = self.trace.operations
+        if isinstance(module, nn.Linear):
+            self.before(module, lambda x: operations.append(self.map_of(module)))
+        elif type(module) is nn.LayerNorm and "forward" not in vars(module):
+            # the same kernel as the module's own, which returns mean and rstd for nothing
+            vars(module)["forward"] = lambda x: self.layer_norm(module, x)
+            self.stack.callback(vars(module).pop, "forward", None)
+        else:
+            self.before(module, lambda x: operations.append(self.norm_of(module, x)))
+
+    def map_of(self, module: nn.Linear) -> Map:
+        return Map(self.work(module.weight), None if module.bias is None else self.work(module.bias))
+
+    def layer_norm(self, module: nn.LayerNorm, x: Tensor) -> Tensor:
+        if x.dtype != self.dtype:  # statistics of half formats are taken in float32
+            self.trace.operations.append(self.norm_of(module, x))
+            return nn.LayerNorm.forward(module, x)
+        out, mean, rstd = torch.native_layer_norm(
+            x, module.normalized_shape, module.weight, module.bias, module.eps
+        )
+        bias = None if module.bias is None else self.work(module.bias)
+        mean, rstd = (self.like_stream(self.work(number)) for number in (mean, rstd))
+        self.trace.operations.append(Norm(self.work(module.weight), bias, mean, rstd))
+        return out
+
+    def norm_of(self, module: Any, x: Tensor) -> Norm:
+        x = self.like_stream(self.work(x))
+        eps = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
+        gain = self.work(module.weight)
+        if self.family.norms == "layer":
+            bias = getattr(module, "bias", None)
+            variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
+            return Norm(gain, None if bias is None else self.work(bias), mean, (variance + eps).rsqrt())
+        gain = gain + 1 if self.family.norms == "rms + 1" else gain
+        return Norm(gain, None, None, (x.square().mean(-1, keepdim=True) + eps).rsqrt())
+
+    # ---- hooks ----
+
+    def before(self, module: nn.Module, action: Callable[[Tensor], Any]) -> None:
+        """Show the action what goes into a module."""
+
+        def hook(module, args, kwargs):
+            x = args[0] if args else kwargs["hidden_states"]
+            action(x)
+
+        self.stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
+
+    def after(self, module: nn.Module, action: Callable[[Tensor], Any]) -> None:
+        """Show the action what comes out of a module."""
+
+        def hook(module, args, out):
+            x = out[0] if isinstance(out, tuple) else out
+            action(x)
+
+        self.stack.callback(module.register_forward_hook(hook).remove)
+
+
+def constants_of(base: nn.Module, family: Family, config: Any) -> Constants:
+    """The constants of all sublayers, by the place of the layer's module and the row's `out`."""
+    return {
+        (number, sublayer.out): constant_of(layer, sublayer, config)
+        for number, layer in enumerate(find_all(base, family.layers))
+        for sublayer in family.sublayers
+    }
 
 
 @torch.no_grad()
-def constants_of(layer: nn.Module, family: Family, dtype: torch.dtype) -> dict[str, Tensor]:
-    """What each sublayer adds whatever its input, per term: {"h": (hidden,), "f": (hidden,)}.
+def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
+    """What a sublayer adds whatever its input, (hidden,).
 
     Attention rows sum to one, so the value bias passes attention unchanged and meets the output
     projection: W_O b_V + b_O. Asking the modules for their answer to zeros, rather than reading
     their weights, also serves adapters and quantised layers.
     """
+    out: Any = find(layer, sublayer.out)
+    return out(value_bias(layer, sublayer, config))
 
-    def answer(path: str, x: Tensor | None = None) -> Tensor:
-        module = find(layer, path)
-        weight = next(module.parameters())
-        return module(weight.new_zeros(weight.shape[-1]) if x is None else x)
 
-    value_bias = answer(family.value)
-    return {
-        "h": answer(family.attention_out, value_bias).to(dtype),
-        "f": answer(family.feedforward_out).to(dtype),
-    }
+@torch.no_grad()
+def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
+    """The bias of the values as it reaches the output projection, (heads · width of a head,).
+
+    Zeros for a feed-forward. Raises `UnsupportedModel` for weights that are not in memory.
+    """
+    out: Any = find(layer, sublayer.out)
+    weight = next(out.parameters())
+    if weight.device.type == "meta":
+        raise UnsupportedModel(
+            "parts of this model are not in memory (device_map with offloading); "
+            "load it where it fits whole, on one device or on several"
+        )
+    zeros = weight.new_zeros(width_of(out))
+    if not sublayer.value:
+        return zeros
+    value: Any = find(layer, sublayer.value)
+    bias = value(next(value.parameters()).new_zeros(width_of(value)))
+    return per_query_head(values_of(bias, sublayer, config), len(zeros), config).to(zeros)
+
+
+@torch.no_grad()
+def matrix_of(module: Any) -> Tensor:
+    """A projection's matrix, (inputs, outputs), from its answers; its bias is left out."""
+    weight = next(module.parameters())
+    ones = torch.eye(width_of(module), dtype=weight.dtype, device=weight.device)
+    return module(ones) - module(torch.zeros_like(ones[:1]))
+
+
+def width_of(module: Any) -> int:
+    """How many numbers a projection takes: of torch's Linear, or GPT-2's Conv1D."""
+    return module.in_features if hasattr(module, "in_features") else module.nx
+
+
+def values_of(projected: Tensor, sublayer: Sublayer, config: Any) -> Tensor:
+    """The values among what the projection gives, (…, heads of values · width of a head)."""
+    if sublayer.values == "last third":
+        return projected.chunk(3, dim=-1)[2]
+    if sublayer.values == "last third of each head":
+        heads = projected.unflatten(-1, (config.num_attention_heads, -1))
+        return heads.chunk(3, dim=-1)[2].flatten(-2)
+    return projected
+
+
+def per_query_head(values: Tensor, width: int, config: Any) -> Tensor:
+    """Values repeated for the queries that share them (grouped queries), (…, width)."""
+    if values.shape[-1] == width:
+        return values
+    groups = width // values.shape[-1]
+    shared = config.num_attention_heads // groups
+    return values.unflatten(-1, (shared, -1)).repeat_interleave(groups, -2).flatten(-2)

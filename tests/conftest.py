@@ -14,17 +14,62 @@ SIZES = {
     "vocab_size": 64, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
     "intermediate_size": 40, "max_position_embeddings": 40,
 }  # fmt: skip
+LLAMA = SIZES | {"num_key_value_heads": 2, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+SEQ2SEQ = {
+    "vocab_size": 64, "d_model": 24, "encoder_layers": 2, "decoder_layers": 3, "pad_token_id": 1,
+    "encoder_attention_heads": 2, "decoder_attention_heads": 4, "encoder_ffn_dim": 40,
+    "decoder_ffn_dim": 40, "max_position_embeddings": 40, "bos_token_id": 0, "eos_token_id": 2,
+    "decoder_start_token_id": 0, "forced_eos_token_id": None,
+}  # fmt: skip
+# By family, and after "/" a variant whose stream is built otherwise.
 FAMILY_SIZES = {
     "distilbert": {"vocab_size": 64, "dim": 24, "n_layers": 3, "n_heads": 4, "hidden_dim": 40,
                    "max_position_embeddings": 40},
     "electra": SIZES | {"embedding_size": 16},
+    "electra/one size": SIZES | {"embedding_size": 24},
+    "albert": SIZES | {"embedding_size": 16, "num_hidden_groups": 1},
+    "albert/two groups of two": SIZES | {"embedding_size": 16, "num_hidden_groups": 2,
+                                         "inner_group_num": 2, "num_hidden_layers": 4},
+    "deberta-v2": SIZES | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"],
+                           "position_biased_input": False, "type_vocab_size": 0},
+    "big_bird": SIZES | {"attention_type": "original_full"},
+    "modernbert": SIZES | {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "cls_token_id": 0,
+                           "sep_token_id": 2, "global_attn_every_n_layers": 2, "local_attention": 14},
+    "modernbert/biases": SIZES | {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
+                                  "cls_token_id": 0, "sep_token_id": 2, "local_attention": 14,
+                                  "norm_bias": True, "attention_bias": True, "mlp_bias": True},
+    "vit": {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
+            "intermediate_size": 40, "image_size": 16, "patch_size": 4},
+    "gpt2": {"vocab_size": 64, "n_embd": 24, "n_layer": 3, "n_head": 4, "n_positions": 40},
+    "gpt_neox": SIZES,
+    "gpt_neox/one after the other": SIZES | {"use_parallel_residual": False},
+    "gptj": {"vocab_size": 64, "n_embd": 24, "n_layer": 3, "n_head": 4, "n_positions": 40,
+             "rotary_dim": 4},
+    "bloom": {"vocab_size": 64, "hidden_size": 24, "n_layer": 3, "n_head": 4},
+    "opt": SIZES | {"ffn_dim": 40, "word_embed_proj_dim": 24},
+    "opt/norms after, projected": SIZES | {"ffn_dim": 40, "word_embed_proj_dim": 16,
+                                           "do_layer_norm_before": False},
+    "llama": LLAMA,
+    "llama/biases": LLAMA | {"attention_bias": True, "mlp_bias": True},
+    "mistral": LLAMA | {"sliding_window": 7},
+    "qwen2": LLAMA,
+    "qwen3": LLAMA | {"head_dim": 8},
+    "phi": SIZES | {"num_attention_heads": 3},
+    "olmo2": LLAMA,
+    "gemma2": LLAMA | {"head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 7},
+    "gemma3_text": LLAMA | {"head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 7},
+    "bart": SEQ2SEQ, "marian": SEQ2SEQ, "mbart": SEQ2SEQ, "pegasus": SEQ2SEQ,
+    "t5": {"vocab_size": 64, "d_model": 24, "d_kv": 6, "num_layers": 2, "num_decoder_layers": 3,
+           "num_heads": 4, "d_ff": 40, "decoder_start_token_id": 0},
+    "t5/gated": {"vocab_size": 64, "d_model": 24, "d_kv": 4, "num_layers": 2, "num_heads": 4,
+                 "d_ff": 40, "feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0},
 }  # fmt: skip
 
 
 def tiny(family: str, seed: int = 0, dtype=torch.float64, scale: float = 0.4, **changes):
     """A model of a few layers, all parameters random: fresh models have zero biases and unit
     gains, which hide mistakes."""
-    config = AutoConfig.for_model(family, **(FAMILY_SIZES.get(family, SIZES) | changes))
+    config = AutoConfig.for_model(family.split("/")[0], **(FAMILY_SIZES.get(family, SIZES) | changes))
     torch.manual_seed(seed)
     model = AutoModel.from_config(config).to(dtype).eval()
     with torch.no_grad():
@@ -42,6 +87,30 @@ def batch(rows: int, tokens: int, seed: int = 0, lengths=None):
         mask[row, length:] = 0
         ids[row, length:] = 1
     return {"input_ids": ids, "attention_mask": mask}
+
+
+def inputs_of(model, rows: int = 2, tokens: int = 7, seed: int = 0, lengths=None):
+    """Random input of a family's kind: pictures for ViT, a source and a target for encoder-decoders."""
+    if model.config.model_type == "vit":
+        torch.manual_seed(seed)
+        return {"pixel_values": torch.randn(rows, 3, 16, 16, dtype=model.dtype)}
+    inputs = batch(rows, tokens, seed, lengths)
+    if model.config.is_encoder_decoder:
+        target = batch(rows, tokens + 2, seed + 1, lengths)
+        inputs |= {f"decoder_{name}": value for name, value in target.items()}
+    return inputs
+
+
+def stacks_of(model):
+    """The stacks that can be decomposed: both of an encoder-decoder, else the one there is."""
+    return ["encoder", "decoder"] if model.config.is_encoder_decoder else [None]
+
+
+def read_by(stack, inputs):
+    """What of the input a stack reads: an encoder reads no target."""
+    if stack != "encoder":
+        return inputs
+    return {name: value for name, value in inputs.items() if not name.startswith("decoder_")}
 
 
 @pytest.fixture(scope="session")

