@@ -1,5 +1,7 @@
 """Every plot of the chapters: one function each, given a data frame, returning a figure."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -156,6 +158,105 @@ def sentence_importance(table: pd.DataFrame) -> Figure:
     axis.grid(axis="x", visible=False)
     _legend_below(figure, axis)
     return figure
+
+
+def shares_by_layer(table: pd.DataFrame) -> Figure:
+    """What each layer's sublayers wrote into one word's vector; a panel a sentence.
+
+    table: sentence, term, layer, importance.
+    """
+    sentences = list(dict.fromkeys(table["sentence"]))
+    figure, axes = plt.subplots(
+        1, len(sentences), figsize=(4.6 * len(sentences), 3.2), sharey=True, squeeze=False
+    )
+    for axis, sentence in zip(axes.flat, sentences, strict=True):
+        part = table[table["sentence"] == sentence]
+        sns.barplot(part, x="layer", y="importance", hue="term", palette=COLOURS, ax=axis)
+        axis.axhline(0, color="grey", linewidth=0.8)
+        axis.set_title(_wrapped(sentence), fontsize="small")
+        axis.legend(title=None)
+    axes[0, 0].set_ylabel("importance  $e·x\\,/\\,e·e$")
+    figure.tight_layout()
+    return figure
+
+
+def shares_by_head(table: pd.DataFrame) -> Figure:
+    """What each attention head wrote: heads across, layers upward; a panel a sentence.
+
+    table: sentence, layer, head, importance.
+    """
+    return _grids(table, "layer", "head", "head")
+
+
+def shares_by_source(table: pd.DataFrame) -> Figure:
+    """Which token attention's contribution came from: tokens across, layers upward; a panel a sentence.
+
+    table: sentence, layer, source, token, importance.
+    """
+    return _grids(table, "layer", "source", "", labels="token")
+
+
+def _grids(table: pd.DataFrame, down: str, across: str, name: str, labels: str | None = None) -> Figure:
+    sentences = list(dict.fromkeys(table["sentence"]))
+    largest = table["importance"].abs().max()
+    figure, axes = plt.subplots(len(sentences), 1, figsize=(8.5, 3 * len(sentences)), squeeze=False)
+    for axis, sentence in zip(axes.flat, sentences, strict=True):
+        part = table[table["sentence"] == sentence]
+        grid = (
+            100 * part.pivot_table(index=down, columns=across, values="importance", aggfunc="sum").iloc[::-1]
+        )
+        written = grid.map(lambda share: f"{share:.0f}" if abs(share) >= 0.5 else "")
+        sns.heatmap(
+            grid, cmap="vlag", center=0, vmin=-100 * largest, vmax=100 * largest, ax=axis,
+            annot=written if grid.shape[1] <= 16 else None, fmt="", annot_kws={"size": 8},
+            cbar_kws={"label": "importance (%)"},
+        )  # fmt: skip
+        if labels:
+            names = part.drop_duplicates(across).set_index(across)[labels]
+            axis.set_xticklabels([names[n] for n in grid.columns])
+            _slant(axis, 45)
+        axis.set(xlabel=name, ylabel=down)
+        axis.set_title(_wrapped(sentence, 80), fontsize="small")
+        axis.tick_params(axis="y", rotation=0)
+        axis.grid(False)
+    figure.tight_layout()
+    return figure
+
+
+def units(table: pd.DataFrame) -> Figure:
+    """How few feed-forward units write how much: the running sum over units, largest first.
+
+    table: sentence, importance; a row a unit.
+    """
+    figure, axis = plt.subplots(figsize=(6, 3.2))
+    for sentence, part in table.groupby("sentence", sort=False):
+        running = part["importance"].sort_values(ascending=False).cumsum().to_numpy()
+        axis.plot(np.arange(1, len(running) + 1), running, label=_wrapped(str(sentence), 40))
+    axis.set(xscale="log", xlabel="feed-forward units, the largest first", ylabel="importance so far")
+    axis.axhline(0, color="grey", linewidth=0.8)
+    axis.legend(fontsize="small")
+    return figure
+
+
+def logits_by_layer(table: pd.DataFrame) -> Figure:
+    """What each term of each layer says for the candidates: logits less their mean over candidates.
+
+    table: term, layer, word, logit.
+    """
+    centred = table.assign(logit=table["logit"] - table.groupby(["term", "layer"])["logit"].transform("mean"))
+    centred = centred.assign(
+        part=centred["term"] + centred["layer"].astype(str).where(centred["layer"] > 0, "")
+    )
+    figure, axis = plt.subplots(figsize=(9, 3.4))
+    sns.barplot(centred, x="part", y="logit", hue="word", ax=axis)
+    axis.axhline(0, color="grey", linewidth=0.8)
+    axis.set(xlabel="term and layer", ylabel="logit, less the mean")
+    _slant(axis, 60)
+    return figure
+
+
+def _wrapped(sentence: str, width: int = 45) -> str:
+    return textwrap.fill(sentence, width)
 
 
 def _slant(axis: Axes, degrees: int) -> None:

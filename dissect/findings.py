@@ -1,6 +1,6 @@
 """What this run found beside what the paper found: small tables, every number from the data."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -237,3 +237,38 @@ def _means(scores: pd.DataFrame, name: str) -> pd.Series:
 
 def _range(values: pd.Series) -> str:
     return f"{values.min():.2f} to {values.max():.2f}"
+
+
+def largest_sources(by_source: pd.DataFrame, count: int = 4) -> pd.DataFrame:
+    """The tokens that attention read most from, over all layers, a row a sentence."""
+    total = by_source.groupby(["sentence", "source", "token"], sort=False)["importance"].sum().reset_index()
+    rows = []
+    for sentence, part in total.groupby("sentence", sort=False):
+        most = part.nlargest(count, "importance")
+        rows.append((sentence, ", ".join(f"{row.token} {row.importance:.1%}" for row in most.itertuples())))
+    return titled(pd.DataFrame(rows, columns=["sentence", "read most from"]))
+
+
+def units_apart(by_unit: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    """The feed-forward units whose importance differs most between two sentences."""
+    (_, one), (_, two) = by_unit.groupby("sentence", sort=False)
+    both = one.merge(two, on=["layer", "unit"], suffixes=("_first", "_second"))
+    both["difference"] = both["importance_first"] - both["importance_second"]
+    order = both["difference"].abs().sort_values(ascending=False).index[:count]
+    columns = {"importance_first": "first sentence", "importance_second": "second sentence"}
+    table = both.loc[order].rename(columns=columns)[["layer", "unit", *columns.values(), "difference"]]
+    return titled(table, **dict.fromkeys([*columns.values(), "difference"], "{:.4f}"))
+
+
+def finer(by_layer: pd.DataFrame, by_source: pd.DataFrame, own: Collection[str]) -> pd.DataFrame:
+    """Each sentence's shares: attention, feed-forward, the last layer, and what was read from the word.
+
+    own: the word's pieces.
+    """
+    shares = by_layer.groupby(["sentence", "term"], sort=False)["importance"].sum().unstack()
+    last = by_layer[by_layer["layer"] == by_layer["layer"].max()]
+    shares["written in the last layer"] = last.groupby("sentence")["importance"].sum()
+    word = by_source[by_source["token"].isin(own)]
+    shares["h read from the word itself"] = word.groupby("sentence")["importance"].sum()
+    shares = shares.reset_index().rename_axis(columns=None)
+    return titled(shares, **dict.fromkeys(shares.columns[1:], "{:.1%}"))

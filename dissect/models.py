@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from transformers import (
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -92,6 +93,27 @@ def load_masked_head(name: str) -> nn.Module | None:
     prefix = model.base_model_prefix + "."
     head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
     return None if head_is_new else _head_of(model.eval())
+
+
+def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
+    """A language model with the linear map that turns its embeddings into logits.
+
+    None for models that have no such map: encoders have no head, or one that is not linear.
+    Raises `UnknownModel` when there is no such model.
+    """
+    loaded = load(name)
+    if type(loaded.model.config) not in AutoModelForCausalLM._model_mapping:
+        return None
+    model, info = _from_pretrained(AutoModelForCausalLM, name, output_loading_info=True)
+    head = model.get_output_embeddings()
+    prefix = model.base_model_prefix + "."
+    head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
+    # elsewhere than on top of the model, it is the last step of a head that is not linear
+    linear = isinstance(head, nn.Linear) and any(part is head for part in model.children())
+    capped = getattr(model.config, "final_logit_softcapping", None)
+    if head_is_new or not linear or capped or model.config.is_encoder_decoder:
+        return None
+    return loaded, head.to(loaded.model.device)
 
 
 def _head_of(model: Any) -> nn.Module:

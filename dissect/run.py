@@ -103,7 +103,7 @@ def check(settings: Settings) -> None:
         4: lambda: corpora.senses(profile.senses, 1),
         5: lambda: corpora.entities(profile.entities, 1),
     }
-    for section in set(settings.sections):
+    for section in set(settings.sections) & set(needed):
         needed[section]()
     if settings.tuned is None and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dissect.errors import DissectError
 
-CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner")
+CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer")
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
 Positive = Annotated[int, Field(ge=1)]
 
@@ -44,7 +44,7 @@ class Settings(BaseModel):
     model: str = "minilm"
     tuned: str | None = None
     corpus: str | None = None  # text for chapters 1 to 3, in place of the profile's
-    sections: tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...] = (1, 2, 3, 4, 5)
+    sections: tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...] = (1, 2, 3, 4, 5, 6)
     seeds: Positive | None = None
     limit: Positive | None = None
     seed: int = 0
@@ -86,6 +86,7 @@ class Settings(BaseModel):
                 "seeds": seeds,
                 **both,
             },
+            "6-finer": {},
         }
         return shared | own[chapter]
 

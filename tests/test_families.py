@@ -1,5 +1,7 @@
 """Every family: exact sums on models of random weights, with padding, and splits that add up."""
 
+import re
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -222,6 +224,14 @@ def test_attention_that_is_no_weighted_mean_is_noticed(monkeypatch):
 
 def test_every_row_is_tested():
     assert {name.split("/")[0] for name in VARIANTS} == {name.split(".")[0] for name in FAMILIES}
+
+
+def test_the_book_lists_every_family():
+    from pathlib import Path
+
+    page = (Path(__file__).parents[1] / "book/other-models.md").read_text(encoding="utf-8")
+    table = page.split("## Families with a row")[1].split("## A new family")[0]
+    assert set(re.findall(r"`([a-z0-9_-]+)`", table)) == set(known())
 
 
 # ---- other ways to run a model ----

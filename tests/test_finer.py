@@ -1,0 +1,66 @@
+"""One word's vector in finer parts, and what parts say through an unembedding."""
+
+import pytest
+import torch
+
+from dissect import DissectError, finer, models
+from dissect.models import Loaded
+from tests.conftest import tiny
+
+SENTENCE = "A crane lifted the steel beam above the harbour."
+
+
+def test_the_tables_add_up(minilm):
+    word = finer.word_in(minilm, SENTENCE, "crane")
+    assert [word.tokens[n] for n in word.positions] == ["crane"]
+    terms = word.terms().set_index("term")["importance"]
+    assert terms.sum() == pytest.approx(1, abs=1e-5)
+    both = terms["h"] + terms["f"]
+    assert word.by_layer()["importance"].sum() == pytest.approx(both, abs=1e-5)
+    assert word.by_head()["importance"].sum() == pytest.approx(terms["h"], abs=1e-5)
+    assert word.by_source()["importance"].sum() == pytest.approx(terms["h"], abs=1e-5)
+    assert word.by_unit()["importance"].sum() == pytest.approx(terms["f"], abs=1e-4)
+    layers = word.by_layer().query("term == 'f'").set_index("layer")["importance"]
+    assert word.by_unit([2])["importance"].sum() == pytest.approx(layers[2], abs=1e-5)
+    heads = word.by_head()
+    assert heads["head"].min() == 1 and heads["head"].max() == 12 and set(heads["layer"]) == set(range(1, 7))
+
+
+def test_a_word_of_several_pieces_is_the_sum_of_them(minilm):
+    word = finer.word_in(minilm, "An unputdownable book.", "unputdownable")
+    assert len(word.positions) > 1
+    assert word.terms()["importance"].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_word_that_is_not_there(minilm):
+    for missing in ("bridge", ""):
+        with pytest.raises(DissectError, match="give a word that it holds"):
+            finer.word_in(minilm, SENTENCE, missing)
+
+
+def test_logits_by_part_add_up_to_the_models_logits(minilm):
+    from transformers import GPT2LMHeadModel
+
+    base = tiny("gpt2", vocab_size=30522, bos_token_id=1, eos_token_id=2)
+    model = GPT2LMHeadModel(base.config).double().eval()
+    model.transformer.load_state_dict(base.state_dict())
+    loaded = Loaded("tiny", model, minilm.tokenizer)
+    said = finer.logits(loaded, model.lm_head, "the crane", ["river", "bird"])
+    inputs = minilm.tokenizer("the crane", return_tensors="pt")
+    with torch.no_grad():
+        expected = model(**inputs).logits[0, -1]
+    total = said.groupby("word")["logit"].sum()
+    for word in ("river", "bird"):
+        piece = minilm.tokenizer(word, add_special_tokens=False)["input_ids"][0]
+        assert total[word] == pytest.approx(expected[piece].item(), rel=1e-9)
+
+
+def test_an_unembedding_is_linear_or_none(tmp_path, minilm):
+    from transformers import GPT2LMHeadModel
+
+    assert models.load_unembedding("minilm") is None  # an encoder
+    model = GPT2LMHeadModel(tiny("gpt2").config)
+    model.save_pretrained(tmp_path)
+    minilm.tokenizer.save_pretrained(tmp_path)
+    found = models.load_unembedding(str(tmp_path))
+    assert found is not None and found[1].weight.shape == (64, 24)
