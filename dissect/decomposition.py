@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from dissect import splits
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
 from dissect.families import default_stack, family_of, has_stacks
-from dissect.fold import fold, fold_layers
+from dissect.fold import Memo, fold, fold_layers
 from dissect.parts import Parts, names_of
 from dissect.trace import Add, Constants, constants_of, recording
 
@@ -96,7 +96,7 @@ class Decomposer:
         """
         request = None if by is None else splits.Request(by, layers, tokens)
         output, trace, mask = self._forward(inputs, splits.KEEP.get(by or "", ()), by == "source")
-        terms, weights = fold(trace, self.names)
+        terms, weights = fold(trace, self.names, self.memo)
         parts = self._checked(Parts(output.last_hidden_state, terms, mask, self.names))
         if request is None:
             return parts
@@ -114,7 +114,7 @@ class Decomposer:
         Raises what `decompose` raises.
         """
         _, trace, mask = self._forward(inputs)
-        states = fold_layers(trace, self.names)
+        states = fold_layers(trace, self.names, self.memo)
         parts = [
             Parts(embedding, terms, mask, self.names)
             for embedding, terms in zip(trace.states, states, strict=True)
@@ -163,6 +163,7 @@ class Decomposer:
         """What biases make each sublayer add; computed anew when a weight has changed."""
         version = sum(parameter._version for parameter in self.parameters)
         if self._constants is None or self._constants[0] != version:
+            self.memo: Memo = {}
             self._constants = version, constants_of(self.base, self.family, self.config)
         return self._constants[1]
 

@@ -255,6 +255,21 @@ def logits_by_layer(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def cost_by_tokens(table: pd.DataFrame) -> Figure:
+    """Seconds over tokens, both logarithmic, with the line of equal cost per token.
+
+    table: tokens, seconds, batches (how they were made).
+    """
+    figure, axis = plt.subplots(figsize=(6, 3.4))
+    sns.scatterplot(table, x="tokens", y="seconds", hue="batches", style="batches", s=70, ax=axis)
+    first = table.iloc[0]
+    ends = np.array([table["tokens"].min(), table["tokens"].max()])
+    axis.plot(ends, ends * first["seconds"] / first["tokens"], color="grey", linewidth=0.8)
+    axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="seconds")
+    axis.legend(title=None)
+    return figure
+
+
 def _wrapped(sentence: str, width: int = 45) -> str:
     return textwrap.fill(sentence, width)
 

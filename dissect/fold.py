@@ -21,42 +21,37 @@ class Weight:
     maps: tuple[Tensor, ...] = ()  # matrices (after, before) that come later still
 
 
-class Columns:
-    """Sums over many products of a number per token and a constant vector, as one matrix product."""
+@dataclass(frozen=True)
+class Vectors:
+    """What a stretch of operations has that depends on weights alone, and is the same for every pass.
 
-    def __init__(self) -> None:
-        self.columns: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    With K norms in the stretch; `gains[k]` is Π g_λ over the norms from the k-th on.
+    """
 
-    def add(self, term: str, numbers: Tensor, vector: Tensor) -> None:
-        """numbers: (batch, tokens, 1), vector: (hidden,)."""
-        self.columns.setdefault(term, []).append((numbers, vector))
-
-    def add_to(self, terms: Tensor, names: Sequence[str]) -> None:
-        """Add what belongs to c, and take it from the terms that it came in with; in place."""
-        for name, columns in self.columns.items():
-            numbers, vectors = zip(*columns, strict=True)
-            term = terms[names.index(name)]
-            left = torch.cat(numbers, -1).view(-1, len(columns))
-            sign = 1 if name == "c" else -1
-            term.view(-1, term.shape[-1]).addmm_(left, torch.stack(vectors), alpha=sign)
+    gains: list[Tensor]  # K + 1 of them, each (hidden,)
+    constants: dict[str, Tensor]  # by term, the vectors that numbers per token multiply: (many, hidden)
 
 
-def fold(trace: Trace, names: Sequence[str]) -> tuple[Tensor, dict[int, Weight]]:
+Memo = dict[tuple[int, int], Vectors]
+
+
+def fold(trace: Trace, names: Sequence[str], memo: Memo) -> tuple[Tensor, dict[int, Weight]]:
     """The terms of the last embedding, (terms, batch, tokens, hidden), in the order of `names`.
 
     Also the weight of each addition, by its place among the operations.
+    memo: keeps from pass to pass what depends on weights alone.
     """
     assert trace.start is not None
-    return fold_range([trace.start], trace.operations, 0, len(trace.operations), names)
+    return fold_range([trace.start], trace.operations, 0, len(trace.operations), names, memo)
 
 
-def fold_layers(trace: Trace, names: Sequence[str]) -> list[Tensor]:
+def fold_layers(trace: Trace, names: Sequence[str], memo: Memo) -> list[Tensor]:
     """The terms at the end of every layer, each (terms, batch, tokens, hidden)."""
     assert trace.start is not None
     terms: Sequence[Tensor] | Tensor = [trace.start]
     states = []
     for begin, end in zip([0, *trace.ends], trace.ends, strict=False):
-        terms, _ = fold_range(terms, trace.operations, begin, end, names)
+        terms, _ = fold_range(terms, trace.operations, begin, end, names, memo)
         states.append(terms)
     return states
 
@@ -67,6 +62,7 @@ def fold_range(
     begin: int,
     end: int,
     names: Sequence[str],
+    memo: Memo,
 ) -> tuple[Tensor, dict[int, Weight]]:
     """The terms after operations begin … end - 1, and the weights of the additions among them.
 
@@ -76,11 +72,13 @@ def fold_range(
     for place in range(begin, end):
         operation = operations[place]
         if isinstance(operation, Map):
-            terms = through(fold_norms(terms, operations, begin, place, names, weights), operation, names)
+            terms = through(
+                fold_norms(terms, operations, begin, place, names, memo, weights), operation, names
+            )
             for n, weight in weights.items():
                 weights[n] = Weight(weight.gain, weight.scale, (*weight.maps, operation.weight))
             begin = place + 1
-    return fold_norms(terms, operations, begin, end, names, weights), weights
+    return fold_norms(terms, operations, begin, end, names, memo, weights), weights
 
 
 def through(terms: Tensor, operation: Map, names: Sequence[str]) -> Tensor:
@@ -97,42 +95,89 @@ def fold_norms(
     begin: int,
     end: int,
     names: Sequence[str],
+    memo: Memo,
     weights: dict[int, Weight],
 ) -> Tensor:
     """`fold_range` where there is no map; fills `weights`.
 
-    Walks back from the end, so that every vector is scaled once, by all norms after it. What biases
-    and means add is a product of numbers per token and constant vectors.
+    Every vector is scaled once, by all norms after it. What biases and means add is a product of
+    numbers per token and constant vectors.
     """
-    gain, scale = torch.ones_like(early[0][0, 0]), torch.ones_like(early[0][..., :1])
-    terms, columns = early[0].new_empty(len(names), *early[0].shape), Columns()
+    stretch = operations[begin:end]
+    if (begin, end) not in memo:
+        memo[begin, end] = vectors_of(stretch, early[0])
+    gains, constants = memo[begin, end].gains, memo[begin, end].constants
+    scales = scales_of(stretch, early[0])
+    terms = early[0].new_empty(len(names), *early[0].shape)
     written: set[int] = set()
 
-    def add(n: int, x: Tensor) -> None:
+    def add(n: int, x: Tensor, k: int) -> None:
         if n in written:
-            terms[n].addcmul_(x * gain, scale)
+            terms[n].addcmul_(x * gains[k], scales[..., k : k + 1])
         else:
-            torch.mul(x * gain, scale, out=terms[n])
+            torch.mul(x * gains[k], scales[..., k : k + 1], out=terms[n])
             written.add(n)
 
-    for place in reversed(range(begin, end)):
-        operation = operations[place]
+    k = 0  # norms so far
+    for place, operation in enumerate(stretch, start=begin):
         if isinstance(operation, Norm):
-            if operation.bias is not None:
-                columns.add("c", scale, gain * operation.bias)
-            gain, scale = gain * operation.gain, scale * operation.rstd
-            if operation.mean is not None:
-                columns.add("c", scale * operation.mean, -gain)
+            k += 1
         elif isinstance(operation, Add):
-            weights[place] = Weight(gain, scale)
-            add(names.index(operation.term), operation.output)
-            numbers = scale if operation.scale is None else scale * operation.scale
-            constant = gain * operation.constant
-            columns.add("c", numbers, constant)
-            columns.add(operation.term, numbers, constant)
+            weights[place] = Weight(gains[k], scales[..., k : k + 1])
+            add(names.index(operation.term), operation.output, k)
     for n, term in enumerate(early):
-        add(n, term)
+        add(n, term, 0)
     for n in set(range(len(names))) - written:
         terms[n] = 0
-    columns.add_to(terms, names)
+    for name, numbers in numbers_of(stretch, scales).items():
+        flat = terms[names.index(name)].view(-1, terms.shape[-1])
+        # what biases make of a sublayer's output belongs to c, and is taken from its term
+        flat.addmm_(numbers.flatten(0, 1), constants[name], alpha=1 if name == "c" else -1)
     return terms
+
+
+def scales_of(stretch: Sequence[Operation], like: Tensor) -> Tensor:
+    """Π 1/s_λ over the norms from the k-th on, (batch, tokens, K + 1), k along the last axis."""
+    rstd = [operation.rstd for operation in stretch if isinstance(operation, Norm)]
+    numbers = torch.cat([*rstd, torch.ones_like(like[..., :1])], -1)
+    return numbers.flip(-1).cumprod(-1).flip(-1)
+
+
+def vectors_of(stretch: Sequence[Operation], like: Tensor) -> Vectors:
+    """The gains and constant vectors of a stretch; its numbers are those of `numbers_of`."""
+    gains = [torch.ones_like(like[0, 0])]
+    for operation in reversed(stretch):
+        if isinstance(operation, Norm):
+            gains.insert(0, gains[0] * operation.gain)
+    constants: dict[str, list[Tensor]] = {}
+    k = 0
+    for operation in stretch:
+        if isinstance(operation, Norm):
+            if operation.mean is not None:
+                constants.setdefault("c", []).append(-gains[k])
+            k += 1
+            if operation.bias is not None:
+                constants.setdefault("c", []).append(gains[k] * operation.bias)
+        elif isinstance(operation, Add):
+            for name in ("c", operation.term):
+                constants.setdefault(name, []).append(gains[k] * operation.constant)
+    return Vectors(gains, {name: torch.stack(vectors) for name, vectors in constants.items()})
+
+
+def numbers_of(stretch: Sequence[Operation], scales: Tensor) -> dict[str, Tensor]:
+    """The numbers per token that multiply the constant vectors, by term, (batch, tokens, many)."""
+    numbers: dict[str, list[Tensor]] = {}
+    k = 0
+    for operation in stretch:
+        scale = scales[..., k : k + 1]
+        if isinstance(operation, Norm):
+            if operation.mean is not None:
+                numbers.setdefault("c", []).append(scale * operation.mean)
+            k += 1
+            if operation.bias is not None:
+                numbers.setdefault("c", []).append(scales[..., k : k + 1])
+        elif isinstance(operation, Add):
+            for name in ("c", operation.term):
+                branch = scale if operation.scale is None else scale * operation.scale
+                numbers.setdefault(name, []).append(branch)
+    return {name: torch.cat(columns, -1) for name, columns in numbers.items()}

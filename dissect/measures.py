@@ -88,22 +88,40 @@ class LeastSquares:
     Keeps sums of products only, in float64, so memory does not grow with the rows.
     """
 
+    CHUNK = 1024  # rows that are multiplied at once
+
     def __init__(self) -> None:
         self.rows = 0
-        self.shift: Tensor | None = None  # near the mean, so that sums of squares lose no digits
+        self.shift: tuple[Tensor, Tensor] | None = None  # near the means, so that no digits are lost
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """x: (rows, inputs), y: (rows, outputs)."""
-        z = torch.cat([x, y], -1).double()
         if self.shift is None:
             self.inputs = x.shape[-1]
-            self.shift = z.mean(0)
-            self.total = torch.zeros_like(self.shift)
-            self.products = torch.zeros(len(self.shift), len(self.shift)).to(z)
-        z = z - self.shift
-        self.rows += len(z)
-        self.total += z.sum(0)
-        self.products += z.T @ z
+            self.shift = x.double().mean(0), y.double().mean(0)
+            self.x, self.y, self.yy = (torch.zeros_like(part) for part in (*self.shift, self.shift[1]))
+            self.xx = self.x.new_zeros(self.inputs, self.inputs)
+            self.xy = self.x.new_zeros(self.inputs, y.shape[-1])
+            # room to work in, the same for all chunks: new memory costs more than the subtraction
+            self.room = self.x.new_empty(self.CHUNK, self.inputs), self.y.new_empty(self.CHUNK, y.shape[-1])
+        self.rows += len(x)
+        for some_x, some_y in zip(x.split(self.CHUNK), y.split(self.CHUNK), strict=True):
+            self._multiply(
+                *(
+                    torch.sub(some, shift, out=room[: len(some)])
+                    for some, shift, room in zip((some_x, some_y), self.shift, self.room, strict=True)
+                )
+            )
+
+    def _multiply(self, x: Tensor, y: Tensor) -> None:
+        self.x += x.sum(0)
+        self.y += y.sum(0)
+        self.xy.addmm_(x.T, y)
+        self.yy += y.square_().sum(0)
+        # the products are symmetric: a quarter of them need not be computed
+        half = self.inputs // 2
+        self.xx[:half].addmm_(x[:, :half].T, x)
+        self.xx[half:, half:].addmm_(x[:, half:].T, x[:, half:])
 
     def r2(self) -> float:
         """1 − residual / total sum of squares, averaged over outputs.
@@ -117,16 +135,18 @@ class LeastSquares:
                 f"{self.rows} word pieces cannot tell how linear a map of {self.inputs} inputs is: "
                 "give more sentences"
             )
-        centred = self.products - torch.outer(self.total, self.total) / self.rows
-        scale = centred.diagonal().clamp_min(0).sqrt()
+        half = self.inputs // 2
+        self.xx[half:, :half] = self.xx[:half, half:].T
+        xx = self.xx - torch.outer(self.x, self.x) / self.rows
+        xy = self.xy - torch.outer(self.x, self.y) / self.rows
+        yy = self.yy - self.y.square() / self.rows
+        scale = xx.diagonal().clamp_min(0).sqrt()
         scale[scale == 0] = 1
-        correlation = centred / torch.outer(scale, scale)
-        xx, xy = correlation[: self.inputs, : self.inputs], correlation[: self.inputs, self.inputs :]
-        values, vectors = torch.linalg.eigh(xx)
+        values, vectors = torch.linalg.eigh(xx / torch.outer(scale, scale))
         keep = values > 1e-10 * values[-1]
-        explained = ((vectors[:, keep].T @ xy) ** 2 / values[keep, None]).sum(0)
-        varies = centred.diagonal()[self.inputs :] > 0
-        return explained[varies].mean().item()
+        explained = ((vectors[:, keep].T @ (xy / scale[:, None])) ** 2 / values[keep, None]).sum(0)
+        varies = yy > 0
+        return (explained[varies] / yy[varies]).mean().item()
 
 
 def adjusted(r2: float, rows: int, inputs: int) -> float:
