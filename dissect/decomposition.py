@@ -24,7 +24,7 @@ from dissect.errors import DissectError, InexactSum, UnsupportedModel
 from dissect.families import default_stack, family_of, has_stacks
 from dissect.fold import Memo, fold, fold_layers
 from dissect.parts import Parts, names_of
-from dissect.trace import Add, Constants, constants_of, recording
+from dissect.trace import Add, Sites, recording, sites_of
 
 # The largest error per format: tests measure it to be some ten times smaller.
 TOLERANCE = {
@@ -64,7 +64,9 @@ class Decomposer:
         base: Any = model.base_model
         self.base = base
         self.config: Any = base.config
-        self._constants: tuple[int, Constants] | None = None
+        self.version: int | None = None
+        self.sites: Sites
+        self.memo: Memo
         self.reads = "input_ids"
         if has_stacks(model) and (stack or default_stack(model)) == "encoder":
             self.base = getattr(base, "encoder", base)
@@ -147,7 +149,7 @@ class Decomposer:
         try:
             with (
                 splits.eager_attention(self.base, weights) as attention,
-                recording(self.base, self.family, self.config, self.constants(), keep) as trace,
+                recording(self._current()[0], keep) as trace,
             ):
                 output = self.base(**{**options, **attention, **inputs})
         finally:
@@ -159,13 +161,13 @@ class Decomposer:
             mask = torch.ones(shape, dtype=torch.bool, device=trace.states[-1].device)
         return output, trace, mask.bool()
 
-    def constants(self) -> Constants:
-        """What biases make each sublayer add; computed anew when a weight has changed."""
+    def _current(self) -> tuple[Sites, Memo]:
+        """What depends on the weights alone; looked up anew when a weight has changed."""
         version = sum(parameter._version for parameter in self.parameters)
-        if self._constants is None or self._constants[0] != version:
-            self.memo: Memo = {}
-            self._constants = version, constants_of(self.base, self.family, self.config)
-        return self._constants[1]
+        if version != self.version:
+            self.version = version
+            self.sites, self.memo = sites_of(self.base, self.family, self.config), {}
+        return self.sites, self.memo
 
     def tolerance(self, dtype: torch.dtype) -> float:
         """How far the sum may miss, relative to the embedding."""

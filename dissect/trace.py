@@ -45,7 +45,6 @@ class Map:
 
 
 Operation = Norm | Add | Map
-Constants = dict[tuple[int, str], Tensor]
 
 
 @dataclass
@@ -63,17 +62,63 @@ def work_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-@contextmanager
-def recording(
-    base: nn.Module, family: Family, config: Any, constants: Constants, keep: tuple[str, ...] = ()
-) -> Iterator[Trace]:
-    """Record the next forward pass of `base`; the hooks are gone when the block ends.
+@dataclass(frozen=True)
+class Site:
+    """Where one sublayer writes to the stream: its modules, and what it adds whatever its input."""
 
-    constants: what every sublayer adds whatever its input, see `constants_of`.
+    layer: nn.Module
+    sublayer: Sublayer
+    constant: Tensor  # (hidden,)
+    out: nn.Module
+    norm: nn.Module | None
+    branch_norm: nn.Module | None
+    enters: nn.Module | None
+    value: nn.Module | None
+
+
+@dataclass(frozen=True)
+class Sites:
+    """All modules of a model that its family's row names, and the constants; found once."""
+
+    base: nn.Module
+    family: Family
+    early: list[nn.Module]
+    layers: list[nn.Module]
+    sublayers: list[Site]
+    final: list[nn.Module]
+
+
+def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
+    """Look up what a row names. Raises `UnsupportedModel` for a part that is not there."""
+
+    def found(root: nn.Module, path: str) -> nn.Module | None:
+        return find_if(root, path, config) if path else None
+
+    layers = find_all(base, family.layers)
+    sublayers = [
+        Site(
+            layer, sublayer, constant_of(layer, sublayer, config), find(layer, sublayer.out),
+            found(layer, sublayer.norm), found(layer, sublayer.branch_norm),
+            found(layer, sublayer.enters), found(layer, sublayer.value),
+        )
+        for layer in layers
+        for sublayer in family.sublayers
+    ]  # fmt: skip
+    early, final = (
+        [module for path in paths if (module := found(base, path)) is not None]
+        for paths in (family.embedding, family.final)
+    )
+    return Sites(base, family, early, layers, sublayers, final)
+
+
+@contextmanager
+def recording(sites: Sites, keep: tuple[str, ...] = ()) -> Iterator[Trace]:
+    """Record the next forward pass; the hooks are gone when the block ends.
+
     keep: what to keep of sublayers in `Add.seen`: "entered" (the input of a feed-forward),
     "projected" (the input of the output projection), "values" (of attention).
     """
-    recorder = Recorder(family, base, config, constants, keep)
+    recorder = Recorder(sites, keep)
     try:
         recorder.attach()
         with torch.compiler.set_stance("force_eager"):  # compiled code would go round the hooks
@@ -85,12 +130,9 @@ def recording(
 class Recorder:
     """Hooks on one model, which write what they see into one trace."""
 
-    def __init__(
-        self, family: Family, base: nn.Module, config: Any, constants: Constants, keep: tuple[str, ...]
-    ):
-        self.family, self.base, self.config, self.keep = family, base, config, keep
-        self.constants = constants
-        parameter = next(base.parameters())
+    def __init__(self, sites: Sites, keep: tuple[str, ...]):
+        self.sites, self.keep = sites, keep
+        parameter = next(sites.base.parameters())
         self.dtype, self.device = work_dtype(parameter.dtype), parameter.device
         self.trace = Trace()
         self.stack = ExitStack()
@@ -98,40 +140,34 @@ class Recorder:
 
     def attach(self) -> None:
         """Hang all hooks."""
-        base, family, config = self.base, self.family, self.config
-        layers = find_all(base, family.layers)
-        early = [m for path in family.embedding if (m := find_if(base, path, config)) is not None]
-        final = [m for path in family.final if (m := find_if(base, path, config)) is not None]
-        for module in early:
+        for module in self.sites.early:
             self.before(module, self.on_start)
             self.watch(module)
-        for number, layer in enumerate(layers):
+        for layer in self.sites.layers:
             self.before(layer, self.on_layer)
             self.after(layer, self.on_layer_end)
-            for sublayer in family.sublayers:
-                constant = self.work(self.constants[number, sublayer.out])
-                self.attach_sublayer(layer, sublayer, constant)
-        for module in final:
+        for site in self.sites.sublayers:
+            self.attach_sublayer(site)
+        for module in self.sites.final:
             self.watch(module)
             self.after(module, self.on_final)
 
-    def attach_sublayer(self, layer: nn.Module, sublayer: Sublayer, constant: Tensor) -> None:
+    def attach_sublayer(self, site: Site) -> None:
         keep = self.seen.__setitem__
-        if "entered" in self.keep and sublayer.enters:
-            self.before(find(layer, sublayer.enters), lambda x: keep("entered", x))
-        if "values" in self.keep and sublayer.value:
-            self.after(find(layer, sublayer.value), lambda x: keep("values", x))
-        out = find(layer, sublayer.out)
+        if "entered" in self.keep and site.enters is not None:
+            self.before(site.enters, lambda x: keep("entered", x))
+        if "values" in self.keep and site.value is not None:
+            self.after(site.value, lambda x: keep("values", x))
         if "projected" in self.keep:
-            self.before(out, lambda x: keep("projected", x))
-        self.after(out, lambda x: self.on_add(layer, sublayer, constant, x))
-        if sublayer.branch_norm:
-            module = find(layer, sublayer.branch_norm)
+            self.before(site.out, lambda x: keep("projected", x))
+        constant = self.work(site.constant)
+        self.after(site.out, lambda x: self.on_add(site, constant, x))
+        module = site.branch_norm
+        if module is not None:
             self.before(module, lambda x: self.on_branch_norm(module, x))
             self.after(module, self.on_branch_end)
-        norm = find_if(layer, sublayer.norm, self.config)
-        if norm is not None:
-            self.watch(norm)
+        if site.norm is not None:
+            self.watch(site.norm)
 
     def work(self, x: Tensor) -> Tensor:
         """As terms are computed: in the format they accumulate in, on one device."""
@@ -157,14 +193,16 @@ class Recorder:
         self.trace.states[-1] = out
         self.trace.ends[-1] = len(self.trace.operations)
 
-    def on_add(self, layer: nn.Module, sublayer: Sublayer, constant: Tensor, out: Tensor) -> None:
+    def on_add(self, site: Site, constant: Tensor, out: Tensor) -> None:
         # layers 0 to l - 1 have ended when layer l adds
         output = self.like_stream(self.work(out))
         seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
         self.seen.clear()
         number = len(self.trace.states)
-        add = Add(sublayer.term, number, output, constant, where=(layer, sublayer), seen=seen)
-        self.trace.operations.append(add)
+        where = site.layer, site.sublayer
+        self.trace.operations.append(
+            Add(site.sublayer.term, number, output, constant, where=where, seen=seen)
+        )
 
     def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
         add, norm = self.trace.operations[-1], self.norm_of(module, x)
@@ -215,11 +253,11 @@ class Recorder:
         x = self.like_stream(self.work(x))
         eps = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
         gain = self.work(module.weight)
-        if self.family.norms == "layer":
+        if self.sites.family.norms == "layer":
             bias = getattr(module, "bias", None)
             variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
             return Norm(gain, None if bias is None else self.work(bias), mean, (variance + eps).rsqrt())
-        gain = gain + 1 if self.family.norms == "rms + 1" else gain
+        gain = gain + 1 if self.sites.family.norms == "rms + 1" else gain
         return Norm(gain, None, None, (x.square().mean(-1, keepdim=True) + eps).rsqrt())
 
     # ---- hooks ----
@@ -241,15 +279,6 @@ class Recorder:
             action(x)
 
         self.stack.callback(module.register_forward_hook(hook).remove)
-
-
-def constants_of(base: nn.Module, family: Family, config: Any) -> Constants:
-    """The constants of all sublayers, by the place of the layer's module and the row's `out`."""
-    return {
-        (number, sublayer.out): constant_of(layer, sublayer, config)
-        for number, layer in enumerate(find_all(base, family.layers))
-        for sublayer in family.sublayers
-    }
 
 
 @torch.no_grad()

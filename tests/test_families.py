@@ -11,7 +11,7 @@ from dissect import Decomposer, DissectError
 from dissect.errors import InexactSum, UnsupportedModel
 from dissect.families import FAMILIES, REFUSED, find, find_all, known
 from dissect.splits import AXIS
-from dissect.trace import constants_of, matrix_of
+from dissect.trace import constant_of, matrix_of
 from tests.conftest import FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
 
 VARIANTS = sorted(set(known()) | set(FAMILY_SIZES))
@@ -88,7 +88,7 @@ def test_a_shift_of_the_value_bias_arrives_as_predicted(variant):
     """The sum cannot see a wrong slice of the value bias; what the model returns can.
 
     Shift the values of every token by one vector: attention's output has to shift by what
-    `constants_of` says, measured at the output projection of the first layer.
+    `constant_of` says, measured at the output projection of the first layer.
     """
     for model, decomposer, stack in both_stacks(variant):
         inputs = read_by(stack, inputs_of(model))
@@ -100,13 +100,10 @@ def test_a_shift_of_the_value_bias_arrives_as_predicted(variant):
             seen = []
             handle = out.register_forward_hook(lambda module, args, result, seen=seen: seen.append(result))
 
-            def pass_(
-                model=model, stack=stack, inputs=inputs, seen=seen, decomposer=decomposer, out=sublayer.out
-            ):
+            def pass_(model=model, stack=stack, inputs=inputs, seen=seen, sublayer=sublayer, layer=layer):
                 seen.clear()
                 returned(model, stack, inputs)
-                constant = constants_of(decomposer.base, decomposer.family, decomposer.config)[0, out]
-                return seen[0], constant
+                return seen[0], constant_of(layer, sublayer, model.config)
 
             before, constant = pass_()
             with torch.no_grad():
