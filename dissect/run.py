@@ -20,7 +20,7 @@ import torch
 from papermill.exceptions import PapermillExecutionError
 
 import dissect
-from dissect import corpora, models, progress, provenance
+from dissect import corpora, models, progress, provenance, scorecard
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.finetuning import tuned_sibling
@@ -82,7 +82,13 @@ def run(
         from dissect.site import build  # the book is not needed to run chapters
 
         say("building the site …")
-        page = build(folder / "notebooks", provenance.summary(manifest), folder / "site")
+        verdicts = scorecard.score(folder / "results")
+        pages = {
+            "summary": provenance.summary(manifest),
+            "scorecard": scorecard.page(verdicts),
+            "criteria": scorecard.criteria(verdicts),
+        }
+        page = build(folder / "notebooks", pages, folder / "site")
         say(f"the site is at {os.path.relpath(page)}")
     return folder
 

@@ -30,12 +30,12 @@ This run left the chapter out: it is shown as it is before a run, without its re
 NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), which this run left out.\n"
 
 
-def build(notebooks: Path, summary: str, out: Path) -> Path:
+def build(notebooks: Path, pages: dict[str, str], out: Path) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
     notebooks: the folder of the run's executed chapters. A chapter that is not there is shown
     without results, and says so.
-    summary: Markdown on the run, for the home page.
+    pages: Markdown on the run by name, which pages of the book include: "summary", "scorecard", "criteria".
     out: replaced when the build has succeeded, and left as it was when not.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
@@ -52,14 +52,14 @@ def build(notebooks: Path, summary: str, out: Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
-        stage(notebooks, summary, staged)
+        stage(notebooks, pages, staged)
         html = jupyter_book(staged, log)
         replace(html, out)
     log.unlink(missing_ok=True)
     return out / "index.html"
 
 
-def stage(notebooks: Path, summary: str, staged: Path) -> None:
+def stage(notebooks: Path, pages: dict[str, str], staged: Path) -> None:
     """Lay out in the new folder `staged` what Jupyter Book is to read."""
     staged.mkdir()
     for name in COPIED:
@@ -76,7 +76,8 @@ def stage(notebooks: Path, summary: str, staged: Path) -> None:
             shutil.copy(executed, book / "chapters")
         else:
             nbformat.write(without_results(source), book / "chapters" / source.name)
-    (book / "_run" / "summary.md").write_text(summary, encoding="utf-8")
+    for page, text in pages.items():
+        (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     chapter, name = HEADLINE
     picture = glued_picture(notebooks / f"{chapter}.ipynb", name)
     if picture:

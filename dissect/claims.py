@@ -1,0 +1,397 @@
+"""The paper's claims, each with a criterion that data decides, and the verdicts on a run.
+
+The claims are those of `data/published/claims.yaml`, in the words of the paper's readers. Their
+criteria were fixed before any run was judged by them; tests hold them against made-up data in
+which a claim is true, and false, and against the published figures.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy.stats import ttest_rel
+
+from dissect.findings import H_FOR_F, WITHOUT_SUBLAYERS, odd_ones
+from dissect.parts import TERMS, subsets
+
+VERDICTS = ("replicated", "partly", "not replicated", "not testable")
+Tables = Mapping[str, pd.DataFrame]  # a run's tables by name, as `results` keeps them
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run says of a claim, and the numbers behind it, in words."""
+
+    verdict: str  # one of `VERDICTS`
+    numbers: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper."""
+
+    name: str  # as in claims.yaml
+    chapter: str  # where its evidence is
+    text: str
+    criterion: str  # when it counts as replicated, and when as partly so
+    needs: tuple[str, ...]  # tables
+    judge: Callable[..., Verdict]
+
+
+CLAIMS: list[Claim] = []
+
+
+def claim(name: str, chapter: str, text: str, criterion: str, *needs: str):
+    """Put a function that judges, given the tables it needs, into `CLAIMS`."""
+
+    def put(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
+        CLAIMS.append(Claim(name, chapter, text, criterion, needs, judge))
+        return judge
+
+    return put
+
+
+def verdicts(tables: Tables) -> pd.DataFrame:
+    """The verdict on every claim: claim, chapter, text, criterion, verdict, numbers."""
+    rows = []
+    for one in CLAIMS:
+        missing = [name for name in one.needs if name not in tables]
+        if missing:
+            said = Verdict("not testable", f"this run has no table {', '.join(missing)}")
+        else:
+            said = one.judge(*(tables[name] for name in one.needs))
+        rows.append((one.name, one.chapter, one.text, one.criterion, said.verdict, said.numbers))
+    return pd.DataFrame(rows, columns=["claim", "chapter", "text", "criterion", "verdict", "numbers"])
+
+
+def verdict(conditions: Iterable[object], numbers: str) -> Verdict:
+    """Replicated when all of the conditions hold, partly when some do."""
+    holds = [bool(condition) for condition in conditions]
+    return Verdict(VERDICTS[0] if all(holds) else VERDICTS[1] if any(holds) else VERDICTS[2], numbers)
+
+
+# ---- limitations ----
+
+
+@claim(
+    "L1", "1-derivation", "A linear map cannot fully reproduce the feed-forward; R² stays below 1.",
+    "R², adjusted for the number of inputs where it is known, is below 0.99 in every layer; partly: in some.",
+    "feedforward_r2",
+)  # fmt: skip
+def linear_map(table: pd.DataFrame) -> Verdict:
+    r2 = table["adjusted_r2"] if "adjusted_r2" in table else table["r2"]
+    return verdict(r2 < 0.99, f"R² {r2.min():.2f} to {r2.max():.2f}")
+
+
+@claim(
+    "L2", "1-derivation", "The four terms are not independent of one another.",
+    "A linear map from some term to another has an R² above 0.1.",
+    "dependence",
+)  # fmt: skip
+def dependent(table: pd.DataFrame) -> Verdict:
+    most = table.loc[table["r2"].idxmax()]
+    return verdict([most["r2"] > 0.1], f"{most['source']} predicts {most['target']} with R² {most['r2']:.2f}")
+
+
+# ---- visualisation; the first model of the table is the pretrained one, the others are fine-tuned ----
+
+
+def shares(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Mean importance: a row a layer from 1 on, a column a term."""
+    part = table[(table["model"] == model) & (table["layer"] > 0)]
+    return part.pivot(index="layer", columns="term", values="mean")[list(TERMS)].fillna(0)
+
+
+def models_of(table: pd.DataFrame) -> tuple[str, list[str]]:
+    first, *tuned = dict.fromkeys(table["model"])
+    return first, tuned
+
+
+@claim(
+    "V1", "2-visualisation", "The input term i dominates the first layers and fades towards the last.",
+    "i is the largest term in layer 1, and below 0.1 in the last layer; partly: one of the two.",
+    "importance",
+)  # fmt: skip
+def input_fades(table: pd.DataFrame) -> Verdict:
+    of = shares(table, models_of(table)[0])
+    first, last = of["i"].iloc[0], of["i"].iloc[-1]
+    holds = [of.iloc[0].idxmax() == "i", last < 0.1]
+    return verdict(holds, f"i from {first:.2f} in layer 1 to {last:.3f} in the last")
+
+
+@claim(
+    "V2", "2-visualisation", "The attention term h is larger than the bias term c, but not strikingly so.",
+    "The mean of h over layers is above that of c, and at most three times it; partly: only the first.",
+    "importance",
+)  # fmt: skip
+def attention_over_bias(table: pd.DataFrame) -> Verdict:
+    mean = shares(table, models_of(table)[0]).mean()
+    larger = mean["h"] > mean["c"]
+    holds = [larger, larger and mean["h"] <= 3 * mean["c"]]
+    return verdict(holds, f"means over layers: h {mean['h']:.2f}, c {mean['c']:.2f}")
+
+
+@claim(
+    "V3", "2-visualisation", "The feed-forward term f is the dominant one.",
+    "f has the largest mean over layers, and is the largest in more than half of them; "
+    "partly: one of the two.",
+    "importance",
+)  # fmt: skip
+def feedforward_dominates(table: pd.DataFrame) -> Verdict:
+    of = shares(table, models_of(table)[0])
+    leads = int((of.idxmax(axis=1) == "f").sum())
+    holds = [of.mean().idxmax() == "f", leads > len(of) / 2]
+    return verdict(holds, f"mean of f {of['f'].mean():.2f}; largest in {leads} of {len(of)} layers")
+
+
+@claim(
+    "V4", "2-visualisation", "The bias term c is not small enough to neglect.",
+    "The mean of c over layers is at least 0.05; partly: it is so in some layer.",
+    "importance",
+)  # fmt: skip
+def bias_matters(table: pd.DataFrame) -> Verdict:
+    c = shares(table, models_of(table)[0])["c"]
+    holds = [c.mean() >= 0.05, c.max() >= 0.05]
+    return verdict(holds, f"mean of c {c.mean():.2f}, largest {c.max():.2f}, last layer {c.iloc[-1]:.3f}")
+
+
+@claim(
+    "V5", "2-visualisation", "Fine-tuned models give i and c a smaller share of the last layer.",
+    "In every fine-tuned model both i and c are smaller in the last layer than in the pretrained one; "
+    "partly: some of these.",
+    "importance",
+)  # fmt: skip
+def tuning_shrinks(table: pd.DataFrame) -> Verdict:
+    base, tuned = models_of(table)
+    if not tuned:
+        return Verdict("not testable", "there is no fine-tuned model")
+    before = shares(table, base).iloc[-1]
+    after = {name: shares(table, name).iloc[-1] for name in tuned}
+    holds = [last[term] < before[term] for last in after.values() for term in "ic"]
+    numbers = "; ".join(
+        f"{term} {before[term]:.3f} → {', '.join(f'{last[term]:.3f}' for last in after.values())}"
+        for term in "ic"
+    )
+    return verdict(holds, numbers)
+
+
+@claim(
+    "V6", "2-visualisation", "In fine-tuned models f dominates the last layer.",
+    "f is the largest term of the last layer in every fine-tuned model; partly: in some.",
+    "importance",
+)  # fmt: skip
+def tuned_feedforward(table: pd.DataFrame) -> Verdict:
+    _, tuned = models_of(table)
+    if not tuned:
+        return Verdict("not testable", "there is no fine-tuned model")
+    last = {name: shares(table, name).iloc[-1] for name in tuned}
+    numbers = "; ".join(f"{of.idxmax()} {of.max():.2f}" for of in last.values())
+    return verdict([of.idxmax() == "f" for of in last.values()], numbers)
+
+
+@claim(
+    "V7", "2-visualisation", "Between the pretrained and a fine-tuned model the importance of h "
+    "correlates least.",
+    "h has the lowest mean Spearman correlation over layers, for every fine-tuned model; "
+    "partly: for some, or in the last layer.",
+    "correlation",
+)  # fmt: skip
+def tuning_moves_attention(table: pd.DataFrame) -> Verdict:
+    base = table["model_a"].iloc[0]
+    pairs = table[(table["model_a"] == base) & (table["layer"] > 0)].groupby("model_b", sort=False)
+    means = {name: part.groupby("term")["spearman"].mean() for name, part in pairs}
+    last = {
+        name: part[part["layer"] == part["layer"].max()].set_index("term")["spearman"] for name, part in pairs
+    }
+    lowest = [of.idxmin() == "h" for of in means.values()]
+    numbers = "; ".join(
+        ", ".join(f"{term} {of[term]:.2f}" for term in TERMS if term in of) for of in means.values()
+    )
+    if all(lowest):
+        return Verdict("replicated", numbers)
+    some = any(lowest) or any(of.idxmin() == "h" for of in last.values())
+    return Verdict("partly" if some else "not replicated", numbers)
+
+
+@claim(
+    "V8", "2-visualisation", "Two models fine-tuned on different tasks do not correlate with each other.",
+    "Between two fine-tuned models the mean correlation of the last layer's terms is below 0.3.",
+    "correlation",
+)  # fmt: skip
+def tasks_differ(table: pd.DataFrame) -> Verdict:
+    base = table["model_a"].iloc[0]
+    part = table[(table["model_a"] != base) & (table["layer"] == table["layer"].max())]
+    if part.empty:
+        return Verdict("not testable", "it takes two fine-tuned models")
+    mean = part["spearman"].mean()
+    return verdict([mean < 0.3], f"mean correlation {mean:.2f}")
+
+
+@claim(
+    "V9", "2-visualisation", "For h the question-answering model departs in earlier layers than the "
+    "NER model.",
+    "Not decided here: it takes a model fine-tuned on question answering.",
+)  # fmt: skip
+def departs_earlier() -> Verdict:
+    return Verdict("not testable", "there is no model fine-tuned on question answering")
+
+
+# ---- masked words ----
+
+
+def by_seed(scores: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Scores in percent: a row a seed, a column a subset."""
+    return 100 * scores.pivot(index="seed", columns="terms", values=score)
+
+
+def beats(a: pd.Series, b: pd.Series) -> tuple[bool, float]:
+    """Whether a is higher on average, and how likely such a difference is by chance (paired t test).
+
+    One seed leaves nothing to test, and counts as undecided (1).
+    """
+    chance = float(ttest_rel(a, b).pvalue) if len(a) > 1 and not a.equals(b) else 1.0
+    return bool(a.mean() > b.mean()), chance
+
+
+def compared(table: pd.DataFrame, pairs: list[tuple[str, str]], level: float = 0.05) -> Verdict:
+    """The first of every pair is to be higher; corrected for the number of pairs (Bonferroni).
+
+    Replicated: all are higher, and significantly; partly: some are higher.
+    """
+    found = [beats(table[a], table[b]) for a, b in pairs]
+    higher = sum(up for up, _ in found)
+    sure = sum(up and chance * len(pairs) < level for up, chance in found)
+    numbers = "; ".join(
+        f"{a or 'none'} {table[a].mean():.1f}, {b or 'none'} {table[b].mean():.1f} "
+        f"(p {min(1, chance * len(pairs)):.3f})"
+        for (a, b), (_, chance) in zip(pairs, found, strict=True)
+    )
+    if sure == len(pairs):
+        return Verdict("replicated", numbers)
+    return Verdict("partly" if higher else "not replicated", numbers)
+
+
+@claim(
+    "M1", "3-mlm", "f alone scores badly with the pretrained head, and well with a head learned for it.",
+    "The learned head is right on f alone at least twice as often as the pretrained head, and above the "
+    "baseline; partly: one of the two.",
+    "masked_words",
+)  # fmt: skip
+def learned_head(table: pd.DataFrame) -> Verdict:
+    of = {head: by_seed(part, "accuracy").mean() for head, part in table.groupby("head")}
+    if "pretrained" not in of:
+        return Verdict("not testable", "the model has no pretrained head")
+    pretrained, learned, baseline = of["pretrained"]["f"], of["learned"]["f"], of["learned"][""]
+    holds = [learned >= 2 * pretrained, learned > baseline]
+    return verdict(
+        holds, f"f: pretrained {pretrained:.1f} %, learned {learned:.1f} %, baseline {baseline:.1f} %"
+    )
+
+
+@claim(
+    "M2", "3-mlm", "With the pretrained head, taking c away from a subset that has f and c hurts.",
+    "In all four such subsets accuracy falls, significantly; partly: in some it falls.",
+    "masked_words",
+)  # fmt: skip
+def bias_needed(table: pd.DataFrame) -> Verdict:
+    part = table[table["head"] == "pretrained"]
+    if part.empty:
+        return Verdict("not testable", "the model has no pretrained head")
+    pairs = [(name, name.removesuffix("+c")) for name in ("f+c", "i+f+c", "h+f+c", "i+h+f+c")]
+    return compared(by_seed(part, "accuracy"), pairs)
+
+
+@claim(
+    "M3", "3-mlm", "Of the single terms f predicts masked words best, better than h.",
+    "With learned heads f is more accurate than each other term, significantly; partly: than some.",
+    "masked_words",
+)  # fmt: skip
+def feedforward_predicts(table: pd.DataFrame) -> Verdict:
+    return compared(by_seed(table[table["head"] == "learned"], "accuracy"), [("f", t) for t in "hic"])
+
+
+# ---- word senses and named entities ----
+
+
+@claim(
+    "W1", "4-wsd", "Subsets with h beat the same subsets with f in its place.",
+    "The two-layer probe is more accurate with h in all four pairs, significantly; partly: in some.",
+    "senses",
+)  # fmt: skip
+def attention_tells_senses(table: pd.DataFrame) -> Verdict:
+    return compared(by_seed(table[table["predictor"] == "classifier"], "accuracy"), H_FOR_F)
+
+
+@claim(
+    "W2", "4-wsd", "i+h+c beats i+h+f+c: f does not help word sense disambiguation.",
+    "The two-layer probe is more accurate on i+h+c, significantly; partly: it is higher, or not "
+    "significantly lower.",
+    "senses",
+)  # fmt: skip
+def feedforward_no_help(table: pd.DataFrame) -> Verdict:
+    scores = by_seed(table[table["predictor"] == "classifier"], "accuracy")
+    said = compared(scores, [("i+h+c", "i+h+f+c")])
+    _, chance = beats(scores["i+h+c"], scores["i+h+f+c"])
+    undecided = said.verdict == "not replicated" and chance >= 0.05
+    return Verdict("partly", said.numbers) if undecided else said
+
+
+def odd_ones_are(table: pd.DataFrame) -> Verdict:
+    """Whether i, c and i+c are the three that agree least, for every predictor."""
+    odd = {name: odd_ones(table, name) for name in dict.fromkeys(table["predictor"])}
+    holds = [name in WITHOUT_SUBLAYERS for names in odd.values() for name in names]
+    numbers = "; ".join(f"{predictor}: {', '.join(names)}" for predictor, names in odd.items())
+    return verdict(holds, numbers)
+
+
+@claim(
+    "W3", "4-wsd", "Predictors built on i, c and i+c agree least with the others.",
+    "They are the three with the lowest mean agreement, for kNN and the probe; partly: some of them.",
+    "senses_agreement",
+)  # fmt: skip
+def senses_odd_ones(table: pd.DataFrame) -> Verdict:
+    return odd_ones_are(table)
+
+
+@claim(
+    "N1", "5-ner", "Scores vary widely from run to run; the corpus is small.",
+    "From the worst to the best run of a subset there are 3 points of macro-F1 or more, in the median over "
+    "subsets, base and fine-tuned; partly: in one of them.",
+    "entities",
+)  # fmt: skip
+def entities_vary(table: pd.DataFrame) -> Verdict:
+    spread = {}
+    for name, part in table.groupby("predictor", sort=False):
+        if part["seed"].nunique() < 2:
+            return Verdict("not testable", "there is one run only")
+        scores = by_seed(part, "macro_f1").drop(columns="")
+        spread[name] = (scores.max() - scores.min()).median()
+    numbers = "; ".join(f"{name} {points:.1f} points" for name, points in spread.items())
+    return verdict([points >= 3 for points in spread.values()], numbers)
+
+
+@claim(
+    "N2", "5-ner", "Subsets without f do as well as those with it.",
+    "The mean macro-F1 of subsets with h and no f is at most 2 points below that of subsets with f, base "
+    "and fine-tuned; partly: in one of them.",
+    "entities",
+)  # fmt: skip
+def feedforward_not_needed(table: pd.DataFrame) -> Verdict:
+    with_f = [name for name in subsets() if "f" in name]
+    without = [name for name in subsets() if "h" in name and "f" not in name]
+    behind = {}
+    for name, part in table.groupby("predictor", sort=False):
+        mean = by_seed(part, "macro_f1").mean()
+        behind[name] = mean[with_f].mean() - mean[without].mean()
+    numbers = "; ".join(f"{name} {-points:+.1f} points without f" for name, points in behind.items())
+    return verdict([points <= 2 for points in behind.values()], numbers)
+
+
+@claim(
+    "N3", "5-ner", "Predictors built on i, c and i+c agree least with the others, before and "
+    "after fine-tuning.",
+    "They are the three with the lowest mean agreement, base and fine-tuned; partly: some of them.",
+    "entities_agreement",
+)  # fmt: skip
+def entities_odd_ones(table: pd.DataFrame) -> Verdict:
+    return odd_ones_are(table)

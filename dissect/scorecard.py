@@ -1,0 +1,43 @@
+"""The scorecard: verdicts on the paper's claims, as a page of the book."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from dissect import claims
+from dissect.results import save
+
+MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
+
+
+def score(results: Path) -> pd.DataFrame:
+    """Judge a run by its tables and keep the verdicts among them, as verdicts.parquet.
+
+    results: the folder of a run's tables. Columns as those of `claims.verdicts`.
+    """
+    tables = {file.stem: pd.read_parquet(file) for file in sorted(results.glob("*.parquet"))}
+    return save(claims.verdicts(tables), "verdicts", results)
+
+
+def page(verdicts: pd.DataFrame) -> str:
+    """The verdicts in Markdown: how many of each, then a table a chapter, with its evidence linked."""
+    counts = verdicts["verdict"].value_counts()
+    summary = ", ".join(f"{counts.get(name, 0)} {name}" for name in claims.VERDICTS)
+    lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
+    for chapter, part in verdicts.groupby("chapter", sort=False):
+        lines += [f"## [](chapters/{chapter}.ipynb)", "", *_table(part), ""]
+    return "\n".join(lines)
+
+
+def criteria(verdicts: pd.DataFrame) -> str:
+    """The criteria in Markdown, a definition a claim."""
+    return "\n".join(f"{row.claim}\n: {row.criterion}\n" for row in verdicts.itertuples())
+
+
+def _table(part: pd.DataFrame) -> Sequence[str]:
+    rows = [
+        f"| {row.claim} | {row.text} | {MARKS[str(row.verdict)]} {row.verdict} | {row.numbers} |"
+        for row in part.itertuples()
+    ]
+    return ["| | the paper's claim | verdict | the numbers |", "|---|---|---|---|", *rows]
