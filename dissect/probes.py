@@ -70,46 +70,90 @@ def masked_head(
     torch.manual_seed(seed)
     head = nn.Sequential(nn.Dropout(training.dropout), nn.Linear(x.shape[1], len(types)))
     dev = split.dev[known[split.dev]]
-    logits = fit(head, x, lambda out, n: F.cross_entropy(out, target[n]), split.train, dev, training)(
-        split.test
-    )
+
+    def loss(out: Tensor, n: Tensor) -> Tensor:
+        return F.cross_entropy(out, target[n].to(out.device))
+
+    logits = fit(head, x, loss, split.train, dev, training)(split.test).cpu()
     right = logits.log_softmax(-1).gather(1, target[split.test, None])[:, 0]
     right[~known[split.test]] = -torch.inf
     return types[logits.argmax(-1)], right
 
 
-def two_layer(
-    x: Tensor,
-    labels: Tensor,
-    classes: int,
-    split: Split,
-    training: Training,
-    seed: int,
-    allowed: Tensor | None = None,
-) -> Tensor:
-    """The two-layer probe for senses and for entities: predictions of test items.
+def two_layer(x: Tensor, labels: Tensor, classes: int, split: Split, training: Training, seed: int) -> Tensor:
+    """The two-layer probe for entities: predictions of test items.
 
     Linear(d, d), ReLU, dropout, Linear(d, classes, no bias).
-    allowed: (items, classes), true for the senses of the item's own lemma; all by default.
     """
     torch.manual_seed(seed)
-    d = x.shape[1]
-    probe = nn.Sequential(
-        nn.Linear(d, d), nn.ReLU(), nn.Dropout(training.dropout), nn.Linear(d, classes, bias=False)
-    )
+    probe = hidden_layer(x.shape[1], training)
+    probe.append(nn.Linear(x.shape[1], classes, bias=False))
 
-    def legal(out: Tensor, n: Tensor) -> Tensor:
-        return out if allowed is None else out.masked_fill(~allowed[n], -torch.inf)
+    def loss(out: Tensor, n: Tensor) -> Tensor:
+        return F.cross_entropy(out, labels[n].to(out.device))
 
-    answer = fit(
-        probe,
-        x,
-        lambda out, n: F.cross_entropy(legal(out, n), labels[n]),
-        split.train,
-        split.dev,
-        training,
-    )
-    return legal(answer(split.test), split.test).argmax(-1)
+    return fit(probe, x, loss, split.train, split.dev, training)(split.test).argmax(-1).cpu()
+
+
+def hidden_layer(d: int, training: Training) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Dropout(training.dropout))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The senses among which each item has to choose: those of its own lemma.
+
+    Senses are numbered so that those of a lemma follow one another.
+    """
+
+    first: Tensor  # (items,), the number of the lemma's first sense
+    count: Tensor  # (items,), how many it has
+
+    def logits(self, hidden: Tensor, senses: Tensor, n: Tensor) -> Tensor:
+        """Logits of the items' own senses only, (items, most senses), minus infinity where fewer.
+
+        hidden: (items, d), the items' vectors; senses: (all senses, d); n: (items,), their places.
+        """
+        count, first = self.count[n], self.first[n]
+        item = torch.arange(len(n)).repeat_interleave(count)
+        place = torch.arange(len(item)) - (count.cumsum(0) - count).repeat_interleave(count)
+        own = (first.repeat_interleave(count) + place).to(hidden.device)
+        item, place = item.to(hidden.device), place.to(hidden.device)
+        table = hidden.new_full((len(n), int(count.max())), -torch.inf)
+        return table.index_put((item, place), (hidden[item] * senses[own]).sum(-1))
+
+
+class SenseProbe(nn.Module):
+    """A hidden layer that all lemmas share, and one vector for each sense."""
+
+    def __init__(self, d: int, senses: int, training: Training):
+        super().__init__()
+        self.hidden = hidden_layer(d, training)
+        self.senses = nn.Linear(d, senses, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.hidden(x)
+
+
+def sense_probe(
+    x: Tensor, labels: Tensor, senses: int, choices: Choices, split: Split, training: Training, seed: int
+) -> Tensor:
+    """The two-layer probe for senses: predictions of test items, (items,).
+
+    Only the senses of an item's own lemma compete, and only their logits are computed; loss and
+    gradient are those of a softmax over all senses in which the others are masked.
+    """
+    torch.manual_seed(seed)
+    probe = SenseProbe(x.shape[1], senses, training)
+
+    def loss(out: Tensor, n: Tensor) -> Tensor:
+        own = choices.logits(out, probe.senses.weight, n)
+        return F.cross_entropy(own, (labels[n] - choices.first[n]).to(out.device))
+
+    hidden = fit(probe, x, loss, split.train, split.dev, training)(split.test)
+    with torch.no_grad():
+        own = choices.logits(hidden, probe.senses.weight, split.test)
+    return choices.first[split.test] + own.argmax(-1).cpu()
 
 
 def fit(
@@ -123,7 +167,7 @@ def fit(
     """Train a probe on rows `train` of x; returns what gives its outputs for other rows.
 
     loss: outputs and the rows they belong to -> mean loss. The weights with the lowest loss on
-    `dev` are kept.
+    `dev` are kept. Outputs are on the device that the probe is trained on.
     """
     device = pick_device()
     probe = probe.to(device)
@@ -134,16 +178,20 @@ def fit(
     @torch.no_grad()
     def outputs(rows: Tensor) -> Tensor:
         probe.eval()
-        return torch.cat([probe(x[n].to(device)).cpu() for n in rows.split(4096)])
+        return torch.cat([probe(x[n].to(device)) for n in rows.split(4096)])
+
+    @torch.no_grad()
+    def loss_on(rows: Tensor) -> float:
+        return loss(outputs(rows), rows).item()
 
     best, state, stale = float("inf"), probe.state_dict(), 0
     for _ in range(training.epochs):
         probe.train()
         for n in train[torch.randperm(len(train))].split(training.batch_size):
             optimizer.zero_grad()
-            loss(probe(x[n].to(device)).cpu(), n).backward()
+            loss(probe(x[n].to(device)), n).backward()
             optimizer.step()
-        dev_loss = loss(outputs(dev), dev).item() if len(dev) else 0.0
+        dev_loss = loss_on(dev) if len(dev) else 0.0
         if dev_loss < best:
             best, stale = dev_loss, 0
             state = {name: value.clone() for name, value in probe.state_dict().items()}

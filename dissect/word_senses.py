@@ -14,7 +14,15 @@ from dissect.features import word_terms
 from dissect.measures import agreement
 from dissect.models import Loaded
 from dissect.parts import subsets
-from dissect.probes import Split, Training, nearest_neighbours, split_groups, two_layer, vectors_of
+from dissect.probes import (
+    Choices,
+    Split,
+    Training,
+    nearest_neighbours,
+    sense_probe,
+    split_groups,
+    vectors_of,
+)
 from dissect.progress import track
 
 TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=5)
@@ -55,10 +63,7 @@ def word_senses(
     items: SenseTerms, seeds: Sequence[int], k: int = 5, training: Training = TRAINING
 ) -> SenseResults:
     """kNN and the two-layer probe for every subset and seed."""
-    names = sorted(set(items.senses))
-    number = {name: n for n, name in enumerate(names)}
-    labels = torch.tensor([number[sense] for sense in items.senses])
-    allowed = own_senses(items, number)
+    names, labels, choices = numbered(items)
     scores, agreements = [], []
     for seed in seeds:
         split = items.split(seed)
@@ -67,7 +72,7 @@ def word_senses(
         for subset in track(subsets(), f"probes for senses, seed {seed}"):
             x = vectors_of(items.terms, subset, split.train)
             near = nearest_neighbours(x, items.senses, items.lemmas, split, k)
-            learned = two_layer(x, labels, len(names), split, training, seed, allowed)
+            learned = sense_probe(x, labels, len(names), choices, split, training, seed)
             said["knn"][subset] = np.array(near)
             said["classifier"][subset] = np.array(names)[learned.numpy()]
         for predictor, by_subset in said.items():
@@ -88,11 +93,20 @@ def mean_agreement(table: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(keys, sort=False)["agreement"].mean().reset_index()
 
 
-def own_senses(items: SenseTerms, number: dict[str, int]) -> Tensor:
-    """(items, senses), true for the senses of the item's own lemma."""
-    lemma_of = dict(zip(items.senses, items.lemmas, strict=True))
-    by_lemma = np.array([lemma_of[name] for name in number])
-    return torch.from_numpy(np.array(items.lemmas)[:, None] == by_lemma[None, :])
+def numbered(items: SenseTerms) -> tuple[list[str], Tensor, Choices]:
+    """The names of all senses, those of a lemma together; each item's own; its choices."""
+    pairs = sorted(set(zip(items.lemmas, items.senses, strict=True)))
+    number = {pair: n for n, pair in enumerate(pairs)}
+    count = Counter(lemma for lemma, _ in pairs)
+    first: dict[str, int] = {}
+    for n, (lemma, _) in enumerate(pairs):
+        first.setdefault(lemma, n)
+    labels = torch.tensor([number[pair] for pair in zip(items.lemmas, items.senses, strict=True)])
+    choices = Choices(
+        torch.tensor([first[lemma] for lemma in items.lemmas]),
+        torch.tensor([count[lemma] for lemma in items.lemmas]),
+    )
+    return [sense for _, sense in pairs], labels, choices
 
 
 def corpus_table(corpus: SenseCorpus) -> pd.DataFrame:

@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from dissect.named_entities import by_sentence
 from dissect.probes import (
+    Choices,
     Split,
     Training,
     masked_head,
     nearest_neighbours,
+    sense_probe,
     split_groups,
     two_layer,
     vectors_of,
@@ -71,14 +76,41 @@ def test_two_layers_learn_what_is_there_and_nothing_from_zeros():
     assert len(blind.unique()) == 1
 
 
-def test_two_layers_answer_with_an_own_sense_only():
+def test_senses_are_answered_with_an_own_sense_only():
     x, labels = clusters(noise=3.0)
-    allowed = torch.zeros(len(x), 6, dtype=torch.bool)
-    allowed[:, :3] = (labels < 3)[:, None]
-    allowed[:, 3:] = (labels >= 3)[:, None]
+    first = torch.where(labels < 3, 0, 3)
     split = split_groups(range(len(x)), 0)
-    found = two_layer(x, labels, 6, split, QUICK, 0, allowed)
+    choices = Choices(first, torch.full_like(first, 3))
+    found = sense_probe(x, labels, 6, choices, split, QUICK, 0)
     assert torch.equal(found < 3, labels[split.test] < 3)
+    easy, labels = clusters()
+    right = sense_probe(easy, labels, 6, choices, split, QUICK, 0) == labels[split.test]
+    assert right.double().mean() > 0.95
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    items=st.integers(1, 20),
+    seed=st.integers(0, 99),
+)
+def test_own_logits_equal_a_masked_softmax_over_all_senses(counts, items, seed):
+    """In loss and in gradient: a second, literal implementation."""
+    torch.manual_seed(seed)
+    bounds = torch.tensor([0, *counts]).cumsum(0)
+    lemma = torch.randint(len(counts), (items,))
+    choices = Choices(bounds[lemma], torch.tensor(counts)[lemma])
+    labels = choices.first + (torch.rand(items) * choices.count).long()
+    n = torch.randperm(items)[: max(1, items // 2)]
+    hidden, senses = torch.randn(items, 4).double(), torch.randn(int(bounds[-1]), 4).double().requires_grad_()
+
+    own = choices.logits(hidden[n], senses, n)
+    mine = F.cross_entropy(own, labels[n] - choices.first[n])
+    numbers = torch.arange(int(bounds[-1]))
+    allowed = (numbers >= choices.first[n, None]) & (numbers < (choices.first + choices.count)[n, None])
+    literal = F.cross_entropy((hidden[n] @ senses.T).masked_fill(~allowed, -torch.inf), labels[n])
+    assert torch.allclose(mine, literal)
+    assert torch.allclose(*(torch.autograd.grad(loss, senses)[0] for loss in (mine, literal)))
 
 
 def test_the_same_seed_gives_the_same_answers():
