@@ -145,7 +145,7 @@ def execute(source: Path, target: Path, parameters: dict, folder: Path, settings
                 papermill.execute_notebook(
                     str(source), str(unfinished), parameters, cwd=str(folder.resolve()),
                     kernel_name="python3", progress_bar=False, request_save_on_cell_execute=False,
-                    extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                    extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 )  # fmt: skip
         except PapermillExecutionError as error:
             failed = target.with_suffix(".failed")
