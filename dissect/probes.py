@@ -6,7 +6,7 @@ per subset, their root mean square, so that one learning rate suits terms of any
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ class Training:
     weight_decay: float = 0.01
     dropout: float = 0.1
     patience: int = 3  # epochs without a lower loss on the development items
+
+    def suited_to(self, items: int) -> "Training":
+        """The same with larger batches where there are many items: some hundred steps an epoch."""
+        return replace(self, batch_size=max(self.batch_size, min(2048, items // 100)))
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ def fit(
     best, state, stale = float("inf"), probe.state_dict(), 0
     for _ in range(training.epochs):
         probe.train()
-        for n in train[torch.randperm(len(train))].split(training.batch_size):
+        for n in train[torch.randperm(len(train))].split(training.suited_to(len(train)).batch_size):
             optimizer.zero_grad()
             loss(probe(x[n].to(device)), n).backward()
             optimizer.step()

@@ -113,6 +113,11 @@ def test_own_logits_equal_a_masked_softmax_over_all_senses(counts, items, seed):
     assert torch.allclose(*(torch.autograd.grad(loss, senses)[0] for loss in (mine, literal)))
 
 
+def test_many_items_are_taken_in_larger_batches():
+    training = Training(batch_size=128)
+    assert [training.suited_to(n).batch_size for n in (500, 50_000, 10**6)] == [128, 500, 2048]
+
+
 def test_the_same_seed_gives_the_same_answers():
     x, labels = clusters(noise=2.0)
     split = split_groups(range(len(x)), 0)
