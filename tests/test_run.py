@@ -19,6 +19,7 @@ from dissect.settings import CHAPTERS, settings_from
 TABLES = {
     "exactness", "dependence", "feedforward_r2", "importance", "correlation", "masked_words",
     "senses_corpus", "senses", "senses_agreement", "entities", "entities_agreement",
+    "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",
 }  # fmt: skip
 
 
