@@ -8,6 +8,7 @@ which a claim is true, and false, and against the published figures.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from scipy.stats import ttest_rel
 
@@ -15,6 +16,7 @@ from dissect.findings import H_FOR_F, WITHOUT_SUBLAYERS, odd_ones
 from dissect.parts import TERMS, subsets
 
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
+DEPARTED = 0.9  # a model whose term correlates less with the pretrained one has departed from it
 Tables = Mapping[str, pd.DataFrame]  # a run's tables by name, as `results` keeps them
 
 
@@ -36,16 +38,17 @@ class Claim:
     criterion: str  # when it counts as replicated, and when as partly so
     needs: tuple[str, ...]  # tables
     judge: Callable[..., Verdict]
+    wants: tuple[str, ...] = ()  # tables that sharpen the judgement where a run has them; else None
 
 
 CLAIMS: list[Claim] = []
 
 
-def claim(name: str, chapter: str, text: str, criterion: str, *needs: str):
-    """Put a function that judges, given the tables it needs, into `CLAIMS`."""
+def claim(name: str, chapter: str, text: str, criterion: str, *needs: str, wants: tuple[str, ...] = ()):
+    """Put a function that judges, given the tables it needs and wants, into `CLAIMS`."""
 
     def put(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
-        CLAIMS.append(Claim(name, chapter, text, criterion, needs, judge))
+        CLAIMS.append(Claim(name, chapter, text, criterion, needs, judge, wants))
         return judge
 
     return put
@@ -59,7 +62,7 @@ def verdicts(tables: Tables) -> pd.DataFrame:
         if missing:
             said = Verdict("not testable", f"this run has no table {', '.join(missing)}")
         else:
-            said = one.judge(*(tables[name] for name in one.needs))
+            said = one.judge(*(tables.get(name) for name in one.needs + one.wants))
         rows.append((one.name, one.chapter, one.text, one.criterion, said.verdict, said.numbers))
     return pd.DataFrame(rows, columns=["claim", "chapter", "text", "criterion", "verdict", "numbers"])
 
@@ -227,13 +230,32 @@ def tasks_differ(table: pd.DataFrame) -> Verdict:
     return verdict([mean < 0.3], f"mean correlation {mean:.2f}")
 
 
+ANSWERS, ENTITIES = "question answering", "token classification"  # tasks; see `models.task`
+
+
 @claim(
     "V9", "2-visualisation", "For h the question-answering model departs in earlier layers than the "
     "NER model.",
-    "Not decided here: it takes a model fine-tuned on question answering.",
+    f"The first layer in which the correlation of h with the pretrained model is below {DEPARTED} is an "
+    "earlier one; partly: it is the same, and the correlation there is lower.",
+    "correlation", "models",
 )  # fmt: skip
-def departs_earlier() -> Verdict:
-    return Verdict("not testable", "there is no model fine-tuned on question answering")
+def departs_earlier(table: pd.DataFrame, models: pd.DataFrame) -> Verdict:
+    base = table["model_a"].iloc[0]
+    task = models.set_index("model")["task"]
+    h = table[(table["model_a"] == base) & (table["term"] == "h")]
+    first: dict[str, tuple[float, float]] = {}
+    for name, part in h.groupby("model_b", sort=False):
+        gone = part[part["spearman"] < DEPARTED].nsmallest(1, "layer")
+        layer, rho = gone[["layer", "spearman"]].iloc[0] if len(gone) else (float("inf"), 1.0)
+        first.setdefault(task.get(name, ""), (layer, rho))
+    if not {ANSWERS, ENTITIES} <= set(first):
+        return Verdict("not testable", "it takes a model fine-tuned on question answering, and one on NER")
+    (early, low), (late, high) = first[ANSWERS], first[ENTITIES]
+    numbers = f"below {DEPARTED} from layer {early:.0f} (question answering) and {late:.0f} (NER)"
+    if early < late:
+        return Verdict("replicated", numbers)
+    return Verdict("partly" if early == late and low < high else "not replicated", numbers)
 
 
 # ---- masked words ----
@@ -244,31 +266,51 @@ def by_seed(scores: pd.DataFrame, score: str) -> pd.DataFrame:
     return 100 * scores.pivot(index="seed", columns="terms", values=score)
 
 
-def beats(a: pd.Series, b: pd.Series) -> tuple[bool, float]:
-    """Whether a is higher on average, and how likely such a difference is by chance (paired t test).
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one predictor: a row a seed, a column a subset, in percent; and its `pairs`."""
 
-    One seed leaves nothing to test, and counts as undecided (1).
-    """
-    chance = float(ttest_rel(a, b).pvalue) if len(a) > 1 and not a.equals(b) else 1.0
-    return bool(a.mean() > b.mean()), chance
+    table: pd.DataFrame
+    pairs: pd.DataFrame | None
 
+    @classmethod
+    def of(cls, predictor: str, score: str, table: pd.DataFrame, pairs: pd.DataFrame | None) -> "Scores":
+        part = table[table["predictor"] == predictor]
+        if pairs is not None:
+            pairs = pairs[(pairs["predictor"] == predictor) & (pairs["score"] == score)]
+        return cls(by_seed(part, score), pairs)
 
-def compared(table: pd.DataFrame, pairs: list[tuple[str, str]], level: float = 0.05) -> Verdict:
-    """The first of every pair is to be higher; corrected for the number of pairs (Bonferroni).
+    def beats(self, a: str, b: str) -> tuple[bool, float]:
+        """Whether a is higher on average, and how likely such a difference is by chance.
 
-    Replicated: all are higher, and significantly; partly: some are higher.
-    """
-    found = [beats(table[a], table[b]) for a, b in pairs]
-    higher = sum(up for up, _ in found)
-    sure = sum(up and chance * len(pairs) < level for up, chance in found)
-    numbers = "; ".join(
-        f"{a or 'none'} {table[a].mean():.1f}, {b or 'none'} {table[b].mean():.1f} "
-        f"(p {min(1, chance * len(pairs)):.3f})"
-        for (a, b), (_, chance) in zip(pairs, found, strict=True)
-    )
-    if sure == len(pairs):
-        return Verdict("replicated", numbers)
-    return Verdict("partly" if higher else "not replicated", numbers)
+        The larger p of two paired tests: a t test over seeds and, where the run has it, a bootstrap
+        over test sentences. With neither to be had, as with one seed, it counts as undecided (1).
+        """
+        first, second = self.table[a], self.table[b]
+        chances = []
+        if len(first) > 1:
+            chances.append(float(np.nan_to_num(ttest_rel(first, second).pvalue, nan=1.0)))
+        if self.pairs is not None:
+            row = self.pairs[self.pairs[["terms_a", "terms_b"]].isin([a, b]).all(axis=1)]
+            chances += row["p"].to_list()
+        return bool(first.mean() > second.mean()), float(max(chances, default=1.0))
+
+    def compared(self, pairs: list[tuple[str, str]], level: float = 0.05) -> Verdict:
+        """The first of every pair is to be higher; corrected for the number of pairs (Bonferroni).
+
+        Replicated: all are higher, and significantly; partly: some are higher.
+        """
+        found = [self.beats(a, b) for a, b in pairs]
+        higher = sum(up for up, _ in found)
+        sure = sum(up and chance * len(pairs) < level for up, chance in found)
+        numbers = "; ".join(
+            f"{a or 'none'} {self.table[a].mean():.1f}, {b or 'none'} {self.table[b].mean():.1f} "
+            f"(p {min(1, chance * len(pairs)):.3f})"
+            for (a, b), (_, chance) in zip(pairs, found, strict=True)
+        )
+        if sure == len(pairs):
+            return Verdict("replicated", numbers)
+        return Verdict("partly" if higher else "not replicated", numbers)
 
 
 @claim(
@@ -278,7 +320,7 @@ def compared(table: pd.DataFrame, pairs: list[tuple[str, str]], level: float = 0
     "masked_words",
 )  # fmt: skip
 def learned_head(table: pd.DataFrame) -> Verdict:
-    of = {head: by_seed(part, "accuracy").mean() for head, part in table.groupby("head")}
+    of = {head: by_seed(part, "accuracy").mean() for head, part in table.groupby("predictor")}
     if "pretrained" not in of:
         return Verdict("not testable", "the model has no pretrained head")
     pretrained, learned, baseline = of["pretrained"]["f"], of["learned"]["f"], of["learned"][""]
@@ -291,23 +333,23 @@ def learned_head(table: pd.DataFrame) -> Verdict:
 @claim(
     "M2", "3-mlm", "With the pretrained head, taking c away from a subset that has f and c hurts.",
     "In all four such subsets accuracy falls, significantly; partly: in some it falls.",
-    "masked_words",
+    "masked_words", wants=("masked_words_pairs",),
 )  # fmt: skip
-def bias_needed(table: pd.DataFrame) -> Verdict:
-    part = table[table["head"] == "pretrained"]
-    if part.empty:
+def bias_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
+    if "pretrained" not in set(table["predictor"]):
         return Verdict("not testable", "the model has no pretrained head")
-    pairs = [(name, name.removesuffix("+c")) for name in ("f+c", "i+f+c", "h+f+c", "i+h+f+c")]
-    return compared(by_seed(part, "accuracy"), pairs)
+    with_c = ("f+c", "i+f+c", "h+f+c", "i+h+f+c")
+    scores = Scores.of("pretrained", "accuracy", table, pairs)
+    return scores.compared([(name, name.removesuffix("+c")) for name in with_c])
 
 
 @claim(
     "M3", "3-mlm", "Of the single terms f predicts masked words best, better than h.",
     "With learned heads f is more accurate than each other term, significantly; partly: than some.",
-    "masked_words",
+    "masked_words", wants=("masked_words_pairs",),
 )  # fmt: skip
-def feedforward_predicts(table: pd.DataFrame) -> Verdict:
-    return compared(by_seed(table[table["head"] == "learned"], "accuracy"), [("f", t) for t in "hic"])
+def feedforward_predicts(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
+    return Scores.of("learned", "accuracy", table, pairs).compared([("f", t) for t in "hic"])
 
 
 # ---- word senses and named entities ----
@@ -316,22 +358,22 @@ def feedforward_predicts(table: pd.DataFrame) -> Verdict:
 @claim(
     "W1", "4-wsd", "Subsets with h beat the same subsets with f in its place.",
     "The two-layer probe is more accurate with h in all four pairs, significantly; partly: in some.",
-    "senses",
+    "senses", wants=("senses_pairs",),
 )  # fmt: skip
-def attention_tells_senses(table: pd.DataFrame) -> Verdict:
-    return compared(by_seed(table[table["predictor"] == "classifier"], "accuracy"), H_FOR_F)
+def attention_tells_senses(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
+    return Scores.of("classifier", "accuracy", table, pairs).compared(H_FOR_F)
 
 
 @claim(
     "W2", "4-wsd", "i+h+c beats i+h+f+c: f does not help word sense disambiguation.",
     "The two-layer probe is more accurate on i+h+c, significantly; partly: it is higher, or not "
     "significantly lower.",
-    "senses",
+    "senses", wants=("senses_pairs",),
 )  # fmt: skip
-def feedforward_no_help(table: pd.DataFrame) -> Verdict:
-    scores = by_seed(table[table["predictor"] == "classifier"], "accuracy")
-    said = compared(scores, [("i+h+c", "i+h+f+c")])
-    _, chance = beats(scores["i+h+c"], scores["i+h+f+c"])
+def feedforward_no_help(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
+    scores = Scores.of("classifier", "accuracy", table, pairs)
+    said = scores.compared([("i+h+c", "i+h+f+c")])
+    _, chance = scores.beats("i+h+c", "i+h+f+c")
     undecided = said.verdict == "not replicated" and chance >= 0.05
     return Verdict("partly", said.numbers) if undecided else said
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,10 +26,17 @@ def run(
         str | None,
         typer.Option(help="teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = None,
-    tuned: Annotated[
+    model: Annotated[
         str | None,
-        typer.Option(help="The fine-tuned model to compare with; by default a copy is tuned."),
+        typer.Option(help="minilm, a folder, or a Hugging Face name; by default the profile's."),
+    ] = None,
+    tuned: Annotated[
+        list[str] | None,
+        typer.Option(help="A fine-tuned model to compare with, or several; by default a copy is tuned."),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(help="A model whose masked-word head chapter 3 reads with; by default MODEL's."),
     ] = None,
     corpus: Annotated[
         str | None,
@@ -38,6 +45,9 @@ def run(
     sections: Annotated[str | None, typer.Option(help="Chapters to run, such as 2,4.")] = None,
     seeds: Annotated[int | None, typer.Option(help="How many runs of each probe.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many sentences a corpus.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Search for hyper-parameters with so many trials; 0: the recorded.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of samples and fine-tuning.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
@@ -55,11 +65,55 @@ def run(
         os.environ["DISSECT_DATA"] = str(data.resolve())
     settings = settings_from(
         {
-            "name": name, "profile": profile, "model": model, "tuned": tuned, "corpus": corpus,
-            "sections": parse_sections(sections), "seeds": seeds, "limit": limit, "seed": seed,
+            "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
+            "corpus": corpus, "sections": parse_sections(sections), "seeds": seeds, "limit": limit,
+            "trials": trials, "seed": seed,
         }
     )  # fmt: skip
     run_chapters(settings, force=force, site=site)
+
+
+@app.command()
+def tune(
+    out: Annotated[Path, typer.Argument(help="The folder for the fine-tuned model.")],
+    task: Annotated[str, typer.Option(help="ner: tag named entities. mlm: guess masked words.")] = "ner",
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            help="ner: wikigold, teaching, or a file with a word and a tag a line. "
+            "mlm: europarl, teaching, or a file with a sentence a line."
+        ),
+    ] = None,
+    frozen: Annotated[bool, typer.Option(help="Train the head alone and leave the model as it is.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="The largest; it warms up and falls.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Sentences a step.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many sentences.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the head's first weights and the order.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder with ner_tuning/ (DISSECT_DATA).")] = None,
+) -> None:
+    """Fine-tune a model, and save it as a normal model folder with a card."""
+    import os
+    from dataclasses import replace
+
+    from dissect.finetuning import DEFAULTS
+    from dissect.finetuning import tune as tune_model
+
+    if task not in DEFAULTS:
+        raise DissectError(f"task={task!r}: give {' or '.join(DEFAULTS)}")
+    if data is not None:
+        os.environ["DISSECT_DATA"] = str(data.resolve())
+    given: dict[str, Any] = {
+        "corpus": corpus, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
+        "limit": limit,
+    }  # fmt: skip
+    recipe = replace(
+        DEFAULTS[task], frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
+    )
+    print(f"the model is in {tune_model(model, recipe, out)}")
 
 
 @app.command()

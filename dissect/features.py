@@ -1,33 +1,60 @@
 """The terms of words and of targets, taken from many sentences."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from dissect.decomposition import Decomposer, longest_input
 from dissect.errors import DissectError
-from dissect.models import Loaded
+from dissect.models import Loaded, fingerprint
+from dissect.parts import members
 from dissect.progress import track
+from dissect.store import Store
 
 TOKENS_PER_BATCH = 2048
+TOKENS_PER_SHARD = 50_000
+CODE = ("decomposition", "families", "features", "fold", "parts", "trace")  # what terms come out of
 
 
 @dataclass(frozen=True)
 class Features:
-    """Terms of items, on the processor. Items that the model cannot see whole are left out."""
+    """Terms of items, shard by shard: in memory, or mapped from a store on disk.
 
-    terms: Tensor  # (4, items, hidden), float32
+    Items are in the order of their sentences. Those that the model cannot see whole are left out.
+    """
+
+    shards: list[Tensor]  # each (4, items, hidden), float32, on the processor
     kept: Tensor  # (items,), the places of these items among those asked for
     left_out: int  # items in sentences too long for the model, or without a word piece
+    folder: Path | None = None  # of the store they are kept in
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(4, items, hidden)"""
+        return (4, len(self.kept), self.shards[0].shape[-1])
+
+    def subset(self, name: str) -> Tensor:
+        """The sum of a subset of the terms, (items, hidden)."""
+        return torch.cat([shard[members(name)].sum(0) for shard in self.shards])
 
 
-def word_terms(loaded: Loaded, sentences: Sequence[str], spans: Sequence[tuple[int, int, int]]) -> Features:
+def word_terms(
+    loaded: Loaded,
+    sentences: Sequence[str],
+    spans: Sequence[tuple[int, int, int]],
+    folder: str | Path | None = None,
+) -> Features:
     """The terms of words: of each, the sum over its word pieces (as the paper's scripts do).
 
     spans: (sentence, start, end) of each word, in characters.
+    folder: of stores; without it the terms are kept in memory.
 
     Raises `DissectError` when there is no word, and what `decompose` raises.
     """
@@ -40,7 +67,15 @@ def word_terms(loaded: Loaded, sentences: Sequence[str], spans: Sequence[tuple[i
     for sentence, start, end in spans:
         overlap = [n for n, (a, b) in enumerate(pieces[sentence]) if a < end and b > start]
         targets.append((sentence, overlap))
-    return target_terms(loaded, ids, targets, "terms of words")
+    return target_terms(loaded, ids, targets, "terms of words", folder)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Whole sentences, and the targets in them."""
+
+    sentences: list[int]
+    targets: list[int]  # places among all targets, in the order of their sentences
 
 
 def target_terms(
@@ -48,10 +83,13 @@ def target_terms(
     input_ids: Sequence[list[int]],
     targets: Sequence[tuple[int, list[int]]],
     label: str = "terms of targets",
+    folder: str | Path | None = None,
 ) -> Features:
     """The terms of targets: of each, the sum over its positions in a tokenized sentence.
 
     targets: (sentence, positions).
+    folder: of stores. Shards that are there are read, the others made and kept: what was
+    interrupted goes on where it was. Without a folder the terms are kept in memory.
 
     Raises `DissectError` when no target is left, and what `decompose` raises.
     """
@@ -63,26 +101,90 @@ def target_terms(
     ]
     if not kept:
         raise DissectError("no word is left to take the terms of: the text is empty or too long")
-    rows: dict[int, list[int]] = {}
-    for row, n in enumerate(kept):
-        rows.setdefault(targets[n][0], []).append(row)
+    kept.sort(key=lambda n: targets[n][0])
+    parts = in_shards(input_ids, targets, kept)
+    store = None if folder is None else open_store(folder, loaded, input_ids, targets, parts)
     hidden = loaded.model.config.hidden_size
-    result = torch.zeros(len(kept), 4, hidden)
     decomposer = Decomposer(loaded.model)
-    wanted = sorted(rows)
-    for batch in track(batches([len(input_ids[s]) for s in wanted]), label):
-        chosen = [wanted[b] for b in batch]
+    shards = []
+    for n, part in enumerate(track(parts, label)):
+        terms = store.read(n, (4, len(part.targets), hidden)) if store else None
+        if terms is None:
+            terms = shard_terms(loaded, decomposer, input_ids, targets, part)
+            terms = store.write(n, terms) if store else terms
+        shards.append(terms)
+    return Features(shards, torch.tensor(kept), len(targets) - len(kept), store.folder if store else None)
+
+
+def in_shards(
+    input_ids: Sequence[list[int]], targets: Sequence[tuple[int, list[int]]], kept: Sequence[int]
+) -> list[Shard]:
+    """Consecutive sentences with targets, about `TOKENS_PER_SHARD` tokens a shard."""
+    shards: list[Shard] = []
+    tokens = TOKENS_PER_SHARD
+    for n in kept:
+        sentence = targets[n][0]
+        if not shards or sentence != shards[-1].sentences[-1]:
+            if tokens >= TOKENS_PER_SHARD:
+                shards.append(Shard([], []))
+                tokens = 0
+            shards[-1].sentences.append(sentence)
+            tokens += len(input_ids[sentence])
+        shards[-1].targets.append(n)
+    return shards
+
+
+def shard_terms(
+    loaded: Loaded,
+    decomposer: Decomposer,
+    input_ids: Sequence[list[int]],
+    targets: Sequence[tuple[int, list[int]]],
+    shard: Shard,
+) -> Tensor:
+    """The terms of one shard's targets, (4, targets, hidden)."""
+    rows: dict[int, list[int]] = {}
+    for row, n in enumerate(shard.targets):
+        rows.setdefault(targets[n][0], []).append(row)
+    result = torch.zeros(len(shard.targets), 4, loaded.model.config.hidden_size)
+    for batch in batches([len(input_ids[s]) for s in shard.sentences]):
+        chosen = [shard.sentences[b] for b in batch]
         parts = decomposer(**padded(loaded, [input_ids[s] for s in chosen]))
         terms = parts.terms.permute(1, 2, 0, 3)  # (batch, tokens, 4, hidden)
         of_row, b_at, t_at = [], [], []
         for b, sentence in enumerate(chosen):
             for row in rows[sentence]:
-                for position in targets[kept[row]][1]:
+                for position in targets[shard.targets[row]][1]:
                     of_row.append(row)
                     b_at.append(b)
                     t_at.append(position)
         result.index_add_(0, torch.tensor(of_row), terms[b_at, t_at].float().cpu())
-    return Features(result.permute(1, 0, 2).contiguous(), torch.tensor(kept), len(targets) - len(kept))
+    return result.permute(1, 0, 2).contiguous()
+
+
+def open_store(
+    folder: str | Path,
+    loaded: Loaded,
+    input_ids: Sequence[list[int]],
+    targets: Sequence[tuple[int, list[int]]],
+    shards: Sequence[Shard],
+) -> Store:
+    """The store of these targets under this model: its key is a hash of both, and of the code."""
+    about = {
+        "model": loaded.label, "model_sha256": fingerprint(loaded.model),
+        "text_sha256": hashlib.sha256(json.dumps([list(input_ids), list(targets)]).encode()).hexdigest(),
+        "code_sha256": code_sha256(*CODE), "tokens_per_shard": TOKENS_PER_SHARD,
+    }  # fmt: skip
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    rows = [(n, targets[n][0], shard) for shard, part in enumerate(shards) for n in part.targets]
+    return Store(folder, key, pd.DataFrame(rows, columns=["item", "sentence", "shard"]), about)
+
+
+def code_sha256(*modules: str) -> str:
+    """A hash of the modules that some numbers come out of."""
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return digest.hexdigest()
 
 
 def batches(lengths: Sequence[int], tokens: int = TOKENS_PER_BATCH) -> list[list[int]]:

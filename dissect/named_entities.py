@@ -3,54 +3,66 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from seqeval.metrics import f1_score as entity_f1
-from sklearn.metrics import f1_score
+from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 
 from dissect.corpora import TaggedSentence
-from dissect.features import word_terms
+from dissect.features import Features, word_terms
+from dissect.hyperparameters import search
 from dissect.measures import agreement
 from dissect.models import Loaded
 from dissect.parts import subsets
-from dissect.probes import Split, Training, two_layer, vectors_of
+from dissect.probes import Split, Training, Watch, trained, two_layer, vectors_of
 from dissect.progress import track
+from dissect.results import Results
+from dissect.statistics import Counted, compared, count, macro_f1, tag_counts
 from dissect.word_senses import mean_agreement
 
-TRAINING = Training(epochs=60, batch_size=128, learning_rate=3e-3, dropout=0.3, patience=4)
+TRAINING = Training(epochs=60, batch_size=128, learning_rate=1e-3, dropout=0.3, patience=4)
 
 
 @dataclass(frozen=True)
 class WordTerms:
-    """The terms of the words of tagged sentences, (4, words, hidden)."""
+    """The terms of the words of tagged sentences."""
 
-    terms: Tensor
+    features: Features
     tags: list[str]
     sentence: list[int]  # which sentence each word stands in
     split: Split
 
+    def numbered(self) -> tuple[list[str], Tensor]:
+        """The names of all tags, and each word's by number."""
+        names = sorted(set(self.tags))
+        return names, torch.tensor([names.index(tag) for tag in self.tags])
 
-def tagged_terms(loaded: Loaded, parts: Mapping[str, Sequence[TaggedSentence]]) -> WordTerms:
+
+def tagged_terms(
+    loaded: Loaded, parts: Mapping[str, Sequence[TaggedSentence]], folder: str | Path | None = None
+) -> WordTerms:
     """Take the terms of every word of the "train", "dev" and "test" sentences.
 
-    Raises what `word_terms` raises.
+    folder: of stores. Raises what `word_terms` raises.
     """
     sentences = [s for part in ("train", "dev", "test") for s in parts[part]]
     bounds = np.cumsum([len(parts[part]) for part in ("train", "dev", "test")])
     spans = [(n, a, b) for n, sentence in enumerate(sentences) for a, b in sentence.spans()]
     tags = [tag for sentence in sentences for tag in sentence.tags]
-    features = word_terms(loaded, [sentence.text for sentence in sentences], spans)
+    features = word_terms(loaded, [sentence.text for sentence in sentences], spans, folder)
     kept = features.kept.tolist()
     where = np.array([spans[n][0] for n in kept])
     part_of = np.searchsorted(bounds, where, side="right")
     places = [torch.from_numpy(np.flatnonzero(part_of == part)) for part in range(3)]
-    return WordTerms(features.terms, [tags[n] for n in kept], where.tolist(), Split(*places))
+    return WordTerms(features, [tags[n] for n in kept], where.tolist(), Split(*places))
 
 
-def tag_counts(parts: Mapping[str, Sequence[TaggedSentence]]) -> pd.DataFrame:
+def corpus_counts(parts: Mapping[str, Sequence[TaggedSentence]]) -> pd.DataFrame:
     """How many sentences, words and entities of each type a corpus has, part by part."""
     columns = {}
     for part, sentences in parts.items():
@@ -60,46 +72,76 @@ def tag_counts(parts: Mapping[str, Sequence[TaggedSentence]]) -> pd.DataFrame:
     return pd.DataFrame(columns).fillna(0).astype(int)
 
 
-@dataclass(frozen=True)
-class EntityResults:
-    """Scores: predictor, terms, seed, macro_f1 (over tags), entity_f1; 0 to 1.
-    Agreement: predictor, terms_a, terms_b, agreement, the mean over seeds.
-    """
-
-    scores: pd.DataFrame
-    agreement: pd.DataFrame
-
-
 def named_entities(
     models: Mapping[str, WordTerms], seeds: Sequence[int], training: Training = TRAINING
-) -> EntityResults:
+) -> Results:
     """The two-layer probe for every model, subset and seed.
 
     models: terms by the name under which they are to stand in the tables ("base", "finetuned").
+    Scores are macro_f1 (over tags) and entity_f1.
     """
-    scores, agreements = [], []
+    rows, agreements, sure = [], [], []
     for predictor, words in models.items():
-        names = sorted(set(words.tags))
-        labels = torch.tensor([names.index(tag) for tag in words.tags])
+        names, labels = words.numbered()
         test = words.split.test
-        truth = [words.tags[n] for n in test.tolist()]
+        truth = labels[test].numpy()
         where = [words.sentence[n] for n in test.tolist()]
+        counted: dict[str, list[Counted]] = {"macro_f1": [], "entity_f1": []}
         for seed in seeds:
-            said: dict[str, np.ndarray] = {}
+            said = {}
+            probe = partial(
+                two_layer, labels=labels, classes=len(names), split=words.split,
+                training=training, seed=seed,
+            )  # fmt: skip
             for subset in track(subsets(), f"probes for entities, {predictor}, seed {seed}"):
-                x = vectors_of(words.terms, subset, words.split.train)
-                answers = two_layer(x, labels, len(names), words.split, training, seed)
-                said[subset] = np.array(names)[answers.numpy()]
-                tags = said[subset].tolist()
-                macro = f1_score(truth, tags, average="macro", zero_division=0)
-                entity = entity_f1(by_sentence(truth, where), by_sentence(tags, where), zero_division=0)
-                scores.append((predictor, subset, seed, macro, entity))
+                learned = trained(
+                    probe, "two layers", words.features, subset, labels, words.split, training, seed
+                )
+                said[subset] = learned["predicted"].numpy()
+            answers = np.stack(list(said.values()))
+            runs = {
+                "macro_f1": count(where, tag_counts(answers, truth, len(names))),
+                "entity_f1": count_entities(where, answers, truth, names),
+            }
+            macro, entity = (macro_f1(run.counts.sum(1)) for run in runs.values())
+            rows += [(predictor, *row) for row in zip(said, repeat(seed), macro, entity)]
+            for name, run in runs.items():
+                counted[name].append(run)
             del said[""]  # the baseline has no say in who agrees with whom
             agreements.append(agreement(said, "macro").assign(predictor=predictor))
-    return EntityResults(
-        pd.DataFrame(scores, columns=["predictor", "terms", "seed", "macro_f1", "entity_f1"]),
+        sure += [compared(predictor, name, subsets(), runs, macro_f1) for name, runs in counted.items()]
+    return Results(
+        pd.DataFrame(rows, columns=["predictor", "terms", "seed", "macro_f1", "entity_f1"]),
+        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
+        pd.concat([pairs for _, pairs in sure], ignore_index=True),
         mean_agreement(pd.concat(agreements)),
     )
+
+
+def choose(
+    words: WordTerms, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
+) -> tuple[Training, pd.DataFrame]:
+    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
+    names, labels = words.numbered()
+
+    def probe(training: Training, watch: Watch) -> object:
+        x = vectors_of(words.features, subset, words.split.train)
+        return two_layer(x, labels, len(names), words.split, training, seed=0, watch=watch)
+
+    return search(probe, default, trials, words.features.folder, kind="two layers", terms=subset)
+
+
+def count_entities(
+    sentence: Sequence[int], answers: np.ndarray, truth: np.ndarray, names: Sequence[str]
+) -> Counted:
+    """Entities by sentence: right ones, named ones, true ones; F1 of these three is entity F1."""
+    tags = np.array(names)
+    true = [set(get_entities(s)) for s in by_sentence(tags[truth].tolist(), sentence)]
+    counts = np.empty((len(answers), len(true), 3))
+    for n, row in enumerate(answers):
+        said = [set(get_entities(s)) for s in by_sentence(tags[row].tolist(), sentence)]
+        counts[n] = [(len(a & b), len(a), len(b)) for a, b in zip(said, true, strict=True)]
+    return Counted(np.unique(np.asarray(sentence)), counts)
 
 
 def by_sentence(tags: Sequence[str], sentence: Sequence[int]) -> list[list[str]]:

@@ -1,6 +1,6 @@
 """A run: papermill over the notebooks, then the book.
 
-runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, models/ and site/.
+runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features/, models/ and site/.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ import dissect
 from dissect import corpora, models, progress, provenance, scorecard
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
+from dissect.files import write_text
 from dissect.finetuning import tuned_sibling
 from dissect.settings import PROFILES, Settings
 from dissect.watching import watching
@@ -54,7 +55,7 @@ def run(
     check(settings)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = read_manifest(folder)
-    tuned = sibling(settings, folder, say)
+    tuned = siblings(settings, folder, say)
     begun = time.monotonic()
     chapters = settings.chapters()
     for n, chapter in enumerate(chapters, start=1):
@@ -76,7 +77,7 @@ def run(
             "settings": settings.model_dump(mode="json"), "date": now(), "versions": versions(),
             "machine": machine(),
         }  # fmt: skip
-        write_whole(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
+        write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
     say(f"all chapters done in {time.monotonic() - begun:.0f} s")
     if site:
         from dissect.site import build  # the book is not needed to run chapters
@@ -98,8 +99,10 @@ def check(settings: Settings) -> None:
 
     Raises `DissectError`.
     """
-    for name in filter(None, (settings.model, settings.tuned)):
+    for name in (settings.model, *settings.tuned):
         Decomposer(models.load(name, "cpu").model)
+    if settings.head:
+        models.load_masked_head(settings.head)
     profile = PROFILES[settings.profile]
     text = settings.corpus or profile.text
     needed = {
@@ -111,21 +114,27 @@ def check(settings: Settings) -> None:
     }
     for section in set(settings.sections) & set(needed):
         needed[section]()
-    if settings.tuned is None and {2, 5} & set(settings.sections):
+    if not settings.tuned and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)
 
 
-def sibling(settings: Settings, folder: Path, say: Callable[[str], None]) -> str | None:
-    """The fine-tuned model as seen from the run's folder; tunes a copy where none is given."""
+def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> list[str]:
+    """The fine-tuned models as seen from the run's folder, one for named entities first.
+
+    Tunes a copy where none is given.
+    """
     if not set(NEEDS_TUNED) & set(settings.chapters()):
-        return None
-    if settings.tuned:
-        place = settings.tuned
-    else:
+        return []
+    places = list(settings.tuned)
+    if not places:
         say("the fine-tuned sibling …")
         corpus = PROFILES[settings.profile].tuning
-        place = tuned_sibling(settings.model, corpus, folder / "models", settings.limit, seed=settings.seed)
-    return os.path.relpath(place, folder) if Path(place).exists() else place
+        places = [
+            tuned_sibling(settings.model, corpus, folder / "models", settings.limit, seed=settings.seed)
+        ]
+    if len(places) > 1:
+        places.sort(key=lambda place: models.task(models.load(place, "cpu").model) != "token classification")
+    return [os.path.relpath(place, folder) if Path(place).exists() else place for place in places]
 
 
 def execute(source: Path, target: Path, parameters: dict, folder: Path, settings: Settings) -> float:
@@ -149,7 +158,7 @@ def execute(source: Path, target: Path, parameters: dict, folder: Path, settings
                 )  # fmt: skip
         except PapermillExecutionError as error:
             failed = target.with_suffix(".failed")
-            write_whole(failed, unfinished.read_text(encoding="utf-8"))
+            write_text(failed, unfinished.read_text(encoding="utf-8"))
             raise DissectError(
                 f"chapter {source.stem} failed at cell {error.exec_count}: "
                 f"{error.ename}: {error.evalue} (see {failed})"
@@ -162,7 +171,7 @@ def execute(source: Path, target: Path, parameters: dict, folder: Path, settings
         book = nbformat.read(unfinished, as_version=4)
     seconds = time.monotonic() - begun
     provenance.stamp(book, source.stem, settings, seconds, versions())
-    write_whole(target, nbformat.writes(book) + "\n")
+    write_text(target, nbformat.writes(book) + "\n")
     return seconds
 
 
@@ -188,13 +197,6 @@ def read_manifest(folder: Path) -> dict:
         return manifest
     except (ValueError, KeyError, TypeError, AssertionError):
         raise DissectError(f"{path} is damaged: delete it, and the run starts afresh") from None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def versions() -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dissect.errors import DissectError
 
@@ -26,12 +27,17 @@ class Profile:
     sentences: int | None  # of text, drawn at random
     times: int  # how often a sentence is masked
     seeds: int
+    model: str
+    tuned: tuple[str, ...]  # what the model is compared with; none: a copy of it is tuned
 
 
 PROFILES = {
-    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 3, 3),
-    "paper": Profile("europarl", "semcor", "wnut16", "wikigold", 10_000, 1, 5),
-}
+    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 3, 3, "minilm", ()),
+    "paper": Profile(
+        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, 5,
+        "bert-base-uncased", ("dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2"),
+    ),
+}  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -41,13 +47,23 @@ class Settings(BaseModel):
 
     name: str = "default"
     profile: Literal["teach", "paper"] = "teach"
-    model: str = "minilm"
-    tuned: str | None = None
+    model: str  # by default the profile's, with its fine-tuned kin
+    tuned: tuple[str, ...] = ()
+    head: str | None = None  # whose masked-word head chapter 3 reads with; by default the model's
     corpus: str | None = None  # text for chapters 1 to 3, in place of the profile's
     sections: tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...] = (1, 2, 3, 4, 5, 6)
     seeds: Positive | None = None
     limit: Positive | None = None
+    trials: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models(cls, options: dict) -> dict:
+        profile = PROFILES.get(str(options.get("profile", "teach")))
+        if profile is None or "model" in options:
+            return options
+        return {"tuned": profile.tuned, **options, "model": profile.model}
 
     @field_validator("name")
     @classmethod
@@ -60,35 +76,35 @@ class Settings(BaseModel):
         """The chapters to run, in the book's order."""
         return [CHAPTERS[n - 1] for n in sorted(set(self.sections))]
 
-    def parameters(self, chapter: str, folder: Path, tuned: str | None) -> dict:
-        """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder."""
+    def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
+        """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
+
+        tuned: the fine-tuned models, as seen from there; the first is the one for named entities.
+        """
         profile = PROFILES[self.profile]
-        model = _seen_from(folder, self.model)
         text = _seen_from(folder, self.corpus) if self.corpus else profile.text
         sentences = self.limit or profile.sentences
-        seeds = self.seeds or profile.seeds
         times = profile.times if sentences is None or sentences >= FEW else max(3, profile.times)
-        shared = {"model": model, "results": "results"}
-        both = {"tuned": tuned, "tuning_corpus": profile.tuning, "seed": self.seed}
-        own = {
-            "1-derivation": {"corpus": text, "limit": sentences, "seed": self.seed},
-            "2-visualisation": {"corpus": text, "limit": sentences, **both},
+        of_text = {"corpus": text, "limit": sentences}
+        of_probes = {
+            "seeds": self.seeds or profile.seeds, "trials": self.trials, "features": "features",
+        }  # fmt: skip
+        of_tuning = {"tuning_corpus": profile.tuning, "seed": self.seed}
+        own: dict[str, dict] = {
+            "1-derivation": {**of_text, "seed": self.seed},
+            "2-visualisation": {**of_text, **of_tuning, "tuned": list(tuned) or None},
             "3-mlm": {
-                "corpus": text,
-                "limit": sentences,
-                "times": times,
-                "seeds": seeds,
+                **of_text, **of_probes, "times": times,
+                "head": _seen_from(folder, self.head) if self.head else None,
             },
-            "4-wsd": {"corpus": profile.senses, "limit": self.limit, "seeds": seeds},
+            "4-wsd": {"corpus": profile.senses, "limit": self.limit, **of_probes},
             "5-ner": {
-                "corpus": profile.entities,
-                "limit": self.limit,
-                "seeds": seeds,
-                **both,
+                "corpus": profile.entities, "limit": self.limit, **of_probes, **of_tuning,
+                "tuned": next(iter(tuned), None),
             },
             "6-finer": {},
-        }
-        return shared | own[chapter]
+        }  # fmt: skip
+        return {"model": _seen_from(folder, self.model), "results": "results"} | own[chapter]
 
 
 def settings_from(options: dict) -> Settings:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,8 @@ import torch
 from torch import Tensor
 
 from dissect.corpora import SenseCorpus
-from dissect.features import word_terms
+from dissect.features import Features, word_terms
+from dissect.hyperparameters import search
 from dissect.measures import agreement
 from dissect.models import Loaded
 from dissect.parts import subsets
@@ -18,73 +21,96 @@ from dissect.probes import (
     Choices,
     Split,
     Training,
+    Watch,
     nearest_neighbours,
     sense_probe,
     split_groups,
+    trained,
     vectors_of,
 )
 from dissect.progress import track
+from dissect.results import Results
+from dissect.statistics import Counted, accuracy, accuracy_counts, compared, count
 
-TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=5)
+TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=3)
 
 
 @dataclass(frozen=True)
 class SenseTerms:
-    """The terms of the items of a corpus of senses, (4, items, hidden), and their labels."""
+    """The terms of the items of a corpus of senses, and their labels."""
 
-    terms: Tensor
+    features: Features
     lemmas: list[str]
     senses: list[str]
+    sentences: list[int]  # in which each item stands
 
     def split(self, seed: int) -> Split:
         """8:1:1 over items, as the paper's."""
         return split_groups(range(len(self.senses)), seed)
 
 
-def sense_terms(loaded: Loaded, corpus: SenseCorpus) -> SenseTerms:
-    """Take the terms of every item. Raises what `word_terms` raises."""
+def sense_terms(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> SenseTerms:
+    """Take the terms of every item; folder: of stores. Raises what `word_terms` raises."""
     spans = [(item.sentence, item.start, item.end) for item in corpus.items]
-    features = word_terms(loaded, corpus.sentences, spans)
+    features = word_terms(loaded, corpus.sentences, spans, folder)
     items = [corpus.items[n] for n in features.kept.tolist()]
-    return SenseTerms(features.terms, [i.lemma for i in items], [i.sense for i in items])
-
-
-@dataclass(frozen=True)
-class SenseResults:
-    """Scores: predictor ("knn", "classifier"), terms, seed, accuracy (0 to 1).
-    Agreement: predictor, terms_a, terms_b, agreement, the mean over seeds.
-    """
-
-    scores: pd.DataFrame
-    agreement: pd.DataFrame
+    return SenseTerms(
+        features, [i.lemma for i in items], [i.sense for i in items], [i.sentence for i in items]
+    )
 
 
 def word_senses(
     items: SenseTerms, seeds: Sequence[int], k: int = 5, training: Training = TRAINING
-) -> SenseResults:
-    """kNN and the two-layer probe for every subset and seed."""
+) -> Results:
+    """kNN and the two-layer probe for every subset and seed.
+
+    Predictors are "knn" and "classifier"; the score is accuracy, over test items.
+    """
     names, labels, choices = numbered(items)
-    scores, agreements = [], []
+    rows, agreements = [], []
+    counted: dict[str, list[Counted]] = {"knn": [], "classifier": []}
     for seed in seeds:
         split = items.split(seed)
-        truth = np.array(items.senses)[split.test.numpy()]
+        test = split.test.numpy()
+        truth = np.array(items.senses)[test]
         said: dict[str, dict[str, np.ndarray]] = {"knn": {}, "classifier": {}}
         for subset in track(subsets(), f"probes for senses, seed {seed}"):
-            x = vectors_of(items.terms, subset, split.train)
+            x = vectors_of(items.features, subset, split.train)
             near = nearest_neighbours(x, items.senses, items.lemmas, split, k)
-            learned = sense_probe(x, labels, len(names), choices, split, training, seed)
             said["knn"][subset] = np.array(near)
-            said["classifier"][subset] = np.array(names)[learned.numpy()]
+            probe = partial(
+                sense_probe, labels=labels, senses=len(names), choices=choices, split=split,
+                training=training, seed=seed,
+            )  # fmt: skip
+            learned = trained(probe, "sense probe", items.features, subset, labels, split, training, seed)
+            said["classifier"][subset] = np.array(names)[learned["predicted"].numpy()]
         for predictor, by_subset in said.items():
-            scores += [
-                (predictor, subset, seed, (answers == truth).mean()) for subset, answers in by_subset.items()
-            ]
+            right = np.stack([answers == truth for answers in by_subset.values()])
+            rows += [(predictor, subset, seed, r.mean()) for subset, r in zip(by_subset, right, strict=True)]
+            counted[predictor].append(count(np.array(items.sentences)[test], accuracy_counts(right)))
             del by_subset[""]  # the baseline has no say in who agrees with whom
             agreements.append(agreement(by_subset, "micro").assign(predictor=predictor))
-    return SenseResults(
-        pd.DataFrame(scores, columns=["predictor", "terms", "seed", "accuracy"]),
+    sure = [compared(name, "accuracy", subsets(), runs, accuracy) for name, runs in counted.items()]
+    return Results(
+        pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"]),
+        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
+        pd.concat([pairs for _, pairs in sure], ignore_index=True),
         mean_agreement(pd.concat(agreements)),
     )
+
+
+def choose(
+    items: SenseTerms, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
+) -> tuple[Training, pd.DataFrame]:
+    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
+    names, labels, choices = numbered(items)
+    split = items.split(0)
+
+    def probe(training: Training, watch: Watch) -> object:
+        x = vectors_of(items.features, subset, split.train)
+        return sense_probe(x, labels, len(names), choices, split, training, seed=0, watch=watch)
+
+    return search(probe, default, trials, items.features.folder, kind="sense probe", terms=subset)
 
 
 def mean_agreement(table: pd.DataFrame) -> pd.DataFrame:

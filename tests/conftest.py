@@ -113,6 +113,14 @@ def read_by(stack, inputs):
     return {name: value for name, value in inputs.items() if not name.startswith("decoder_")}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> Path:
+    """Tests keep nothing in the user's cache, and take nothing from it."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["DISSECT_CACHE"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def minilm():
     """The default model."""

@@ -1,7 +1,9 @@
 """The readers against counts made otherwise, and the teaching corpus against its own promises."""
 
+import hashlib
+import html
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from dissect import corpora
-from dissect.corpora import teaching
+from dissect.corpora import files, teaching
 from dissect.corpora.conll import read_conll, to_bio
 from dissect.errors import DissectError, MissingCorpus
 
@@ -169,11 +171,18 @@ def test_bio_of_iob1():
     assert to_bio(["I-A", "I-B", "B-B", "O", "I-A"]) == ["B-A", "B-B", "B-B", "O", "B-A"]
 
 
+def no_network(*args, **options):
+    raise OSError("no network")
+
+
 def test_missing_corpora_say_what_to_do(monkeypatch, tmp_path):
     import nltk
 
     monkeypatch.delenv("DISSECT_DATA", raising=False)
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    monkeypatch.setattr(nltk, "download", lambda *args, **options: False)
+    monkeypatch.setattr("pooch.retrieve", no_network)
     for read in (lambda: corpora.text("europarl"), lambda: corpora.senses("semcor")):
         with pytest.raises(MissingCorpus, match="nltk.downloader"):
             read()
@@ -183,8 +192,15 @@ def test_missing_corpora_say_what_to_do(monkeypatch, tmp_path):
     with pytest.raises(MissingCorpus, match="does not exist"):
         corpora.entities("wnut16")
     monkeypatch.setenv("DISSECT_DATA", str(tmp_path))
-    with pytest.raises(MissingCorpus, match="train is not in"):
+    with pytest.raises(MissingCorpus, match="wnut16/train is not in .*no network"):
         corpora.entities("wnut16")
+    assert all("could not" in where for _, where in corpora.fetch())
+    (tmp_path / "train").write_text("a\tO\n")
+    with pytest.raises(MissingCorpus, match="dev is not in"):
+        corpora.entities(str(tmp_path))
+    (tmp_path / "release").mkdir()
+    with pytest.raises(MissingCorpus, match=r"expected files \*.en"):
+        corpora.text(str(tmp_path / "release"))
     with pytest.raises(MissingCorpus, match="no text under"):
         corpora.text(str(tmp_path / "none.txt"))
     (tmp_path / "empty.txt").write_text("\n\n")
@@ -201,7 +217,74 @@ def test_a_damaged_zip_is_named(monkeypatch, tmp_path):
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "semcor.zip").write_bytes(b"PK\x03\x04 half a file")
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
-    with pytest.raises(MissingCorpus, match="semcor"):
+    with pytest.raises(MissingCorpus, match="semcor .* is damaged"):
+        corpora.senses("semcor")
+
+
+@pytest.fixture
+def served(monkeypatch, tmp_path):
+    """A little web server for a file of entities, and empty folders to look in before it."""
+    import threading
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "train").write_text("Anna\tB-person\n", encoding="utf-8")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(home))
+    handler.func.log_message = lambda *args: None
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/train"
+        sha256 = hashlib.sha256((home / "train").read_bytes()).hexdigest()
+        monkeypatch.setitem(files.SOURCES, "wnut16/train", files.Source(url, sha256))
+        monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
+        monkeypatch.delenv("DISSECT_DATA", raising=False)
+        yield home / "train"
+        server.shutdown()
+
+
+def test_a_file_is_downloaded_once_and_the_data_folder_comes_first(served, monkeypatch, tmp_path):
+    path = files.find("wnut16/train")
+    assert path == tmp_path / "cache/data/wnut16/train" and path.read_bytes() == served.read_bytes()
+    content = served.read_bytes()
+    served.unlink()
+    assert files.find("wnut16/train") == path
+    (tmp_path / "mine/wnut16").mkdir(parents=True)
+    (tmp_path / "mine/wnut16/train").write_bytes(content)
+    monkeypatch.setenv("DISSECT_DATA", str(tmp_path / "mine"))
+    assert files.find("wnut16/train") == tmp_path / "mine/wnut16/train"
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b + b"x", lambda b: b""])
+def test_an_altered_or_half_downloaded_file_is_never_read(served, tmp_path, damage):
+    path = files.find("wnut16/train")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(MissingCorpus, match="altered or was cut short .*: delete it and run dissect fetch"):
+        files.find("wnut16/train")
+    path.unlink()
+    served.write_bytes(damage(served.read_bytes()))
+    with pytest.raises(MissingCorpus, match="could not be downloaded"):
+        files.find("wnut16/train")
+    assert not path.exists()
+
+
+def test_europarl_as_its_authors_release_it(tmp_path):
+    (tmp_path / "europarl-v7.de-en.en").write_text("Resumption\n<CHAPTER ID=1>\n\n I declare .\n")
+    assert corpora.text(str(tmp_path)) == ["Resumption", "I declare ."]
+
+
+def test_semcor_with_entities_that_grow_is_refused(monkeypatch, tmp_path):
+    import zipfile
+
+    import nltk
+
+    bomb = '<!DOCTYPE s [<!ENTITY a "lol"><!ENTITY b "&a;&a;">]><s><wf>&b;</wf></s>'
+    (tmp_path / "corpora").mkdir()
+    with zipfile.ZipFile(tmp_path / "corpora/semcor.zip", "w") as archive:
+        archive.writestr("semcor/brown1/tagfiles/br-a01.xml", bomb)
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    with pytest.raises(MissingCorpus, match="Entities"):
         corpora.senses("semcor")
 
 
@@ -233,3 +316,56 @@ def test_real_senses_match_an_independent_count(corpora_here, shared):
     )
     for item in corpus.items:
         assert corpus.sentences[item.sentence][item.start : item.end].strip()
+
+
+def test_all_of_semcor_matches_an_independent_count(corpora_here, shared):
+    """The whole corpus by regular expressions; and what the most frequent sense gets right."""
+    import zipfile
+
+    from dissect.word_senses import corpus_table
+
+    keys, sentences = [], 0
+    with zipfile.ZipFile(shared / "nltk_data/corpora/semcor.zip") as archive:
+        for name in archive.namelist():
+            if name.endswith(".xml"):
+                raw = archive.read(name).decode()
+                sentences += len(re.findall(r"<s snum=", raw))
+                for tag in re.findall(r"<wf [^>]*lexsn=[^>]*>", raw):
+                    lemma = html.unescape(re.search(r'lemma="([^"]*)"', tag)[1])
+                    keys.append((lemma, re.search(r'lexsn="([^;"]*)', tag)[1]))
+    senses_of = defaultdict(Counter)
+    for lemma, key in keys:
+        senses_of[lemma][key] += 1
+    several = {lemma: senses for lemma, senses in senses_of.items() if len(senses) > 1}
+
+    corpus = corpora.senses("semcor")
+    assert len(corpus.sentences) == sentences == 37176
+    assert len(corpus.items) == sum(senses.total() for senses in several.values())
+    assert corpora.senses("semcor") == corpus  # from the cache this time
+    table = corpus_table(corpus)
+    assert len(table) == len(several)
+    assert table["senses"].sum() == sum(map(len, several.values()))
+    most = sum(max(senses.values()) for senses in several.values())
+    assert (table["most_frequent"] * table["items"]).sum() == pytest.approx(most)
+
+
+def test_a_damaged_cache_is_made_again(corpora_here, monkeypatch, tmp_path):
+    from dissect.corpora import semcor
+
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path))
+    parses = []
+
+    def parse():
+        parses.append(1)
+        return ["a bank"], [(0, 2, 6, "bank", "bank%1"), (0, 0, 1, "bank", "bank%2")]
+
+    monkeypatch.setattr(semcor, "parse", parse)
+    first = corpora.senses("semcor")
+    assert corpora.senses("semcor") == first and len(parses) == 1
+    next(tmp_path.rglob("items.parquet")).write_bytes(b"PAR1")
+    assert corpora.senses("semcor") == first and len(parses) == 2
+
+
+def test_text_to_train_on_is_none_of_what_is_tested_on(corpora_here):
+    drawn, rest = corpora.text("europarl", 10_000), corpora.rest_of_text("europarl")
+    assert set(drawn).isdisjoint(rest) and set(drawn) | set(rest) == set(corpora.text("europarl"))

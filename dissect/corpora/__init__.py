@@ -1,28 +1,41 @@
 """Corpora by name: text for the terms' size and masking, word senses, named entities.
 
-Everything is read where a user would have it: NLTK's corpora from NLTK_DATA, files from the data
-folder (the setting DISSECT_DATA), the teaching corpus from the package.
+Each is looked for, in this order: under an explicit path, in its usual place (NLTK's corpora in
+NLTK_DATA, plain files in the data folder, the setting DISSECT_DATA), on its home page. The
+teaching corpus is part of the package.
 """
 
-import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
-from dissect.corpora import europarl, semcor, teaching
+from dissect.corpora import europarl, files, nltk_data, semcor, teaching
 from dissect.corpora.conll import read_conll
 from dissect.corpora.items import SenseCorpus, SenseItem, TaggedSentence
 from dissect.errors import DissectError, MissingCorpus
 
-__all__ = ["SenseCorpus", "SenseItem", "TaggedSentence", "entities", "senses", "text", "tuning"]
+__all__ = [
+    "SenseCorpus",
+    "SenseItem",
+    "TaggedSentence",
+    "entities",
+    "rest_of_text",
+    "senses",
+    "text",
+    "tuning",
+]
 
 TEACHING = "teaching"
+PARTS = ("train", "dev", "test")
+DRAWN = 10_000  # sentences of Europarl in the paper's experiments
 Splits = dict[str, list[TaggedSentence]]
 
 
 def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
     """Sentences, drawn at random where there are more than `limit`.
 
-    name: "teaching", "europarl", or the path of a text file with a sentence a line.
+    name: "teaching", "europarl", the path of a text file with a sentence a line, or that of a folder
+    of Europarl's own release.
 
     Raises `MissingCorpus` when the corpus is not found, `DissectError` when it is empty.
     """
@@ -30,9 +43,22 @@ def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[
         sentences = teaching.text()
     elif name == "europarl":
         sentences = europarl.text()
+    elif Path(name).is_dir():
+        sentences = europarl.release(Path(name))
     else:
         sentences = _lines(Path(name))
     return _sample(sentences, limit, seed)
+
+
+def rest_of_text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
+    """Sentences to train on: of Europarl those that `text` leaves when it draws `DRAWN`, else all.
+
+    Raises what `text` raises.
+    """
+    if name != "europarl":
+        return text(name, limit, seed)
+    kept = set(text(name, DRAWN, seed=0))
+    return _sample([sentence for sentence in text(name) if sentence not in kept], limit, seed)
 
 
 def senses(name: str = TEACHING, limit: int | None = None) -> SenseCorpus:
@@ -52,7 +78,8 @@ def senses(name: str = TEACHING, limit: int | None = None) -> SenseCorpus:
 def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Splits:
     """Sentences with entity tags, as {"train": …, "dev": …, "test": …}.
 
-    name: "teaching" (the half that `tuning` leaves, parted 60:20:20) or "wnut16" (as released).
+    name: "teaching" (the half that `tuning` leaves, parted 60:20:20), "wnut16" (as released), or the
+    path of a folder with files train, dev and test, a word and a tag a line.
     limit: so many sentences of each part at most, drawn at random.
 
     Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
@@ -62,37 +89,42 @@ def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> S
         a, b = int(0.6 * len(half)), int(0.8 * len(half))
         parts = {"train": half[:a], "dev": half[a:b], "test": half[b:]}
     elif name == "wnut16":
-        parts = {part: read_conll(data_folder() / "wnut16" / part) for part in ("train", "dev", "test")}
+        parts = {part: read_conll(files.find(f"wnut16/{part}")) for part in PARTS}
+    elif Path(name).is_dir():
+        parts = {part: read_conll(Path(name) / part) for part in PARTS}
     else:
-        raise DissectError(f"no named entities under {name!r}: the corpora are 'teaching' and 'wnut16'")
+        raise DissectError(f"no named entities under {name!r}: give 'teaching', 'wnut16' or a folder")
     return {part: _sample(sentences, limit, seed) for part, sentences in parts.items()}
 
 
 def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[TaggedSentence]:
-    """Sentences with entity tags to fine-tune on: "teaching" (one half of it) or "wikigold".
+    """Sentences with entity tags to fine-tune on.
+
+    name: "teaching" (one half of it), "wikigold", or the path of a file with a word and a tag a line.
 
     Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
     """
     if name == TEACHING:
         return _sample(_halves()[0], limit, seed)
     if name == "wikigold":
-        return _sample(read_conll(data_folder() / "ner_tuning" / "wikigold.conll.txt"), limit, seed)
-    raise DissectError(f"no entities to tune on under {name!r}: give 'teaching' or 'wikigold'")
+        return _sample(read_conll(files.find("ner_tuning/wikigold.conll.txt")), limit, seed)
+    if Path(name).is_file():
+        return _sample(read_conll(Path(name)), limit, seed)
+    raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
 
 
-def data_folder() -> Path:
-    """Where corpora that are plain files lie: the setting DISSECT_DATA.
-
-    Raises `MissingCorpus` when it is not set, or not a folder.
-    """
-    value = os.environ.get("DISSECT_DATA")
-    if not value:
-        raise MissingCorpus(
-            "set DISSECT_DATA (or pass --data) to the folder that holds wnut16/ and ner_tuning/"
-        )
-    if not Path(value).is_dir():
-        raise MissingCorpus(f"the data folder {value!r} (DISSECT_DATA, --data) does not exist")
-    return Path(value)
+def fetch() -> Iterator[tuple[str, str]]:
+    """Find or download every corpus: name by name, and where it is, or why it is not there."""
+    for name in ("europarl_raw", "semcor"):
+        try:
+            yield name, nltk_data.place(name)
+        except MissingCorpus as error:
+            yield name, str(error)
+    for name in files.SOURCES:
+        try:
+            yield name, str(files.find(name))
+        except MissingCorpus as error:
+            yield name, str(error)
 
 
 def _halves() -> tuple[list[TaggedSentence], list[TaggedSentence]]:

@@ -1,16 +1,40 @@
-"""Europarl, the paper's text for the size of the terms, read with NLTK (`europarl_raw`)."""
+"""Europarl, the paper's text for the size of the terms: NLTK's `europarl_raw`, or its own release."""
 
-from nltk.corpus import europarl_raw
+import re
+from pathlib import Path
 
-from dissect.corpora.nltk_data import needs
+from nltk.corpus.reader import EuroparlCorpusReader
+
+from dissect.corpora.nltk_data import reading
+from dissect.errors import MissingCorpus
+
+MARKUP = re.compile(r"<[^>]*>")
 
 
 def text() -> list[str]:
     """The English sentences of the sessions that NLTK packages, one a line of their files.
 
-    Raises `MissingCorpus` when NLTK does not find them.
+    Raises `MissingCorpus` when NLTK does not find them, or they are damaged.
     """
-    with needs("europarl_raw"):
-        reader = europarl_raw.english
-        lines = [line for name in reader.fileids() for line in reader.raw(name).split("\n")]
-    return [line.strip() for line in lines if line.strip()]
+    with reading("europarl_raw", "english/") as root:
+        reader = EuroparlCorpusReader(root, r"ep-.*\.en", encoding="utf-8")
+        return sentences("\n".join(reader.raw(name) for name in reader.fileids()))
+
+
+def release(folder: Path) -> list[str]:
+    """The sentences of a folder of Europarl's own release: *.en, or en/*.txt, one a line.
+
+    Raises `MissingCorpus` when there is no such file in it.
+    """
+    files = sorted(folder.glob("*.en")) or sorted(folder.glob("en/*.txt")) or sorted(folder.glob("*.txt"))
+    if not files:
+        raise MissingCorpus(f"{folder} has no Europarl: expected files *.en, en/*.txt or *.txt in it")
+    try:
+        return sentences("\n".join(file.read_text(encoding="utf-8") for file in files))
+    except UnicodeDecodeError as error:
+        raise MissingCorpus(f"a file in {folder} is not UTF-8 text ({error}): fetch it again") from None
+
+
+def sentences(lines: str) -> list[str]:
+    """The lines that hold text; markup such as <CHAPTER ID=1>, a line of its own, is left out."""
+    return [line.strip() for line in lines.split("\n") if MARKUP.sub("", line).strip()]

@@ -1,12 +1,21 @@
-"""SemCor, the paper's corpus of word senses, read with NLTK (`semcor`)."""
+"""SemCor, the paper's corpus of word senses, read with NLTK (`semcor`) and parsed once."""
 
+import hashlib
 from collections import defaultdict
+from pathlib import Path
+from xml.etree.ElementTree import Element
 
-from nltk.corpus import semcor as reader
+import pandas as pd
+from defusedxml.ElementTree import fromstring
+from nltk.corpus.reader import XMLCorpusReader
 
+from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
-from dissect.corpora.nltk_data import needs
+from dissect.corpora.nltk_data import place, reading
 from dissect.progress import track
+from dissect.results import save
+
+ITEM = ["sentence", "start", "end", "lemma", "sense"]
 
 
 def senses(limit: int | None = None) -> SenseCorpus:
@@ -15,18 +24,12 @@ def senses(limit: int | None = None) -> SenseCorpus:
     A sense is WordNet's key, lemma%lexsn; of a word with several keys the first counts.
     limit: the first so many sentences; all by default.
 
-    Raises `MissingCorpus` when NLTK does not find the corpus.
+    Raises `MissingCorpus` when NLTK does not find the corpus, or it is damaged.
     """
-    sentences: list[str] = []
-    items: list[SenseItem] = []
-    with needs("semcor"):
-        for name in track(reader.fileids(), "reading SemCor"):
-            for element in reader.xml(name).iter("s"):
-                sentence, found = _read_sentence(element, len(sentences))
-                sentences.append(sentence)
-                items += found
-                if len(sentences) == limit:
-                    return SenseCorpus(sentences, ambiguous(items), {})
+    sentences, table = parsed()
+    if limit is not None:
+        sentences, table = sentences[:limit], table[table["sentence"] < limit]
+    items = [SenseItem(*row) for row in table.itertuples(index=False)]
     return SenseCorpus(sentences, ambiguous(items), {})
 
 
@@ -38,7 +41,42 @@ def ambiguous(items: list[SenseItem]) -> list[SenseItem]:
     return [item for item in items if len(senses_of[item.lemma]) > 1]
 
 
-def _read_sentence(element, number: int) -> tuple[str, list[SenseItem]]:
+def parsed() -> tuple[list[str], pd.DataFrame]:
+    """All sentences, and a table of all words with a sense; from the cache where it has them."""
+    folder = cache() / "semcor" / fingerprint(Path(place("semcor")))
+    try:
+        sentences = pd.read_parquet(folder / "sentences.parquet")["text"].tolist()
+        return sentences, pd.read_parquet(folder / "items.parquet", columns=ITEM)
+    except (OSError, ValueError, KeyError):
+        pass  # not parsed yet, or damaged
+    sentences, items = parse()
+    save(pd.DataFrame({"text": sentences}), "sentences", folder)
+    return sentences, save(pd.DataFrame(items, columns=ITEM), "items", folder)
+
+
+def fingerprint(corpus: Path) -> str:
+    """A hash of the corpus, a zip or a folder, and of this file."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file in [corpus] if corpus.is_file() else sorted(corpus.rglob("*.xml")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def parse() -> tuple[list[str], list[tuple]]:
+    """Read the XML; entities in it, which could grow without bounds, are refused."""
+    sentences: list[str] = []
+    items: list[tuple] = []
+    with reading("semcor") as root:
+        reader = XMLCorpusReader(root, r"brown./tagfiles/br-.*\.xml")
+        for name in track(reader.fileids(), "reading SemCor"):
+            for element in fromstring(reader.abspath(name).open().read()).iter("s"):
+                sentence, found = read_sentence(element, len(sentences))
+                sentences.append(sentence)
+                items += found
+    return sentences, items
+
+
+def read_sentence(element: Element, number: int) -> tuple[str, list[tuple]]:
     """Words joined by blanks; a chunk such as took_place is one item of two words."""
     text, items = "", []
     for word in element:
@@ -50,6 +88,6 @@ def _read_sentence(element, number: int) -> tuple[str, list[SenseItem]]:
         if key:
             lemma = word.get("lemma", form)
             sense = f"{lemma}%{key.split(';')[0]}"
-            items.append(SenseItem(number, len(text), len(text) + len(form), lemma, sense))
+            items.append((number, len(text), len(text) + len(form), lemma, sense))
         text += form
     return text, items

@@ -1,0 +1,107 @@
+"""Hyper-parameters by Bayesian optimisation with Optuna, as the paper chose them.
+
+The search sees the development items of the first seed's split only, and the whole set of terms;
+what it finds is used for every subset, so that no subset is favoured by its luck in the search.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from dissect.probes import Training, Watch
+from dissect.progress import track
+
+# The search space: name, smallest, largest, whether on a logarithmic scale.
+SPACE = (
+    ("learning_rate", 1e-4, 2e-2, True),
+    ("dropout", 0.0, 0.7, False),
+    ("weight_decay", 1e-4, 1.0, True),
+)
+COLUMNS = ["trial", "state", "loss", *(name for name, *_ in SPACE)]
+
+
+def search(
+    probe: Callable[[Training, Watch], object],
+    default: Training,
+    trials: int,
+    folder: Path | None = None,
+    seed: int = 0,
+    **about: Any,
+) -> tuple[Training, pd.DataFrame]:
+    """The training with the lowest loss on the development items among so many trials.
+
+    probe: trains one, telling its Watch of every epoch; a trial that does worse than the median of
+    the others at the same epoch is broken off. The first trial is `default`.
+    folder: keeps the finished trials, so that an interrupted search goes on; about: what else they
+    depend on.
+
+    Returns the training and a table of trials: trial, state, loss, and the parameters. With
+    trials 0 these are `default` and an empty table.
+    """
+    if trials == 0:
+        return default, pd.DataFrame(columns=COLUMNS)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        storage=storage(folder, {"default": asdict(default), "space": SPACE, "seed": seed} | about),
+        study_name="probes", load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+    )  # fmt: skip
+
+    def objective(trial: optuna.Trial) -> float:
+        losses: list[float] = []
+
+        def watch(epoch: int, loss: float) -> None:
+            losses.append(loss)
+            trial.report(loss, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        probe(proposed(trial, default), watch)
+        return min(losses)
+
+    for n in track(range(len(finished(study)), trials), "trials of hyper-parameters"):
+        # a sampler a trial: what it proposes depends on the trials before, not on interruptions
+        study.sampler = optuna.samplers.TPESampler(seed=seed + n, n_startup_trials=5)
+        if n == 0:
+            study.enqueue_trial({name: getattr(default, name) for name, *_ in SPACE}, skip_if_exists=True)
+        study.optimize(objective, n_trials=1)
+    return replace(default, **study.best_params), table(study)
+
+
+def proposed(trial: optuna.Trial, default: Training) -> Training:
+    """A point of the search space."""
+    point: dict[str, Any] = {
+        name: trial.suggest_float(name, low, high, log=log) for name, low, high, log in SPACE
+    }
+    return replace(default, **point)
+
+
+def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that count; one that was killed does not."""
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return study.get_trials(deepcopy=False, states=states)
+
+
+def table(study: optuna.Study) -> pd.DataFrame:
+    """A row a trial, in the order they were made; a pruned one has the loss it was pruned at."""
+    rows = [
+        (n, trial.state.name.lower(), trial.value, *(trial.params[name] for name, *_ in SPACE))
+        for n, trial in enumerate(finished(study))
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def storage(folder: Path | None, about: dict) -> BaseStorage:
+    """A journal in `folder`, named by a hash of what the trials depend on; without one, memory."""
+    if folder is None:
+        return InMemoryStorage()
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(folder / f"trials-{key[:16]}.log")))

@@ -1,0 +1,95 @@
+"""Tensors kept on disk so that they are read whole or not at all, and the store of terms made of them.
+
+A store lies in a folder named by its key, a hash of all that its numbers depend on, so that a stale
+store is never read. Its shards, a safetensors file each, may be made in any order, by any process; a
+Parquet table of the items lies beside them, and the answers of predictors trained on them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dissect.errors import DissectError
+from dissect.files import write_text, written_whole
+from dissect.results import save
+
+
+class Store:
+    """The shards under `folder`/`key`, each a tensor (4, items, hidden).
+
+    about: what the key was made of, in words; kept as about.json for those who find the folder.
+    """
+
+    def __init__(self, folder: str | Path, key: str, items: pd.DataFrame, about: dict):
+        self.folder = Path(folder) / key[:16]
+        if not (self.folder / "about.json").exists():
+            save(items, "items", self.folder)
+            write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
+
+    def path(self, n: int) -> Path:
+        return self.folder / f"{n:05d}.safetensors"
+
+    def read(self, n: int, shape: tuple[int, ...]) -> Tensor | None:
+        """Shard n, mapped into memory; None where it is not there, or damaged."""
+        kept = read_tensors(self.path(n))
+        return kept["terms"] if kept and "terms" in kept and kept["terms"].shape == shape else None
+
+    def write(self, n: int, terms: Tensor) -> Tensor:
+        """Keep shard n and return it as `read` does. Raises `DissectError` when the disk is full."""
+        return write_tensors(self.path(n), {"terms": terms})["terms"]
+
+
+def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What `make` returns; kept in `folder` under a hash of `about`, and taken from there next time.
+
+    With folder None it is made each time.
+    """
+    if folder is None:
+        return make()
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    path = folder / "answers" / f"{key[:16]}.safetensors"
+    kept = read_tensors(path)
+    return write_tensors(path, make()) if kept is None else kept
+
+
+def read_tensors(path: Path) -> dict[str, Tensor] | None:
+    """Tensors by name, mapped into memory; None where there is no such file, or it is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            told = file.metadata()["sha256"]
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError):
+        return None
+    return tensors if checksum(tensors) == told else None
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Write tensors whole or not at all, and return them as `read_tensors` does.
+
+    Raises `DissectError` when the disk is full, or does not keep what it was given.
+    """
+    with written_whole(path) as unfinished:
+        try:
+            save_file(tensors, unfinished, {"sha256": checksum(tensors)})
+        except SafetensorError as error:
+            raise DissectError(f"{path} cannot be written ({error}): make room") from None
+    kept = read_tensors(path)
+    if kept is None:
+        raise DissectError(f"{path} does not hold what was written to it: check the disk")
+    return kept
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the names and bytes of tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
