@@ -1,4 +1,4 @@
-"""The command line: `dissect run`, `dissect explain`."""
+"""The command line: `dissect run`, `dissect fetch`, `dissect tune`, `dissect explain`."""
 
 import sys
 from pathlib import Path
@@ -114,6 +114,25 @@ def tune(
         DEFAULTS[task], frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
     )
     print(f"the model is in {tune_model(model, recipe, out)}")
+
+
+@app.command()
+def fetch(
+    data: Annotated[Path | None, typer.Option(help="Folder to look in first (DISSECT_DATA).")] = None,
+) -> None:
+    """Find or download every corpus of the paper's profile, and say what is where."""
+    import os
+
+    from dissect import corpora
+
+    if data is not None:
+        os.environ["DISSECT_DATA"] = str(data.resolve())
+    missing = []
+    for name, where in corpora.fetch():
+        print(f"{name}: {where}")
+        missing += [] if Path(where).exists() else [name]
+    if missing:
+        raise DissectError(f"not to be had: {', '.join(missing)}; see above")
 
 
 @app.command()

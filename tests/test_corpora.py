@@ -217,7 +217,7 @@ def test_a_damaged_zip_is_named(monkeypatch, tmp_path):
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "semcor.zip").write_bytes(b"PK\x03\x04 half a file")
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
-    with pytest.raises(MissingCorpus, match="semcor .* is damaged"):
+    with pytest.raises(MissingCorpus, match="semcor is damaged"):
         corpora.senses("semcor")
 
 

@@ -34,7 +34,8 @@ def test_word_terms_are_sums_over_word_pieces(minilm):
             if (chars := inputs.token_to_chars(0, p)) and chars.start < end and chars.end > start
         ]
         expected = parts.terms[:, 0, pieces].sum(1)
-        assert torch.allclose(features.terms[:, row], expected, atol=1e-4)
+        found = torch.stack([features.subset(term)[row] for term in "ihfc"])
+        assert torch.allclose(found, expected, atol=1e-4)
     assert features.left_out == len(spans) - len(features.kept)
     lost = set(range(len(spans))) - set(features.kept.tolist())
     assert {SENTENCES[spans[n][0]][spans[n][1] : spans[n][2]] for n in lost} <= {"\u200d"}
@@ -53,8 +54,9 @@ def test_target_terms_sum_positions_in_any_order(minilm):
     targets = [(3, [2]), (0, [1]), (3, [1, 2]), (0, [1])]
     found = target_terms(minilm, ids, targets)
     alone = decompose(minilm.model, input_ids=torch.tensor([ids[3]]))
-    assert torch.allclose(found.terms[:, 2], alone.terms[:, 0, 1:3].sum(1), atol=1e-4)
-    assert torch.equal(found.terms[:, 1], found.terms[:, 3])
+    assert found.kept.tolist() == [1, 3, 0, 2]  # in the order of their sentences
+    assert torch.allclose(found.subset("h+c")[3], alone["h+c"][0, 1:3].sum(0), atol=1e-4)
+    assert torch.equal(found.subset("f")[0], found.subset("f")[1])
 
 
 @given(st.lists(st.integers(1, 90), max_size=60), st.integers(1, 200))

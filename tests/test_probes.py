@@ -1,5 +1,7 @@
 """Probes against second implementations, and on data whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
+from dissect.features import Features
 from dissect.named_entities import by_sentence
 from dissect.probes import (
     Choices,
@@ -17,6 +20,7 @@ from dissect.probes import (
     nearest_neighbours,
     sense_probe,
     split_groups,
+    trained,
     two_layer,
     vectors_of,
 )
@@ -70,9 +74,9 @@ def test_splits_keep_groups_together_and_cover_all():
 def test_two_layers_learn_what_is_there_and_nothing_from_zeros():
     x, labels = clusters()
     split = split_groups(range(len(x)), 0)
-    right = (two_layer(x, labels, 6, split, QUICK, 0) == labels[split.test]).double().mean()
-    assert right > 0.95
-    blind = two_layer(torch.zeros_like(x), labels, 6, split, QUICK, 0)
+    found = two_layer(x, labels, 6, split, QUICK, 0)["predicted"]
+    assert (found == labels[split.test]).double().mean() > 0.95
+    blind = two_layer(torch.zeros_like(x), labels, 6, split, QUICK, 0)["predicted"]
     assert len(blind.unique()) == 1
 
 
@@ -81,10 +85,10 @@ def test_senses_are_answered_with_an_own_sense_only():
     first = torch.where(labels < 3, 0, 3)
     split = split_groups(range(len(x)), 0)
     choices = Choices(first, torch.full_like(first, 3))
-    found = sense_probe(x, labels, 6, choices, split, QUICK, 0)
+    found = sense_probe(x, labels, 6, choices, split, QUICK, 0)["predicted"]
     assert torch.equal(found < 3, labels[split.test] < 3)
     easy, labels = clusters()
-    right = sense_probe(easy, labels, 6, choices, split, QUICK, 0) == labels[split.test]
+    right = sense_probe(easy, labels, 6, choices, split, QUICK, 0)["predicted"] == labels[split.test]
     assert right.double().mean() > 0.95
 
 
@@ -121,7 +125,7 @@ def test_many_items_are_taken_in_larger_batches():
 def test_the_same_seed_gives_the_same_answers():
     x, labels = clusters(noise=2.0)
     split = split_groups(range(len(x)), 0)
-    a, b = (two_layer(x, labels, 6, split, QUICK, 3) for _ in range(2))
+    a, b = (two_layer(x, labels, 6, split, QUICK, 3)["predicted"] for _ in range(2))
     assert torch.equal(a, b)
 
 
@@ -130,21 +134,84 @@ def test_masked_head_reports_types_never_seen():
     ids = torch.tensor([7, 19, 23, 99, 104, 111])[labels]
     split = split_groups(range(len(x)), 0)
     ids[split.test[0]] = 5000
-    predicted, right = masked_head(x, ids, split, QUICK, 0)
+    predicted, right = masked_head(x, ids, split, QUICK, 0).values()
     assert right[0] == -torch.inf and right[1:].isfinite().all()
     assert (predicted[1:] == ids[split.test][1:]).double().mean() > 0.95
     assert 5000 not in predicted
 
 
+def in_memory(terms, folder=None):
+    return Features([terms[:, :4], terms[:, 4:]], torch.arange(terms.shape[1]), 0, folder)
+
+
+def test_a_literal_kNN_one_item_at_a_time_says_the_same():
+    x, labels = clusters(noise=2.0, each=60)
+    lemmas = ["a" if label < 3 else "b" for label in labels.tolist()]
+    senses = [f"s{label}" for label in labels.tolist()]
+    split = split_groups(range(len(x)), 0)
+    literal = []
+    for n in split.test.tolist():
+        near = [m for m in split.train.tolist() if lemmas[m] == lemmas[n]]
+        cosines = [F.cosine_similarity(x[n], x[m], dim=0).item() for m in near]
+        nearest = [senses[near[place]] for place in np.argsort(-np.array(cosines), kind="stable")[:5]]
+        counts = {sense: nearest.count(sense) for sense in nearest}
+        literal.append(max(counts, key=counts.get))  # the first, so the nearest, of equals
+    assert nearest_neighbours(x, senses, lemmas, split) == literal
+
+
+def test_a_probe_tells_its_watch_and_may_be_broken_off():
+    x, labels = clusters()
+    split = split_groups(range(len(x)), 0)
+    told = []
+
+    def watch(epoch, loss):
+        told.append((epoch, loss))
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        two_layer(x, labels, 6, split, QUICK, 0, watch)
+    assert [epoch for epoch, _ in told] == [0, 1, 2] and told[2][1] < told[0][1]
+
+
+def test_answers_are_kept_until_what_they_depend_on_changes(tmp_path):
+    x, labels = clusters()
+    features = in_memory(torch.stack([x, x, x, x]), tmp_path)
+    split = split_groups(range(len(x)), 0)
+    made = []
+
+    def probe(x):
+        made.append(x)
+        return {"predicted": labels[split.test]}
+
+    def ask(subset="h", labels=labels, training=QUICK, seed=0):
+        return trained(probe, "some", features, subset, labels, split, training, seed)
+
+    assert torch.equal(ask()["predicted"], ask()["predicted"]) and len(made) == 1
+    for changed in (
+        {"subset": "f"},
+        {"labels": labels + 1},
+        {"training": replace(QUICK, dropout=0.5)},
+        {"seed": 1},
+    ):
+        before = len(made)
+        ask(**changed), ask(**changed)
+        assert len(made) == before + 1, changed
+    for file in (tmp_path / "answers").iterdir():
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    ask()
+    assert len(made) == 6
+
+
 def test_vectors_are_scaled_on_training_items_alone():
     terms = torch.randn(4, 10, 6)
     fit_on = torch.arange(5)
-    x = vectors_of(terms, "h+c", fit_on)
+    x = vectors_of(in_memory(terms), "h+c", fit_on)
     assert x[fit_on].square().mean().item() == pytest.approx(1, abs=1e-5)
     changed = terms.clone()
     changed[:, 5:] *= 100
-    assert torch.allclose(vectors_of(changed, "h+c", fit_on)[:5], x[:5])
-    assert not vectors_of(terms, "", fit_on).any()
+    assert torch.allclose(vectors_of(in_memory(changed), "h+c", fit_on)[:5], x[:5])
+    assert not vectors_of(in_memory(terms), "", fit_on).any()
 
 
 def test_tags_by_sentence():

@@ -11,14 +11,15 @@ import pandas as pd
 import pytest
 
 from dissect import DissectError
-from dissect.finetuning import tuned_sibling
 from dissect.results import save
 from dissect.run import ROOT, check, read_manifest, run
 from dissect.settings import CHAPTERS, settings_from
 
 TABLES = {
-    "exactness", "dependence", "feedforward_r2", "importance", "correlation", "masked_words",
-    "senses_corpus", "senses", "senses_agreement", "entities", "entities_agreement",
+    "exactness", "dependence", "feedforward_r2", "importance", "correlation", "models",
+    *(f"masked_words{part}" for part in ("", "_intervals", "_pairs", "_trials", "_vocabulary")),
+    *(f"senses{part}" for part in ("", "_intervals", "_pairs", "_trials", "_agreement", "_corpus")),
+    *(f"entities{part}" for part in ("", "_intervals", "_pairs", "_trials", "_agreement")),
     "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",
 }  # fmt: skip
 
@@ -71,7 +72,7 @@ def test_committed_chapters_have_no_outputs_and_one_parameters_cell():
         known = set(papermill.inspect_notebook(str(path)))
         for profile in ("teach", "paper"):
             settings = settings_from({"profile": profile})
-            assert set(settings.parameters(chapter, Path("runs/x"), None)) <= known
+            assert set(settings.parameters(chapter, Path("runs/x"), [])) <= known
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,27 @@ def test_wrong_settings_are_one_sentence(options, message):
     assert "\n" not in str(caught.value)
 
 
+def no_network(*args, **options):
+    raise OSError("no network")
+
+
 def test_what_is_missing_is_said_before_anything_runs(monkeypatch, tmp_path):
     monkeypatch.delenv("DISSECT_DATA", raising=False)
     with pytest.raises(DissectError, match="no model could be loaded as 'no/such-model'"):
         run(settings_from({"model": "no/such-model"}), tmp_path)
+    monkeypatch.setattr("pooch.retrieve", no_network)
     with pytest.raises(DissectError, match="DISSECT_DATA"):
-        check(settings_from({"profile": "paper", "sections": (5,)}))
+        check(settings_from({"profile": "paper", "model": "minilm", "sections": (5,)}))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_paper_profile_takes_the_papers_models_unless_told_otherwise():
+    paper = settings_from({"profile": "paper"})
+    assert paper.model == "bert-base-uncased" and len(paper.tuned) == 2
+    assert settings_from({"profile": "paper", "model": "minilm"}).tuned == ()
+    assert settings_from({}).model == "minilm"
+    two = settings_from({"tuned": ["a", "b"]}).parameters("5-ner", Path("runs/x"), ["b", "a"])
+    assert two["tuned"] == "b"  # the one for entities comes first
 
 
 def test_a_failing_chapter_keeps_the_finished_ones(monkeypatch, small_run, tmp_path):
@@ -115,18 +130,6 @@ def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / "manifest.json").write_text('{"chapters": ')
     with pytest.raises(DissectError, match="delete it"):
         read_manifest(tmp_path)
-
-
-def test_a_sibling_is_tuned_once_and_loads_as_a_model(tmp_path):
-    from dissect.models import load
-
-    first = tuned_sibling("minilm", folder=tmp_path, limit=10, epochs=1)
-    stamp = (Path(first) / "model.safetensors").stat().st_mtime_ns
-    assert tuned_sibling("minilm", folder=tmp_path, limit=10, epochs=1) == first
-    assert (Path(first) / "model.safetensors").stat().st_mtime_ns == stamp
-    assert load(first).model.config.num_hidden_layers == 6
-    assert "teaching" in (Path(first) / "README.md").read_text()
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
 def test_tables_are_written_whole(tmp_path):
@@ -182,7 +185,7 @@ def test_the_paper_profile_runs_on_real_corpora(shared, tmp_path):
     env = {"NLTK_DATA": str(shared / "nltk_data"), "DISSECT_DATA": str(shared)}
     done = subprocess.run(
         [sys.executable, "-m", "dissect.cli", "run", "--name", "real", "--profile", "paper",
-         "--limit", "40", "--seeds", "1", "--no-site"],
+         "--model", "minilm", "--limit", "40", "--seeds", "1", "--no-site"],
         cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **env},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -12,41 +12,54 @@ from nltk.data import PathPointer
 from dissect.corpora.files import cache
 from dissect.errors import MissingCorpus
 
+DAMAGE = (LookupError, BadZipFile, ParseError, OSError, UnicodeDecodeError, ValueError)
+
 
 def place(name: str) -> str:
     """Where NLTK finds a corpus, downloading it into the cache where it does not.
 
-    Raises `MissingCorpus` when it cannot be downloaded.
+    Raises `MissingCorpus` when it is damaged, or cannot be downloaded.
     """
     folder = str(cache() / "nltk_data")
     if folder not in nltk.data.path:
         nltk.data.path.append(folder)
-    try:
-        return str(nltk.data.find(f"corpora/{name}.zip"))
-    except LookupError:
-        pass
-    try:
-        return str(nltk.data.find(f"corpora/{name}"))
-    except LookupError:
-        pass
+    if found := find(name):
+        return found
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        if nltk.download(name, folder, quiet=True):
-            return str(nltk.data.find(f"corpora/{name}.zip"))
+        nltk.download(name, folder, quiet=True)
+    if found := find(name):
+        return found
     raise MissingCorpus(
         f"NLTK does not find the corpus {name} and could not download it: run python -m nltk.downloader "
         f"{name}, or set NLTK_DATA to the folder that has corpora/{name}.zip"
     )
 
 
+def find(name: str) -> str | None:
+    """The zip or the folder of a corpus. Raises `MissingCorpus` when the zip is damaged."""
+    for file in (f"corpora/{name}.zip", f"corpora/{name}"):
+        try:
+            return str(nltk.data.find(file))
+        except LookupError:
+            continue
+        except DAMAGE as error:
+            raise damaged(name, error) from None
+    return None
+
+
 @contextmanager
 def reading(name: str, folder: str = "") -> Iterator[PathPointer]:
     """A corpus, or a folder in it, for one of NLTK's readers; what these raise becomes `MissingCorpus`."""
-    where = place(name)
-    inside = f"{name}.zip/{name}" if where.endswith(".zip") else name
+    inside = f"{name}.zip/{name}" if place(name).endswith(".zip") else name
     try:
         yield nltk.data.find(f"corpora/{inside}/{folder}")
-    except (LookupError, BadZipFile, ParseError, OSError, UnicodeDecodeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise MissingCorpus(
-            f"NLTK's corpus {name} in {where} is damaged ({reason}): delete it and run dissect fetch"
-        ) from None
+    except DAMAGE as error:
+        raise damaged(name, error) from None
+
+
+def damaged(name: str, error: Exception) -> MissingCorpus:
+    reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+    return MissingCorpus(
+        f"NLTK's corpus {name} is damaged ({reason}): delete corpora/{name}.zip in NLTK_DATA and run "
+        "dissect fetch"
+    )

@@ -1,0 +1,115 @@
+"""Fine-tuning leaves a normal model that learned its task, and says what it was trained on."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer
+
+from dissect import DissectError, models
+from dissect.finetuning import IGNORED, Recipe, encode, tune, tuned_sibling
+
+LINES = ["Anna went to Oslo .", "Oslo is cold .", "I met Anna .", "Bern is not Oslo ."] * 12
+TAGS = {"Anna": "B-PER", "Oslo": "B-LOC", "Bern": "B-LOC"}
+
+
+@pytest.fixture
+def tagged(tmp_path) -> Path:
+    """A file with a word and a tag a line."""
+    file = tmp_path / "some.conll"
+    blocks = ["\n".join(f"{word}\t{TAGS.get(word, 'O')}" for word in line.split()) for line in LINES]
+    file.write_text("\n\n".join(blocks), encoding="utf-8")
+    return file
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_tagger_learns_and_loads_as_any_model(tagged, tmp_path):
+    out = tune("minilm", Recipe("ner", str(tagged), epochs=6), tmp_path / "out")
+    model = AutoModelForTokenClassification.from_pretrained(out)
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    inputs = tokenizer("Anna is not in Oslo .", return_tensors="pt")
+    with torch.no_grad():
+        said = model(**inputs).logits.argmax(-1)[0].tolist()
+    words = tokenizer.convert_ids_to_tokens(inputs["input_ids"][0])
+    tags = {word: model.config.id2label[n] for word, n in zip(words, said, strict=True)}
+    assert tags["anna"] == "B-PER" and tags["oslo"] == "B-LOC" and tags["not"] == "O"
+    assert models.task(models.load(str(out)).model) == "token classification"
+    card = (out / "README.md").read_text()
+    assert "minilm" in card and "sentences: 48" in card
+    assert not [file for file in out.rglob("*") if file.suffix in (".bin", ".pt", ".pth", ".pkl")]
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+def test_a_head_for_masked_words_on_a_frozen_model(tmp_path):
+    text = tmp_path / "some.txt"
+    text.write_text("\n".join(LINES), encoding="utf-8")
+    recipe = Recipe("mlm", str(text), epochs=6, learning_rate=3e-3, frozen=True)
+    out = tune("minilm", recipe, tmp_path / "out")
+    before, after = weights(Path(models.location("minilm"))), weights(out)
+    shared = [name for name in before if f"bert.{name}" in after]
+    assert len(shared) > 90
+    assert all(torch.equal(before[name], after[f"bert.{name}"]) for name in shared)
+    assert models.load_masked_head("minilm") is None
+    head = models.load_masked_head(str(out))
+    model, tokenizer = AutoModelForMaskedLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
+    inputs = tokenizer("Anna went to [MASK] .", return_tensors="pt")
+    with torch.no_grad():
+        states = model.base_model(**inputs).last_hidden_state
+        assert torch.allclose(head(states), model(**inputs).logits, atol=1e-4)
+        answer = tokenizer.decode(model(**inputs).logits[0, 4].argmax())
+    assert answer in " ".join(LINES).lower()
+
+
+def test_the_same_recipe_gives_the_same_weights(tagged, tmp_path):
+    recipe = Recipe("ner", str(tagged), limit=10, epochs=1)
+    one, two = (weights(tune("minilm", recipe, tmp_path / name)) for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_only_the_first_piece_of_a_word_has_a_label(minilm):
+    from dissect.corpora import TaggedSentence
+
+    sentence = TaggedSentence(["Unflappably", "Anna"], ["O", "B-PER"])
+    row = encode(minilm.tokenizer, sentence, ["B-PER", "O"], 512)
+    pieces = minilm.tokenizer.convert_ids_to_tokens(row["input_ids"])
+    labels = dict(zip(pieces, row["labels"], strict=True))
+    assert labels["anna"] == 0 and labels[pieces[1]] == 1
+    assert all(labels[piece] == IGNORED for piece in pieces if piece.startswith("##") or piece[0] == "[")
+
+
+def test_a_sibling_is_tuned_once(tagged, tmp_path):
+    first = tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=10, epochs=1)
+    stamp = (Path(first) / "model.safetensors").stat().st_mtime_ns
+    assert tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=10, epochs=1) == first
+    assert (Path(first) / "model.safetensors").stat().st_mtime_ns == stamp
+    assert tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=11, epochs=1) != first
+
+
+def test_mistakes_leave_nothing_behind(tagged, tmp_path):
+    recipe = Recipe("ner", str(tagged), epochs=1)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(DissectError, match="is there already"):
+        tune("minilm", recipe, tmp_path / "there")
+    with pytest.raises(DissectError, match="diverged"):
+        tune("minilm", Recipe("ner", str(tagged), epochs=2, learning_rate=1e6), tmp_path / "out")
+    with pytest.raises(DissectError, match="no entities to tune on"):
+        tune("minilm", Recipe("ner", "nonsense"), tmp_path / "out")
+    assert {file.name for file in tmp_path.iterdir()} == {"some.conll", "there"}
+
+
+def test_models_are_named_by_their_task(tmp_path, minilm):
+    folder = tmp_path / "tagger"
+    minilm.model.save_pretrained(folder)
+    minilm.tokenizer.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps(config | {"architectures": ["BertForTokenClassification"]})
+    )
+    table = models.names(minilm, [models.load(str(folder)), models.load(str(folder))])
+    assert table["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (NER) 2"]
+    assert table["checkpoint"].tolist() == ["minilm", "tagger", "tagger"]
