@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help book test clean
+.PHONY: help book site publish test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
 
 book: $(VENV)/installed ## run the chapters on the default model and build the site
 	$(BIN)/dissect run --name $(RUN)
+
+site: $(VENV)/installed ## build the published report, without executing anything
+	$(BIN)/dissect site
+
+publish: ## put the finished run RUN among the published ones
+	rm -rf book/published/$(RUN)
+	mkdir -p book/published/$(RUN)
+	cp -r runs/$(RUN)/manifest.json runs/$(RUN)/results runs/$(RUN)/notebooks book/published/$(RUN)
 
 test: $(VENV)/installed ## run all tests, the linter and the type checker
 	$(BIN)/ruff check .

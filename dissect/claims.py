@@ -67,6 +67,11 @@ def verdicts(tables: Tables) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["claim", "chapter", "text", "criterion", "verdict", "numbers"])
 
 
+def named(name: str) -> Claim:
+    """The claim of that name."""
+    return next(one for one in CLAIMS if one.name == name)
+
+
 def verdict(conditions: Iterable[object], numbers: str) -> Verdict:
     """Replicated when all of the conditions hold, partly when some do."""
     holds = [bool(condition) for condition in conditions]

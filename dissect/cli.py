@@ -117,6 +117,21 @@ def tune(
 
 
 @app.command()
+def site(
+    run: Annotated[
+        str, typer.Argument(help="A published run (book/published/RUN), or the folder of any run.")
+    ] = "minilm",
+    out: Annotated[Path | None, typer.Option(help="Where to; by default runs/published-RUN/site.")] = None,
+) -> None:
+    """Build the book of a run that is finished, without executing anything."""
+    from dissect.run import build_site
+    from dissect.site import PUBLISHED
+
+    folder = PUBLISHED / run if (PUBLISHED / run).is_dir() else Path(run)
+    build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site")
+
+
+@app.command()
 def fetch(
     data: Annotated[Path | None, typer.Option(help="Folder to look in first (DISSECT_DATA).")] = None,
 ) -> None:

@@ -78,6 +78,28 @@ def feedforward_r2(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def senses_beside_paper(table: pd.DataFrame) -> Figure:
+    """The probe's accuracy by subset, the paper's across and a run's upward; a panel a run.
+
+    table: run, terms, paper, here. Subsets with h, with f, with both and with neither are told apart.
+    """
+    kinds = {
+        name: " and ".join(term for term in "hf" if term in name) or "neither" for name in table["terms"]
+    }
+    table = table.assign(has=table["terms"].map(kinds))
+    grid = sns.relplot(
+        table, x="paper", y="here", hue="has", style="has", col="run", col_wrap=3, height=3.6, s=70,
+        hue_order=["h", "f", "h and f", "neither"], style_order=["h", "f", "h and f", "neither"],
+        facet_kws={"sharey": False, "sharex": True},
+    )  # fmt: skip
+    for name, axis in grid.axes_dict.items():
+        for row in table[table["run"] == name].itertuples():
+            axis.annotate(row.terms, (row.paper, row.here), (4, 2), textcoords="offset points", fontsize=7)
+    grid.set_axis_labels("paper, BERT: accuracy (%)", "here (%)").set_titles("{col_name}")
+    grid.legend.set_title("the subset has")
+    return grid.figure
+
+
 def term_dependence(table: pd.DataFrame) -> Figure:
     """How far each term follows from another: a heat map, sources down and targets across."""
     grid = table.pivot(index="source", columns="target", values="r2").loc[list(TERMS), list(TERMS)]

@@ -78,20 +78,32 @@ def run(
             "machine": machine(),
         }  # fmt: skip
         write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
+    scorecard.score(folder / "results")
     say(f"all chapters done in {time.monotonic() - begun:.0f} s")
     if site:
-        from dissect.site import build  # the book is not needed to run chapters
-
-        say("building the site …")
-        verdicts = scorecard.score(folder / "results")
-        pages = {
-            "summary": provenance.summary(manifest),
-            "scorecard": scorecard.page(verdicts),
-            "criteria": scorecard.criteria(verdicts),
-        }
-        page = build(folder / "notebooks", pages, folder / "site")
-        say(f"the site is at {os.path.relpath(page)}")
+        build_site(folder, folder / "site", say)
     return folder
+
+
+def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> None:
+    """Build the book of a run, finished or published, without executing anything.
+
+    Raises `DissectError` when the folder holds no run, or the book cannot be built.
+    """
+    from dissect import across, site  # the book is not needed to run chapters
+
+    say("building the site …")
+    verdicts = scorecard.judge(folder / "results")
+    others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
+    runs = [across.paper(), across.read(folder, here=True), *map(across.read, others)]
+    pages = {
+        "summary": provenance.summary(read_manifest(folder)),
+        "scorecard": scorecard.page(verdicts),
+        "criteria": scorecard.criteria(verdicts),
+        "across": across.page(runs),
+    }
+    page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
+    say(f"the site is at {os.path.relpath(page)}")
 
 
 def check(settings: Settings) -> None:

@@ -11,13 +11,15 @@ from dissect.results import save
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
 
 
-def score(results: Path) -> pd.DataFrame:
-    """Judge a run by its tables and keep the verdicts among them, as verdicts.parquet.
-
-    results: the folder of a run's tables. Columns as those of `claims.verdicts`.
-    """
+def judge(results: Path) -> pd.DataFrame:
+    """The verdicts on a run by the folder of its tables; columns as those of `claims.verdicts`."""
     tables = {file.stem: pd.read_parquet(file) for file in sorted(results.glob("*.parquet"))}
-    return save(claims.verdicts(tables), "verdicts", results)
+    return claims.verdicts(tables)
+
+
+def score(results: Path) -> pd.DataFrame:
+    """Judge a run and keep the verdicts among its tables, as verdicts.parquet."""
+    return save(judge(results), "verdicts", results)
 
 
 def page(verdicts: pd.DataFrame) -> str:

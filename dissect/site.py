@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
+from matplotlib.figure import Figure
 from nbformat.v4 import new_markdown_cell
 
 import dissect
@@ -21,6 +23,7 @@ from dissect.errors import DissectError
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 COPIED = ("_config.yml", "_toc.yml")
+PUBLISHED = ROOT / "book" / "published"  # runs whose results are part of the repository
 HEADLINE = ("2-visualisation", "importance-by-layer")  # the home page's picture: chapter, glued name
 GLUED = "application/papermill.record/image/png"
 LEFT_OUT = """:::{admonition} Left out
@@ -30,12 +33,15 @@ This run left the chapter out: it is shown as it is before a run, without its re
 NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), which this run left out.\n"
 
 
-def build(notebooks: Path, pages: dict[str, str], out: Path) -> Path:
+def build(
+    notebooks: Path, pages: Mapping[str, str], out: Path, pictures: Mapping[str, Figure] | None = None
+) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
     notebooks: the folder of the run's executed chapters. A chapter that is not there is shown
     without results, and says so.
-    pages: Markdown on the run by name, which pages of the book include: "summary", "scorecard", "criteria".
+    pages: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
+    "criteria", "across". pictures: figures by name, which they show.
     out: replaced when the build has succeeded, and left as it was when not.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
@@ -53,13 +59,15 @@ def build(notebooks: Path, pages: dict[str, str], out: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
         stage(notebooks, pages, staged)
+        for name, figure in (pictures or {}).items():
+            figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
         html = jupyter_book(staged, log)
         replace(html, out)
     log.unlink(missing_ok=True)
     return out / "index.html"
 
 
-def stage(notebooks: Path, pages: dict[str, str], staged: Path) -> None:
+def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
     """Lay out in the new folder `staged` what Jupyter Book is to read."""
     staged.mkdir()
     for name in COPIED:

@@ -1,0 +1,242 @@
+"""Runs beside one another and beside the paper: the page Across models."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dissect import claims, figures, published
+from dissect.claims import shares
+from dissect.errors import DissectError
+from dissect.parts import TERMS
+from dissect.provenance import shown
+from dissect.scorecard import MARKS
+from dissect.settings import PROFILES
+
+PAPER = "BERT (paper)"
+Tables = Mapping[str, pd.DataFrame]
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's name, what it was made of, and its tables."""
+
+    name: str
+    about: str
+    tables: Tables
+    known: Tables = field(default_factory=dict)  # single values, too few to judge a claim by
+    evidence: str = ""  # how a page links to a table: Markdown with {text}, {chapter} and {table}
+
+
+HERE = "[{text}](chapters/{chapter}.ipynb)"
+ELSEWHERE = "{{download}}`{text} <published/%s/results/{table}.parquet>`"
+
+
+def read(folder: Path, here: bool = False) -> Run:
+    """The run in a folder, by its manifest and its results; here: it is the one whose book is built.
+
+    Raises `DissectError` when the folder holds no run.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        settings = manifest["settings"]
+        profile = PROFILES[settings["profile"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DissectError(f"{folder} holds no run: there is no manifest that can be read") from None
+    tables = {file.stem: pd.read_parquet(file) for file in sorted((folder / "results").glob("*.parquet"))}
+    limit = f", at most {settings['limit']:,} sentences of each" if settings["limit"] else ""
+    about = (
+        f"{settings['corpus'] or profile.text}, {profile.senses}, {profile.entities}{limit}; "
+        f"{settings['seeds'] or profile.seeds} seeds"
+    )
+    evidence = HERE if here else ELSEWHERE % folder.name
+    return Run(f"{shown(settings['model'])} ({folder.name})", about, tables, evidence=evidence)
+
+
+def paper() -> Run:
+    """The paper's published figures, as a run's tables."""
+    senses = published.senses_accuracy().rename(columns={"run": "seed"}).assign(predictor="classifier")
+    senses["accuracy"] /= 100
+    tables = {
+        "importance": published.importance(),
+        "feedforward_r2": published.feedforward_r2(),
+        "senses": senses,
+        "senses_agreement": published.senses_agreement(),
+        "entities_agreement": published.entities_agreement(),
+    }
+    f_alone = (("pretrained", published.F_ALONE_PRETRAINED_HEAD), ("learned", published.F_ALONE_LEARNED_HEAD))
+    rows = [(predictor, "f", 0, percent / 100) for predictor, percent in f_alone]
+    known = pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"])
+    return Run(PAPER, "europarl, semcor, wnut16; 5 runs", tables, {"masked_words": known})
+
+
+def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
+    """A row a claim, a column a run: the verdict with its mark, linked to its evidence."""
+    columns: dict[str, dict[str, str]] = {}
+    for run in runs:
+        for row in claims.verdicts(run.tables).itertuples():
+            said = f"{MARKS[str(row.verdict)]} {row.verdict}"
+            table = claims.named(str(row.claim)).needs[0]
+            if run.evidence and table in run.tables:
+                said = run.evidence.format(text=said, chapter=row.chapter, table=table)
+            columns.setdefault(run.name, {})[f"[{row.claim}](scorecard.md) {row.text}"] = said
+    return pd.DataFrame(columns)
+
+
+Number = Callable[[Tables], str]
+NUMBERS: list[tuple[str, Number]] = []
+
+
+def number(question: str) -> Callable[[Number], Number]:
+    """Put a function that reads a number off a run's tables into `NUMBERS`."""
+
+    def put(read_off: Number) -> Number:
+        NUMBERS.append((question, read_off))
+        return read_off
+
+    return put
+
+
+def numbers(runs: Sequence[Run]) -> pd.DataFrame:
+    """A row a question, a column a run; "–" where a run has no such number."""
+    columns: dict[str, dict[str, str]] = {}
+    for run in runs:
+        for question, read_off in NUMBERS:
+            try:
+                answer = read_off({**run.tables, **run.known})
+            except (KeyError, IndexError):
+                answer = ABSENT
+            columns.setdefault(run.name, {})[question] = answer
+    return pd.DataFrame(columns)
+
+
+def mean(tables: Tables, table: str, predictor: str, score: str = "accuracy") -> pd.Series:
+    """Mean over seeds by subset, in percent."""
+    part = tables[table]
+    return 100 * part[part["predictor"] == predictor].groupby("terms")[score].mean()
+
+
+def last_layer(tables: Tables, model: int) -> str:
+    name = list(dict.fromkeys(tables["importance"]["model"]))[model]
+    last = shares(tables["importance"], name).iloc[-1]
+    return ", ".join(f"{term} {last[term]:.2f}" for term in TERMS)
+
+
+@number("importance in the last layer")
+def last_pretrained(tables: Tables) -> str:
+    return last_layer(tables, 0)
+
+
+@number("the same, fine-tuned on named entities")
+def last_tuned(tables: Tables) -> str:
+    return last_layer(tables, 1)
+
+
+@number("R² of a linear stand-in for a feed-forward, by layer")
+def linear(tables: Tables) -> str:
+    r2 = tables["feedforward_r2"]["r2"]
+    return f"{r2.min():.2f} to {r2.max():.2f}"
+
+
+@number("masked words, learned head on f (accuracy)")
+def masked_f(tables: Tables) -> str:
+    return f"{mean(tables, 'masked_words', 'learned')['f']:.1f} %"
+
+
+@number("masked words, learned heads: the best single term")
+def masked_best(tables: Tables) -> str:
+    single = mean(tables, "masked_words", "learned")[list(TERMS)]
+    return f"{single.idxmax()}, {single.max():.1f} %"
+
+
+@number("masked words, pretrained head on f")
+def masked_pretrained(tables: Tables) -> str:
+    return f"{mean(tables, 'masked_words', 'pretrained')['f']:.1f} %"
+
+
+@number("word senses, probe on h and on f (accuracy)")
+def senses_h_f(tables: Tables) -> str:
+    of = mean(tables, "senses", "classifier")
+    return f"{of['h']:.1f} and {of['f']:.1f} %"
+
+
+@number("word senses, probe on i+h+c and on i+h+f+c")
+def senses_without_f(tables: Tables) -> str:
+    of = mean(tables, "senses", "classifier")
+    return f"{of['i+h+c']:.1f} and {of['i+h+f+c']:.1f} %"
+
+
+@number("word senses, kNN on h and on f")
+def senses_knn(tables: Tables) -> str:
+    of = mean(tables, "senses", "knn")
+    return f"{of['h']:.1f} and {of['f']:.1f} %"
+
+
+@number("word senses, the best subset for the probe")
+def senses_best(tables: Tables) -> str:
+    of = mean(tables, "senses", "classifier")
+    return f"{of.idxmax()}, {of.max():.1f} %"
+
+
+@number("named entities, macro-F1 on i+h+f+c: pretrained, fine-tuned")
+def entities_whole(tables: Tables) -> str:
+    both = [mean(tables, "entities", name, "macro_f1")["i+h+f+c"] for name in ("base", "finetuned")]
+    return f"{both[0]:.1f} and {both[1]:.1f} %"
+
+
+@number("named entities, the best subset, pretrained")
+def entities_best(tables: Tables) -> str:
+    of = mean(tables, "entities", "base", "macro_f1")
+    return f"{of.idxmax()}, {of.max():.1f} %"
+
+
+def importance(runs: Sequence[Run]) -> pd.DataFrame:
+    """Every run's pretrained model, for `figures.importance_by_layer`."""
+    parts = []
+    for run in runs:
+        if "importance" in run.tables:
+            table = run.tables["importance"]
+            parts.append(table[table["model"] == table["model"].iloc[0]].assign(model=run.name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def senses_beside_paper(runs: Sequence[Run]) -> pd.DataFrame:
+    """The probe's accuracy by subset, in percent: run, terms, paper, here."""
+    theirs = mean(paper().tables, "senses", "classifier")
+    parts = []
+    for run in runs:
+        if run.name != PAPER and "senses" in run.tables:
+            here = mean(run.tables, "senses", "classifier")
+            both = pd.DataFrame({"paper": theirs, "here": here}).dropna()
+            parts.append(both.rename_axis("terms").reset_index().assign(run=run.name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def markdown(table: pd.DataFrame, corner: str = "") -> str:
+    """A table in Markdown, its index as the first column."""
+    lines = [f"| {corner} | " + " | ".join(map(str, table.columns)) + " |"]
+    lines.append("|---" * (len(table.columns) + 1) + "|")
+    lines += [
+        f"| {name} | " + " | ".join(map(str, row)) + " |"
+        for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
+    return "\n".join(lines)
+
+
+def page(runs: Sequence[Run]) -> str:
+    """What the runs are, their verdicts and their numbers, in Markdown."""
+    what = "\n".join(f"{run.name}\n: {run.about}\n" for run in runs)
+    tables = markdown(verdicts(runs), "claim"), markdown(numbers(runs))
+    return f"{what}\n## Verdicts\n\n{tables[0]}\n\n## Numbers\n\n{tables[1]}\n"
+
+
+def pictures(runs: Sequence[Run]) -> dict[str, Figure]:
+    """The pictures of the page, by file name."""
+    return {
+        "across-importance": figures.importance_by_layer(importance(runs)),
+        "across-senses": figures.senses_beside_paper(senses_beside_paper(runs)),
+    }
