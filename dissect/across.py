@@ -83,7 +83,7 @@ def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
             table = claims.named(str(row.claim)).needs[0]
             if run.evidence and table in run.tables:
                 said = run.evidence.format(text=said, chapter=row.chapter, table=table)
-            columns.setdefault(run.name, {})[f"[{row.claim}](scorecard.md) {row.text}"] = said
+            columns.setdefault(run.name, {})[f"{row.claim} {row.text}"] = said
     return pd.DataFrame(columns)
 
 
@@ -228,10 +228,9 @@ def markdown(table: pd.DataFrame, corner: str = "") -> str:
 
 
 def page(runs: Sequence[Run]) -> str:
-    """What the runs are, their verdicts and their numbers, in Markdown."""
+    """What the runs are, and their numbers, in Markdown."""
     what = "\n".join(f"{run.name}\n: {run.about}\n" for run in runs)
-    tables = markdown(verdicts(runs), "claim"), markdown(numbers(runs))
-    return f"{what}\n## Verdicts\n\n{tables[0]}\n\n## Numbers\n\n{tables[1]}\n"
+    return f"{what}\n## Numbers\n\n{markdown(numbers(runs))}\n"
 
 
 def pictures(runs: Sequence[Run]) -> dict[str, Figure]:

@@ -34,30 +34,16 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summary(scores: pd.DataFrame, names: Sequence[str], by: str = "predictor") -> pd.DataFrame:
-    """Mean and standard deviation over runs of every subset: "mean ± std".
+def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
+    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences:
+    "mean ± std [low, high]"; a row a subset, a column a predictor and score.
 
     Shares are shown in percent, cross-entropy in nats.
     """
-    columns = {}
-    for kind, of_kind in scores.groupby(by, sort=False):
-        for name in names:
-            factor = 1 if name == "cross_entropy" else 100
-            by_terms = factor * of_kind.set_index("terms")[name]
-            grouped = by_terms.groupby(level=0)
-            mean, std = grouped.mean(), grouped.std(ddof=0)
-            columns[f"{kind}: {name.replace('_', ' ')}"] = {
-                subset or "none": f"{mean[subset]:.1f} ± {std[subset]:.1f}" for subset in subsets()
-            }
-    return pd.DataFrame(columns).rename_axis(columns="terms")
-
-
-def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences:
-    "mean ± std [low, high]", in percent; a row a subset, a column a predictor and score."""
     columns: dict[str, dict[str, str]] = {}
     for row in intervals.itertuples():
-        mean, std, low, high = (100 * value for value in (row.mean, row.std, row.low, row.high))
+        factor = 1 if row.score == "cross_entropy" else 100
+        mean, std, low, high = (factor * value for value in (row.mean, row.std, row.low, row.high))
         column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
         column[str(row.terms) or "none"] = f"{mean:.1f} ± {std:.1f} [{low:.1f}, {high:.1f}]"
     return pd.DataFrame(columns).rename_axis(columns="terms")

@@ -18,7 +18,7 @@ from dissect.parts import subsets
 from dissect.probes import Split, Training, Watch, masked_head, split_groups, trained, vectors_of
 from dissect.progress import track
 from dissect.results import Results
-from dissect.statistics import Counted, accuracy, accuracy_counts, compared, count
+from dissect.statistics import Counted, accuracy_counts, compared, count, share
 
 TRAINING = Training(epochs=20, batch_size=1024, learning_rate=2e-3, dropout=0.2, patience=1)
 
@@ -64,24 +64,24 @@ def masked_words(
     Predictors are "learned" and "pretrained". Scores are accuracy, over all test targets, and
     cross_entropy, of learned heads over test targets whose type was seen in training.
     """
-    counted: dict[str, list[Counted]] = {name: [] for name in ("learned", "pretrained")[: 2 if head else 1]}
-    rows = []
-    for predictor in counted:
+    rows, sure = [], []
+    for predictor in ("learned", "pretrained")[: 2 if head else 1]:
+        counted: dict[str, list[Counted]] = {"accuracy": [], "cross_entropy": []}
         for seed in seeds:
             split = targets.split(seed)
-            labels = targets.labels[split.test]
-            right = []
+            labels, where = targets.labels[split.test], np.array(targets.source)[split.test.numpy()]
+            right, loss = [], []
             for subset in track(subsets(), f"masked words, {predictor} head, seed {seed}"):
                 if predictor == "learned":
                     said = learned(targets, subset, split, training, seed)
                 else:
                     said = read_by(head, targets.features.subset(subset)[split.test], labels)
                 right.append((said["predicted"] == labels).numpy())
+                loss.append(loss_counts(said["log_chance"]))
                 rows.append((predictor, subset, seed, right[-1].mean(), cross_entropy(said["log_chance"])))
-            counted[predictor].append(
-                count(np.array(targets.source)[split.test.numpy()], accuracy_counts(np.stack(right)))
-            )
-    sure = [compared(name, "accuracy", subsets(), runs, accuracy) for name, runs in counted.items()]
+            counted["accuracy"].append(count(where, accuracy_counts(np.stack(right))))
+            counted["cross_entropy"].append(count(where, np.stack(loss)))
+        sure += [compared(predictor, name, subsets(), runs, share) for name, runs in counted.items()]
     return Results(
         pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy", "cross_entropy"]),
         pd.concat([intervals for intervals, _ in sure], ignore_index=True),
@@ -109,9 +109,16 @@ def read_by(head: nn.Module | None, x: Tensor, labels: Tensor) -> dict[str, Tens
     return {"predicted": torch.cat(answers), "log_chance": torch.cat(chances)}
 
 
+def loss_counts(log_chance: Tensor) -> np.ndarray:
+    """(items,) -> (items, 2): the loss in nats and 1; zeros for a type that could not be said at all."""
+    known = log_chance.isfinite()
+    return torch.stack([-log_chance.where(known, torch.tensor(0.0)), known.float()], dim=-1).double().numpy()
+
+
 def cross_entropy(log_chance: Tensor) -> float:
     """In nats, over the targets whose type could be said at all."""
-    return -log_chance[log_chance.isfinite()].double().mean().item()
+    loss, targets = loss_counts(log_chance).sum(0)
+    return loss / targets
 
 
 def choose(

@@ -1,10 +1,14 @@
-"""Where an executed chapter comes from: a box on its page, and the home page's summary."""
+"""Where a run comes from: revisions and checksums, a box on each page, the home page's summary."""
 
+import hashlib
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from dissect import corpora, models
 from dissect.settings import PROFILES, Settings
 
 BOX = """:::{{admonition}} This run
@@ -63,3 +67,53 @@ def summary(manifest: dict) -> str:
     }
     lines = [f"| {key} | {value} |" for key, value in rows.items()]
     return "\n".join(["| this run | |", "|---|---|", *lines]) + "\n"
+
+
+def revisions(settings: Settings, tuned: Sequence[str]) -> dict:
+    """SHA-256 of the models' settings and weights, and of what is read from each corpus.
+
+    tuned: the fine-tuned models; they are numbered, since the folder of one may be called anything.
+    """
+    profile, sections = PROFILES[settings.profile], set(settings.sections)
+    named = {"model": settings.model} | {f"tuned {n}": place for n, place in enumerate(tuned, start=1)}
+    found: dict[str, dict[str, str]] = {
+        "models": {
+            name: models.fingerprint(models.load(place, "cpu").model) for name, place in named.items()
+        },
+        "corpora": {},
+    }
+    if sections & {1, 2, 3}:
+        found["corpora"]["text"] = _sha256("\n".join(corpora.text(settings.corpus or profile.text)))
+    if 4 in sections:
+        found["corpora"]["senses"] = _sha256(repr(corpora.senses(profile.senses)))
+    if 5 in sections:
+        found["corpora"]["entities"] = _sha256(repr(corpora.entities(profile.entities)))
+    if sections & {2, 5} and not settings.tuned:
+        found["corpora"]["tuning"] = _sha256(repr(corpora.tuning(profile.tuning)))
+    return found
+
+
+def checksums(results: Path) -> dict[str, str]:
+    """SHA-256 of a run's tables, by file name."""
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(results.glob("*.parquet"))
+    }
+
+
+def git_state(root: Path) -> dict[str, str | bool]:
+    """The commit that the code is at, and whether it was changed since; empty without git."""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(_git(root, "status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

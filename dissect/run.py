@@ -56,12 +56,14 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     manifest = read_manifest(folder)
     tuned = siblings(settings, folder, say)
+    places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
+    revisions = provenance.revisions(settings, places)
     begun = time.monotonic()
     chapters = settings.chapters()
     for n, chapter in enumerate(chapters, start=1):
         source = notebooks / f"{chapter}.ipynb"
         parameters = settings.parameters(chapter, folder, tuned)
-        key = key_of(source, parameters)
+        key = key_of(source, parameters, revisions)
         target = folder / "notebooks" / source.name
         title = f"chapter {n} of {len(chapters)}, {chapter}"
         if not force and target.exists() and manifest["chapters"].get(chapter, {}).get("key") == key:
@@ -75,10 +77,12 @@ def run(
         }  # fmt: skip
         manifest |= {
             "settings": settings.model_dump(mode="json"), "date": now(), "versions": versions(),
-            "machine": machine(),
+            "machine": machine(), "revisions": revisions, "git": provenance.git_state(ROOT),
         }  # fmt: skip
-        write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
+        write_manifest(folder, manifest)
     scorecard.score(folder / "results")
+    manifest["results"] = provenance.checksums(folder / "results")
+    write_manifest(folder, manifest)
     say(f"all chapters done in {time.monotonic() - begun:.0f} s")
     if site:
         build_site(folder, folder / "site", say)
@@ -100,6 +104,7 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
         "summary": provenance.summary(read_manifest(folder)),
         "scorecard": scorecard.page(verdicts),
         "criteria": scorecard.criteria(verdicts),
+        "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
     }
     page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
@@ -187,10 +192,10 @@ def execute(source: Path, target: Path, parameters: dict, folder: Path, settings
     return seconds
 
 
-def key_of(source: Path, parameters: dict) -> str:
-    """What decides whether a chapter is up to date: notebook, parameters, the package's files."""
+def key_of(source: Path, parameters: dict, revisions: dict) -> str:
+    """What decides whether a chapter is up to date: notebook, parameters, models, corpora, code."""
     digest = hashlib.sha256(source.read_bytes())
-    digest.update(json.dumps([parameters, versions()], sort_keys=True).encode())
+    digest.update(json.dumps([parameters, revisions, versions()], sort_keys=True).encode())
     package = Path(dissect.__file__).parent
     for file in sorted(package.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
@@ -209,6 +214,10 @@ def read_manifest(folder: Path) -> dict:
         return manifest
     except (ValueError, KeyError, TypeError, AssertionError):
         raise DissectError(f"{path} is damaged: delete it, and the run starts afresh") from None
+
+
+def write_manifest(folder: Path, manifest: dict) -> None:
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def versions() -> dict[str, str]:

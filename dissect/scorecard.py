@@ -28,7 +28,7 @@ def page(verdicts: pd.DataFrame) -> str:
     summary = ", ".join(f"{counts.get(name, 0)} {name}" for name in claims.VERDICTS)
     lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
     for chapter, part in verdicts.groupby("chapter", sort=False):
-        lines += [f"## [](chapters/{chapter}.ipynb)", "", *_table(part), ""]
+        lines += [f"### [](chapters/{chapter}.ipynb)", "", *_table(part), ""]
     return "\n".join(lines)
 
 

@@ -41,7 +41,7 @@ def build(
     notebooks: the folder of the run's executed chapters. A chapter that is not there is shown
     without results, and says so.
     pages: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
-    "criteria", "across". pictures: figures by name, which they show.
+    "verdicts", "criteria", "across". pictures: figures by name, which they show.
     out: replaced when the build has succeeded, and left as it was when not.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the

@@ -39,7 +39,8 @@ def accuracy_counts(right: np.ndarray) -> np.ndarray:
     return np.stack([right, np.ones_like(right)], axis=-1)
 
 
-def accuracy(counts: np.ndarray) -> np.ndarray:
+def share(counts: np.ndarray) -> np.ndarray:
+    """Right ones among all; or a mean, where the counts are a sum and a number."""
     return counts[..., 0] / counts[..., 1]
 
 

@@ -30,7 +30,7 @@ from dissect.probes import (
 )
 from dissect.progress import track
 from dissect.results import Results
-from dissect.statistics import Counted, accuracy, accuracy_counts, compared, count
+from dissect.statistics import Counted, accuracy_counts, compared, count, share
 
 TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=3)
 
@@ -90,7 +90,7 @@ def word_senses(
             counted[predictor].append(count(np.array(items.sentences)[test], accuracy_counts(right)))
             del by_subset[""]  # the baseline has no say in who agrees with whom
             agreements.append(agreement(by_subset, "micro").assign(predictor=predictor))
-    sure = [compared(name, "accuracy", subsets(), runs, accuracy) for name, runs in counted.items()]
+    sure = [compared(name, "accuracy", subsets(), runs, share) for name, runs in counted.items()]
     return Results(
         pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"]),
         pd.concat([intervals for intervals, _ in sure], ignore_index=True),

@@ -9,7 +9,6 @@ from sklearn.metrics import f1_score
 
 from dissect.named_entities import by_sentence, count_entities
 from dissect.statistics import (
-    accuracy,
     accuracy_counts,
     compared,
     count,
@@ -17,6 +16,7 @@ from dissect.statistics import (
     macro_f1,
     pairs,
     replicates,
+    share,
     tag_counts,
 )
 
@@ -66,8 +66,8 @@ def test_resampled_scores_spread_as_a_literal_bootstrap_does():
     literal = []
     for _ in range(1000):
         drawn = rng.integers(len(run.sentences), size=len(run.sentences))
-        literal.append(accuracy(run.counts[:, drawn].sum(1))[0])
-    ours = replicates([run], accuracy)[:, 0]
+        literal.append(share(run.counts[:, drawn].sum(1))[0])
+    ours = replicates([run], share)[:, 0]
     assert ours.mean() == pytest.approx(np.mean(literal), abs=0.003)
     assert ours.std() == pytest.approx(np.std(literal), rel=0.1)
 
@@ -76,7 +76,7 @@ def test_intervals_hold_the_true_score_about_as_often_as_they_say():
     covered = []
     for seed in range(60):
         runs = [said(seed, [0.6], sentences=150)]
-        row = intervals(["x"], runs, accuracy, replicates(runs, accuracy, times=300)).iloc[0]
+        row = intervals(["x"], runs, share, replicates(runs, share, times=300)).iloc[0]
         covered.append(row["low"] <= 0.3 * 0.3 + 0.7 * 0.7 <= row["high"])
     assert 0.85 <= np.mean(covered) <= 1
 
@@ -85,7 +85,7 @@ def test_equal_predictors_are_seldom_told_apart_and_different_ones_are():
     p_same, p_other = [], []
     for seed in range(60):
         runs = [said(seed, [0.6, 0.6, 0.7])]
-        table = pairs(["a", "b", "c"], runs, accuracy, replicates(runs, accuracy, times=300))
+        table = pairs(["a", "b", "c"], runs, share, replicates(runs, share, times=300))
         by_pair = table.set_index(["terms_a", "terms_b"])["p"]
         p_same.append(by_pair["a", "b"])
         p_other.append(by_pair["a", "c"])
@@ -97,9 +97,9 @@ def test_the_same_sentences_serve_all_subsets_and_seeds_are_averaged():
     runs = [said(0, [0.6, 0.6]), said(1, [0.6, 0.6])]
     runs[0].counts[1] = runs[0].counts[0]
     runs[1].counts[1] = runs[1].counts[0]
-    tables = compared("knn", "accuracy", ["a", "b"], runs, accuracy)
+    tables = compared("knn", "accuracy", ["a", "b"], runs, share)
     sure, both = tables
     assert both.loc[0, ["difference", "low", "high", "p"]].tolist() == [0, 0, 0, 1]
-    assert sure["mean"][0] == pytest.approx(np.mean([accuracy(run.counts.sum(1))[0] for run in runs]))
+    assert sure["mean"][0] == pytest.approx(np.mean([share(run.counts.sum(1))[0] for run in runs]))
     assert (sure["low"] < sure["mean"]).all() and (sure["mean"] < sure["high"]).all()
     assert set(sure.columns[:2]) == {"predictor", "score"}
