@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +54,8 @@ def read(folder: Path, here: bool = False) -> Run:
         f"{settings['seeds'] or profile.seeds} seeds"
     )
     evidence = HERE if here else ELSEWHERE % folder.name
-    return Run(f"{shown(settings['model'])} ({folder.name})", about, tables, evidence=evidence)
+    name = f"{shown(settings['model'])} ({settings['profile']} profile)"
+    return Run(name, about, tables, evidence=evidence)
 
 
 def paper() -> Run:
@@ -225,6 +226,15 @@ def markdown(table: pd.DataFrame, corner: str = "") -> str:
         for name, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     return "\n".join(lines)
+
+
+def apart(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
+    """The same runs; those of one name are told apart by their folders."""
+    names = [run.name for run in runs]
+    return [
+        replace(run, name=f"{run.name}, {folder.name}") if names.count(run.name) > 1 else run
+        for run, folder in zip(runs, folders, strict=True)
+    ]
 
 
 def page(runs: Sequence[Run]) -> str:

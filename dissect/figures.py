@@ -87,17 +87,26 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
         name: " and ".join(term for term in "hf" if term in name) or "neither" for name in table["terms"]
     }
     table = table.assign(has=table["terms"].map(kinds))
-    grid = sns.relplot(
-        table, x="paper", y="here", hue="has", style="has", col="run", col_wrap=3, height=3.6, s=70,
-        hue_order=["h", "f", "h and f", "neither"], style_order=["h", "f", "h and f", "neither"],
-        facet_kws={"sharey": False, "sharex": True},
-    )  # fmt: skip
-    for name, axis in grid.axes_dict.items():
-        for row in table[table["run"] == name].itertuples():
-            axis.annotate(row.terms, (row.paper, row.here), (4, 2), textcoords="offset points", fontsize=7)
-    grid.set_axis_labels("paper, BERT: accuracy (%)", "here (%)").set_titles("{col_name}")
-    grid.legend.set_title("the subset has")
-    return grid.figure
+    order = ["h", "f", "h and f", "neither"]
+    runs = list(dict.fromkeys(table["run"]))
+    columns = min(2, len(runs))
+    rows = -(-len(runs) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(5 * columns, 4.2 * rows), squeeze=False)
+    for axis, run in zip(axes.flat, runs, strict=False):
+        part = table[table["run"] == run]
+        sns.scatterplot(
+            part, x="paper", y="here", hue="has", style="has", hue_order=order, style_order=order, s=70,
+            legend=axis is axes.flat[0], ax=axis,
+        )  # fmt: skip
+        for row in part.itertuples():
+            axis.annotate(row.terms, (row.paper, row.here), (5, -3), textcoords="offset points", fontsize=7)
+        axis.set(title=run, xlabel="BERT in the paper: accuracy (%)", ylabel="here (%)")
+        axis.title.set_fontsize("medium")
+    for axis in axes.flat[len(runs) :]:
+        axis.set_visible(False)
+    _legend_below(figure, axes.flat[0])
+    axes.flat[0].get_legend().remove()
+    return figure
 
 
 def term_dependence(table: pd.DataFrame) -> Figure:

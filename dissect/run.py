@@ -99,7 +99,8 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
     say("building the site …")
     verdicts = scorecard.judge(folder / "results")
     others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
-    runs = [across.paper(), across.read(folder, here=True), *map(across.read, others)]
+    read = [across.read(folder, here=True), *map(across.read, others)]
+    runs = [across.paper(), *across.apart(read, [folder, *others])]
     pages = {
         "summary": provenance.summary(read_manifest(folder)),
         "scorecard": scorecard.page(verdicts),
