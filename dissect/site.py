@@ -19,7 +19,9 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_markdown_cell
 
 import dissect
+from dissect import across
 from dissect.errors import DissectError
+from dissect.quoted import filled
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 COPIED = ("_config.yml", "_toc.yml")
@@ -86,6 +88,10 @@ def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
             nbformat.write(without_results(source), book / "chapters" / source.name)
     for page, text in pages.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
+    runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
+    for prose in sorted(book.glob("*.md")):
+        text = prose.read_text(encoding="utf-8")
+        prose.write_text(filled(text, {"paper": across.paper(), **runs}), encoding="utf-8")
     chapter, name = HEADLINE
     picture = glued_picture(notebooks / f"{chapter}.ipynb", name)
     if picture:

@@ -1,0 +1,82 @@
+"""Numbers in the book's prose, filled in from the tables of published runs.
+
+A page writes <<minilm senses classifier accuracy i+h>> where a number is to stand: the run's folder
+under book/published, or `paper`; then what is asked for, see the functions below.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from dissect import claims
+from dissect.across import Run, mean
+from dissect.claims import shares
+from dissect.errors import DissectError
+
+QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
+
+
+def filled(text: str, runs: Mapping[str, Run]) -> str:
+    """The text with its numbers. Raises `DissectError` for one that no run has."""
+
+    def number(match: re.Match[str]) -> str:
+        name, wanted = match.groups()
+        what, *details = wanted.split()
+        try:
+            return KINDS.get(what, score)(runs[name], *([] if what in KINDS else [what]), *details)
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise DissectError(f"the book asks for a number that no published run has: {match[0]}") from None
+
+    return QUOTE.sub(number, text)
+
+
+def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
+    """A mean over seeds, in percent (cross-entropy in nats): table, predictor, score, subset."""
+    value = mean({**run.tables, **run.known}, table, predictor, name)["" if terms == "none" else terms]
+    return f"{value / 100:.2f}" if name == "cross_entropy" else f"{value:.1f}"
+
+
+def importance(run: Run, model: str, term: str, layer: str) -> str:
+    """Mean importance: the model's place in the table (0 is the pretrained one), term, layer or `last`."""
+    table = run.tables["importance"]
+    of = shares(table, list(dict.fromkeys(table["model"]))[int(model)])
+    return f"{of[term].iloc[-1] if layer == 'last' else of.loc[int(layer), term]:.2f}"
+
+
+def correlation(run: Run, term: str) -> str:
+    """Spearman's correlation with the first fine-tuned model, mean over layers."""
+    table = run.tables["correlation"]
+    pair = table[(table["model_a"] == table["model_a"].iloc[0]) & (table["layer"] > 0)]
+    pair = pair[pair["model_b"] == pair["model_b"].iloc[0]]
+    return f"{pair[pair['term'] == term]['spearman'].mean():.2f}"
+
+
+def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) -> str:
+    """a less b in points, with its 95 % interval over test sentences."""
+    pairs: pd.DataFrame = run.tables[f"{table}_pairs"]
+    rows = pairs[(pairs["predictor"] == predictor) & (pairs["score"] == name)]
+    row = rows[rows[["terms_a", "terms_b"]].isin([a, b]).all(axis=1)].iloc[0]
+    sign = 100 if row["terms_a"] == a else -100
+    low, high = sorted((sign * row["low"], sign * row["high"]))
+    return f"{sign * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def linear(run: Run, which: str) -> str:
+    """The lowest or highest R² of a linear stand-in for a feed-forward: min or max."""
+    return f"{run.tables['feedforward_r2']['r2'].agg({'min': 'min', 'max': 'max'}[which]):.2f}"
+
+
+def verdict(run: Run, claim: str) -> str:
+    return claims.verdicts(run.tables).set_index("claim")["verdict"][claim]
+
+
+def count(run: Run, *words: str) -> str:
+    """How many claims have a verdict."""
+    return str((claims.verdicts(run.tables)["verdict"] == " ".join(words)).sum())
+
+
+KINDS: dict[str, Callable[..., str]] = {
+    "importance": importance, "correlation": correlation, "difference": difference, "r2": linear,
+    "verdict": verdict, "count": count,
+}  # fmt: skip

@@ -1,0 +1,122 @@
+"""Runs beside one another, and numbers in prose: each against the tables they come from."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dissect import DissectError, across, published
+from dissect.quoted import filled
+from dissect.site import PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def here(small_run) -> across.Run:
+    return across.read(small_run, here=True)
+
+
+def test_the_papers_column_holds_its_published_figures():
+    table = across.numbers([across.paper()])[across.PAPER]
+    probe = published.senses_accuracy().groupby("terms")["accuracy"].mean()
+    r2 = published.feedforward_r2()["r2"]
+    assert table["word senses, probe on h and on f (accuracy)"] == f"{probe['h']:.1f} and {probe['f']:.1f} %"
+    assert (
+        table["R² of a linear stand-in for a feed-forward, by layer"] == f"{r2.min():.2f} to {r2.max():.2f}"
+    )
+    assert table["masked words, learned head on f (accuracy)"] == "53.8 %"
+    assert table["named entities, the best subset, pretrained"] == across.ABSENT
+
+
+def test_a_run_stands_beside_it_with_all_it_has(here):
+    table = across.numbers([across.paper(), here])
+    assert (table[here.name] == across.ABSENT).sum() == 1  # the default model has no pretrained head
+    senses = here.tables["senses"].query("predictor == 'knn'").groupby("terms")["accuracy"].mean()
+    assert (
+        table[here.name]["word senses, kNN on h and on f"]
+        == f"{100 * senses['h']:.1f} and {100 * senses['f']:.1f} %"
+    )
+    text = across.page([across.paper(), here])
+    assert "60 sentences" in text and "2 seeds" in text
+
+
+def test_verdicts_link_to_their_evidence(here, small_run):
+    there = across.read(small_run)
+    here, there = across.apart([here, there], [Path("one"), Path("two")])
+    table = across.verdicts([across.paper(), here, there])
+    row = table[table.index.str.startswith("W1 ")].iloc[0]
+    assert row[across.PAPER] == "✓ replicated"
+    assert row[here.name].endswith("](chapters/4-wsd.ipynb)")
+    assert row[there.name].endswith(f"<published/{small_run.name}/results/senses.parquet>`")
+    assert {here.name, there.name} == {"minilm (teach profile), one", "minilm (teach profile), two"}
+
+
+def test_a_folder_that_holds_no_run_is_named(tmp_path):
+    with pytest.raises(DissectError, match="holds no run"):
+        across.read(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"settings": 3}')
+    with pytest.raises(DissectError, match="holds no run"):
+        across.read(tmp_path)
+
+
+def test_numbers_in_prose_come_from_the_tables():
+    pairs = pd.DataFrame(
+        [("classifier", "accuracy", "h", "f", 0.02, 0.01, 0.03, 0.002)],
+        columns=["predictor", "score", "terms_a", "terms_b", "difference", "low", "high", "p"],
+    )
+    paper = across.paper()
+    run = across.Run("x", "", {**paper.tables, "senses_pairs": pairs})
+    runs = {"paper": paper, "x": run}
+    assert filled("<<paper senses classifier accuracy i+h>> %", runs) == "66.7 %"
+    assert filled("<<paper masked_words pretrained accuracy f>>", runs) == "1.4"
+    assert filled("<<paper importance 0 i last>>", runs) == "0.04"
+    assert filled("<<paper r2 min>> to <<paper r2 max>>", runs) == "0.39 to 0.71"
+    assert filled("<<paper verdict W1>>, <<paper count not testable>>", runs) == "replicated, 9"
+    ask = "<<x difference senses classifier accuracy {} {}>>"
+    assert filled(ask.format("h", "f"), runs) == "+2.0 points (+1.0 to +3.0)"
+    assert filled(ask.format("f", "h"), runs) == "-2.0 points (-3.0 to -1.0)"
+    assert filled("no quotes: a << b", runs) == "no quotes: a << b"
+
+
+@pytest.mark.parametrize(
+    "quote",
+    ["<<nobody r2 min>>", "<<paper r2 mean>>", "<<paper senses knn accuracy h>>", "<<paper nonsense>>",
+     "<<paper senses classifier accuracy x>>", "<<paper importance 9 i last>>"],
+)  # fmt: skip
+def test_a_number_that_no_run_has_is_an_error(quote):
+    with pytest.raises(DissectError, match="no published run has"):
+        filled(f"text {quote} text", {"paper": across.paper()})
+
+
+@pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)
+def test_published_runs_are_whole_and_hold_no_outputs_that_they_should_not(folder):
+    from dissect.provenance import checksums
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert checksums(folder / "results") == manifest["results"]
+    assert set(manifest["chapters"]) == {file.stem for file in (folder / "notebooks").glob("*.ipynb")}
+    assert max(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 1_000_000
+    for file in folder.rglob("*.ipynb"):
+        text = file.read_text(encoding="utf-8")
+        assert "/home/" not in text and "/tmp/" not in text and "/root/" not in text
+
+
+def test_published_runs_hold_no_text_of_the_corpora(corpora_here):
+    """No eight words in a row of any corpus, in notebooks or tables."""
+    from dissect import corpora
+
+    def runs_of_words(sentences):
+        for words in map(str.split, sentences):
+            yield from (" ".join(words[n : n + 8]) for n in range(len(words) - 7))
+
+    entities = [s.text for part in corpora.entities("wnut16").values() for s in part]
+    known = set(runs_of_words([*corpora.text("europarl"), *corpora.senses("semcor").sentences, *entities]))
+    for file in PUBLISHED.rglob("*"):
+        if file.suffix == ".ipynb":
+            text = [file.read_text(encoding="utf-8").replace("\\n", " ").replace('"', " ")]
+        elif file.suffix == ".parquet":
+            strings = pd.read_parquet(file).select_dtypes(["object", "string"])
+            text = [str(value) for column in strings for value in strings[column]]
+        else:
+            continue
+        assert known.isdisjoint(runs_of_words(text)), file
