@@ -160,6 +160,7 @@ def corpora_here(shared, monkeypatch) -> None:
     import nltk
 
     monkeypatch.setenv("DISSECT_DATA", str(shared))
+    monkeypatch.setenv("NLTK_DATA", str(shared / "nltk_data"))  # for the chapters' kernels
     monkeypatch.setattr(nltk.data, "path", [str(shared / "nltk_data")])
 
 

@@ -192,6 +192,41 @@ def test_the_paper_profile_runs_on_real_corpora(shared, tmp_path):
     assert {p.stem for p in (tmp_path / "runs/real/notebooks").iterdir()} == set(CHAPTERS)
 
 
+def test_the_paper_profile_takes_its_three_models_by_name(corpora_here, shared, tmp_path, monkeypatch):
+    """Without an option: `from_pretrained` on the paper's names, here little models in folders so called."""
+    from transformers import (
+        BertConfig,
+        BertForMaskedLM,
+        BertForQuestionAnswering,
+        BertForTokenClassification,
+    )
+
+    from dissect import models
+
+    monkeypatch.chdir(tmp_path)
+    tokenizer = models.load("minilm").tokenizer
+    config = BertConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        vocab_size=len(tokenizer),
+    )  # fmt: skip
+    paper = settings_from({"profile": "paper", "limit": 40, "seeds": 2, "sections": (2, 3, 5)})
+    kinds = (BertForMaskedLM, BertForQuestionAnswering, BertForTokenClassification)
+    for name, kind in zip((paper.model, *reversed(paper.tuned)), kinds, strict=True):
+        kind(config).save_pretrained(name)
+        tokenizer.save_pretrained(name)
+    folder = run(paper, tmp_path / "runs", site=False, say=lambda line: None)
+    tables = {file.stem: pd.read_parquet(file) for file in (folder / "results").iterdir()}
+    assert tables["models"]["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (QA)"]
+    assert tables["models"]["checkpoint"].tolist() == [
+        "bert-base-uncased",
+        *(Path(t).name for t in paper.tuned),
+    ]
+    assert set(tables["masked_words"]["predictor"]) == {"learned", "pretrained"}
+    assert set(tables["entities"]["predictor"]) == {"base", "finetuned"}
+    judged = tables["verdicts"].set_index("claim")["verdict"]
+    assert "not testable" not in set(judged[["V5", "V7", "V8", "V9", "M1", "M2", "M3", "N1"]])
+
+
 def test_environment_yml_installs_what_pyproject_names():
     text = (ROOT / "environment.yml").read_text()
     assert "-e .[test]" in text and "python=3.11" in text
