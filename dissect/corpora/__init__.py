@@ -61,17 +61,17 @@ def rest_of_text(name: str = TEACHING, limit: int | None = None, seed: int = 0) 
     return _sample([sentence for sentence in text(name) if sentence not in kept], limit, seed)
 
 
-def senses(name: str = TEACHING, limit: int | None = None) -> SenseCorpus:
+def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> SenseCorpus:
     """Words with their senses: "teaching" or "semcor".
 
-    limit: the first so many sentences of SemCor; the teaching corpus keeps all.
+    limit: so many sentences of SemCor, drawn at random; the teaching corpus keeps all.
 
     Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
     """
     if name == TEACHING:
         return teaching.senses()
     if name == "semcor":
-        return semcor.senses(limit)
+        return semcor.senses(limit, seed)
     raise DissectError(f"no word senses under {name!r}: the corpora are 'teaching' and 'semcor'")
 
 

@@ -1,6 +1,7 @@
 """SemCor, the paper's corpus of word senses, read with NLTK (`semcor`) and parsed once."""
 
 import hashlib
+import random
 from collections import defaultdict
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -18,17 +19,21 @@ from dissect.results import save
 ITEM = ["sentence", "start", "end", "lemma", "sense"]
 
 
-def senses(limit: int | None = None) -> SenseCorpus:
+def senses(limit: int | None = None, seed: int = 0) -> SenseCorpus:
     """SemCor's sentences, and their words of lemmas that have two senses or more in them.
 
     A sense is WordNet's key, lemma%lexsn; of a word with several keys the first counts.
-    limit: the first so many sentences; all by default.
+    limit: so many sentences, drawn at random; all by default.
 
     Raises `MissingCorpus` when NLTK does not find the corpus, or it is damaged.
     """
     sentences, table = parsed()
-    if limit is not None:
-        sentences, table = sentences[:limit], table[table["sentence"] < limit]
+    if limit is not None and limit < len(sentences):
+        drawn = sorted(random.Random(seed).sample(range(len(sentences)), limit))
+        place = {old: new for new, old in enumerate(drawn)}
+        sentences = [sentences[n] for n in drawn]
+        table = table[table["sentence"].isin(place)]
+        table = table.assign(sentence=table["sentence"].map(place))
     items = [SenseItem(*row) for row in table.itertuples(index=False)]
     return SenseCorpus(sentences, ambiguous(items), {})
 
