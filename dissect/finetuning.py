@@ -90,7 +90,6 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     if out.exists():
         raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
-    torch.manual_seed(recipe.seed)
     make = {"ner": tagger, "mlm": guesser}[recipe.task]
     model, examples, collator = make(name, recipe, tokenizer)
     model.base_model.requires_grad_(not recipe.frozen)
@@ -112,7 +111,7 @@ def tagger(
     sentences = tuning(recipe.corpus, recipe.limit, recipe.seed)
     tags = sorted({tag for sentence in sentences for tag in sentence.tags})
     model = _from_pretrained(
-        AutoModelForTokenClassification, name, num_labels=len(tags),
+        AutoModelForTokenClassification, name, recipe.seed, num_labels=len(tags),
         id2label=dict(enumerate(tags)), label2id={tag: n for n, tag in enumerate(tags)},
         ignore_mismatched_sizes=True,
     )  # fmt: skip
@@ -127,7 +126,7 @@ def guesser(
     """The model with its head for masked words or a new one, sentences, and what masks them anew in
     each epoch."""
     try:
-        model = _from_pretrained(AutoModelForMaskedLM, name)
+        model = _from_pretrained(AutoModelForMaskedLM, name, recipe.seed)
     except ValueError:
         raise DissectError(f"{name!r} is of a family that has no head for masked words") from None
     sentences = rest_of_text(recipe.corpus, recipe.limit, recipe.seed)

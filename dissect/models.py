@@ -184,15 +184,20 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _from_pretrained(kind, name: str, **options):
-    """`kind.from_pretrained`, with one clear sentence when it fails."""
+def _from_pretrained(kind, name: str, seed: int = 0, **options):
+    """`kind.from_pretrained`, with one clear sentence when it fails.
+
+    Weights that a checkpoint lacks, such as a pooler's or a new head's, are drawn with the seed.
+    """
     transformers_logging.disable_progress_bar()
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
     if kind is not AutoTokenizer:
         options["use_safetensors"] = True
     try:
-        return kind.from_pretrained(location(name), trust_remote_code=False, **options)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return kind.from_pretrained(location(name), trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError) and kind is AutoModelForMaskedLM:
             raise

@@ -1,14 +1,29 @@
 """Names to models, with the real ones that can be had."""
 
 import torch
-from transformers import BertConfig, BertForMaskedLM
+from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 
 from dissect import masked_words, models
 from dissect.parts import subsets
+from dissect.probes import Training
 
 
 def test_the_default_model_has_no_masked_word_head():
     assert models.load_masked_head("minilm") is None
+
+
+def test_a_checkpoint_without_a_pooler_has_one_fingerprint(tmp_path, minilm):
+    """The pooler is drawn at random; it is no part of what is decomposed."""
+    config = BertConfig(
+        vocab_size=len(minilm.tokenizer), hidden_size=16, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=32,
+    )  # fmt: skip
+    BertForTokenClassification(config).save_pretrained(tmp_path)
+    minilm.tokenizer.save_pretrained(tmp_path)
+    before = torch.get_rng_state()
+    one, two = (models.fingerprint(models.load(str(tmp_path)).model) for _ in range(2))
+    assert one == two != models.fingerprint(minilm.model)
+    assert torch.equal(before, torch.get_rng_state())  # the caller's random numbers are left alone
 
 
 def test_a_pretrained_head_reads_the_whole_sum_as_the_model_does(tmp_path, minilm):
@@ -28,7 +43,9 @@ def test_a_pretrained_head_reads_the_whole_sum_as_the_model_does(tmp_path, minil
     loaded = models.load(str(tmp_path))
     text = ["The crane stood in the river.", "Nobody saw the crane."] * 20
     targets = masked_words.masked_targets(loaded, text, times=2, seed=0)
-    scores = masked_words.pretrained_head(head, targets, [0])
+    quick = Training(epochs=1, batch_size=1024)
+    scores = masked_words.masked_words(targets, [0], head, quick).scores
+    scores = scores[scores["predictor"] == "pretrained"]
     assert list(scores["terms"]) == subsets()
     from dissect.masking import mask_text
 
