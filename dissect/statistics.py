@@ -41,7 +41,8 @@ def accuracy_counts(right: np.ndarray) -> np.ndarray:
 
 def share(counts: np.ndarray) -> np.ndarray:
     """Right ones among all; or a mean, where the counts are a sum and a number."""
-    return counts[..., 0] / counts[..., 1]
+    with np.errstate(invalid="ignore"):  # a resample of few sentences may hold none
+        return counts[..., 0] / counts[..., 1]
 
 
 def tag_counts(answers: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
