@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -13,11 +13,13 @@ from torch import Tensor
 
 from dissect.decomposition import Decomposer, longest_input
 from dissect.errors import DissectError
+from dissect.memory import in_halves
 from dissect.models import Loaded, fingerprint
 from dissect.parts import members
 from dissect.progress import track
 from dissect.store import Store
 
+T = TypeVar("T")
 TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
 CODE = ("decomposition", "families", "features", "fold", "parts", "trace")  # what terms come out of
@@ -146,8 +148,9 @@ def shard_terms(
     for row, n in enumerate(shard.targets):
         rows.setdefault(targets[n][0], []).append(row)
     result = torch.zeros(len(shard.targets), 4, loaded.model.config.hidden_size)
-    for batch in batches([len(input_ids[s]) for s in shard.sentences]):
-        chosen = [shard.sentences[b] for b in batch]
+
+    def picked(chosen: list[int]) -> tuple[list[int], Tensor]:
+        """The rows that these sentences have a part in, and what each adds to its row."""
         parts = decomposer(**padded(loaded, [input_ids[s] for s in chosen]))
         terms = parts.terms.permute(1, 2, 0, 3)  # (batch, tokens, 4, hidden)
         of_row, b_at, t_at = [], [], []
@@ -157,7 +160,11 @@ def shard_terms(
                     of_row.append(row)
                     b_at.append(b)
                     t_at.append(position)
-        result.index_add_(0, torch.tensor(of_row), terms[b_at, t_at].float().cpu())
+        return of_row, terms[b_at, t_at].float().cpu()
+
+    for batch in batches([len(input_ids[s]) for s in shard.sentences]):
+        for of_row, terms in in_halves([shard.sentences[b] for b in batch], picked):
+            result.index_add_(0, torch.tensor(of_row), terms)
     return result.permute(1, 0, 2).contiguous()
 
 
@@ -226,8 +233,10 @@ def tokenized(loaded: Loaded, sentences: Sequence[str]) -> list[list[int]]:
     return ids
 
 
-def text_batches(loaded: Loaded, sentences: Sequence[str], label: str) -> Iterator[dict[str, Any]]:
-    """The sentences as batches to decompose."""
+def over_text(
+    loaded: Loaded, sentences: Sequence[str], label: str, use: Callable[[dict[str, Any]], T]
+) -> Iterator[T]:
+    """What `use` makes of the sentences, batch by batch; of half a batch where memory runs out."""
     ids = tokenized(loaded, sentences)
     for batch in track(batches([len(row) for row in ids]), label):
-        yield padded(loaded, [ids[n] for n in batch])
+        yield from in_halves(batch, lambda rows: use(padded(loaded, [ids[n] for n in rows])))

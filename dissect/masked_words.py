@@ -20,7 +20,7 @@ from dissect.progress import track
 from dissect.results import Results
 from dissect.statistics import Counted, accuracy_counts, compared, count, share
 
-TRAINING = Training(epochs=20, batch_size=1024, learning_rate=2e-3, dropout=0.2, patience=1)
+TRAINING = Training(epochs=20, batch_size=256, learning_rate=2e-3, dropout=0.2, patience=0, gain=2e-3)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Numbers that describe the terms: importance, correlation, agreement, linear R²."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,9 @@ from torch import Tensor
 
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.features import text_batches
+from dissect.features import over_text
 from dissect.models import Loaded
-from dissect.parts import TERMS
+from dissect.parts import TERMS, Parts
 
 
 def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
@@ -26,14 +27,16 @@ def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
     """
     decomposer = Decomposer(loaded.model)
     special = torch.tensor(loaded.tokenizer.all_special_ids)
-    found = []
-    for batch in text_batches(loaded, sentences, f"importance, {loaded.label}"):
+
+    def of_batch(batch: dict[str, Any]) -> Tensor:
         words = batch["attention_mask"].bool() & ~torch.isin(
             batch["input_ids"], special.to(batch["input_ids"].device)
         )
         layers = decomposer.layers(**batch)
-        found.append(torch.stack([parts.importance()[:, words] for parts in layers]).cpu())
-    return torch.cat(found, dim=-1).numpy()
+        return torch.stack([parts.importance()[:, words] for parts in layers]).cpu()
+
+    found = over_text(loaded, sentences, f"importance, {loaded.label}", of_batch)
+    return torch.cat(list(found), dim=-1).numpy()
 
 
 def importance_table(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -161,8 +164,12 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     """
     decomposer = Decomposer(loaded.model)
     fits: dict[int, LeastSquares] = {}
-    for batch in text_batches(loaded, sentences, "feed-forwards as linear maps"):
-        for layer, (x, y) in decomposer.feedforwards(**batch).items():
+
+    def of_batch(batch: dict[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
+        return decomposer.feedforwards(**batch)
+
+    for by_layer in over_text(loaded, sentences, "feed-forwards as linear maps", of_batch):
+        for layer, (x, y) in by_layer.items():
             fits.setdefault(layer, LeastSquares()).add(x, y)
     rows = [
         (loaded.label, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
@@ -179,8 +186,11 @@ def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     """
     decomposer = Decomposer(loaded.model)
     fits = {(a, b): LeastSquares() for a in TERMS for b in TERMS if a != b}
-    for batch in text_batches(loaded, sentences, "one term from another"):
-        parts = decomposer(**batch)
+
+    def of_batch(batch: dict[str, Any]) -> Parts:
+        return decomposer(**batch)
+
+    for parts in over_text(loaded, sentences, "one term from another", of_batch):
         for (a, b), fit in fits.items():
             fit.add(parts[a][parts.mask], parts[b][parts.mask])
     rows = [(a, b, adjusted(fit.r2(), fit.rows, fit.inputs)) for (a, b), fit in fits.items()]

@@ -25,7 +25,7 @@ from dissect.results import Results
 from dissect.statistics import Counted, compared, count, macro_f1, tag_counts
 from dissect.word_senses import mean_agreement
 
-TRAINING = Training(epochs=60, batch_size=128, learning_rate=1e-3, dropout=0.3, patience=4)
+TRAINING = Training(epochs=60, batch_size=256, learning_rate=2e-3, dropout=0.3, patience=2, gain=2e-3)
 
 
 @dataclass(frozen=True)

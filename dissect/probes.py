@@ -30,6 +30,7 @@ class Training:
     weight_decay: float = 0.01
     dropout: float = 0.1
     patience: int = 3  # epochs without a lower loss on the development items
+    gain: float = 0.0  # by what share the loss has to fall to count as lower
 
     def suited_to(self, items: int) -> "Training":
         """The same with larger batches where there are many items: some hundred steps an epoch."""
@@ -106,7 +107,9 @@ def masked_head(
     known = torch.isin(labels, types)
     target = torch.searchsorted(types, labels).clamp_max(len(types) - 1)
     torch.manual_seed(seed)
-    head = nn.Sequential(nn.Dropout(training.dropout), nn.Linear(x.shape[1], len(types)))
+    head = nn.Sequential(
+        nn.Dropout(training.dropout), linear_from(target[split.train], x.shape[1], len(types))
+    )
     dev = split.dev[known[split.dev]]
 
     def loss(out: Tensor, n: Tensor) -> Tensor:
@@ -116,6 +119,18 @@ def masked_head(
     right = logits.log_softmax(-1).gather(1, target[split.test, None])[:, 0]
     right[~known[split.test]] = -torch.inf
     return {"predicted": types[logits.argmax(-1)], "log_chance": right}
+
+
+def linear_from(target: Tensor, d: int, types: int) -> nn.Linear:
+    """A linear layer that begins as the baseline does: with no weights it names types by how often
+    they are the target, so that training only has to learn what the vectors add to that.
+    """
+    linear = nn.Linear(d, types)
+    with torch.no_grad():
+        linear.bias.copy_(
+            torch.log((torch.bincount(target, minlength=types) + 0.5) / (len(target) + 0.5 * types))
+        )
+    return linear
 
 
 def two_layer(
@@ -252,7 +267,7 @@ def fit(
         dev_loss = loss_on(dev) if len(dev) else 0.0
         if watch:
             watch(epoch, dev_loss)
-        if dev_loss < best:
+        if dev_loss < best * (1 - training.gain):
             best, stale = dev_loss, 0
             state = {name: value.clone() for name, value in probe.state_dict().items()}
         else:

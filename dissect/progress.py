@@ -16,6 +16,20 @@ T = TypeVar("T")
 VARIABLE = "DISSECT_PROGRESS"
 
 
+def note(text: str) -> None:
+    """Tell whoever watches: on the terminal of the run, or of this process."""
+    path = os.environ.get(VARIABLE)
+    if path is None:
+        print(text, file=sys.stderr)
+    else:
+        tell(path, {"note": text})
+
+
+def tell(path: str, record: dict) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """The items, one by one, while showing how far the work is."""
     if total is None and isinstance(items, Sized):
@@ -30,5 +44,4 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
         yield item
         if time.monotonic() - last > 0.2 or done == total:
             last = time.monotonic()
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"label": label, "done": done, "total": total}) + "\n")
+            tell(path, {"label": label, "done": done, "total": total})

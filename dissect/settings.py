@@ -26,15 +26,16 @@ class Profile:
     tuning: str
     sentences: int | None  # of text, drawn at random
     times: int  # how often a sentence is masked
+    vocabulary: bool  # whether masked words are also told by a head over the whole vocabulary
     seeds: int
     model: str
     tuned: tuple[str, ...]  # what the model is compared with; none: a copy of it is tuned
 
 
 PROFILES = {
-    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 3, 3, "minilm", ()),
+    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 2, False, 3, "minilm", ()),
     "paper": Profile(
-        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, 5,
+        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, True, 5,
         "bert-base-uncased", ("dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2"),
     ),
 }  # fmt: skip
@@ -94,7 +95,7 @@ class Settings(BaseModel):
             "1-derivation": {**of_text, "seed": self.seed},
             "2-visualisation": {**of_text, **of_tuning, "tuned": list(tuned) or None},
             "3-mlm": {
-                **of_text, **of_probes, "times": times,
+                **of_text, **of_probes, "times": times, "vocabulary": profile.vocabulary,
                 "head": _seen_from(folder, self.head) if self.head else None,
             },
             "4-wsd": {"corpus": profile.senses, "limit": self.limit, **of_probes},

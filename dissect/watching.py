@@ -25,9 +25,13 @@ def watching(lines: Path) -> Iterator[None]:
 def _watch(lines: Path, done: threading.Event) -> None:
     """On a terminal one line that is written over; elsewhere a line every ten seconds at most."""
     terminal = sys.stderr.isatty()
-    begun, shown, last = time.monotonic(), "", 0.0
+    begun, shown, last, told = time.monotonic(), "", 0.0, 0
     while not done.wait(0.5):
-        text = _latest(lines)
+        records = _records(lines)
+        for note in (record["note"] for record in records[told:] if "note" in record):
+            print(f"\r    {note:<74}" if terminal else f"    {note}", file=sys.stderr)
+        told = len(records)
+        text = _latest(records)
         if text == shown or not terminal and time.monotonic() - last < 10:
             continue
         shown, last = text, time.monotonic()
@@ -38,12 +42,18 @@ def _watch(lines: Path, done: threading.Event) -> None:
         print("\r" + " " * 78 + "\r", end="", file=sys.stderr)
 
 
-def _latest(lines: Path) -> str:
-    """The last whole line of the file, in words."""
+def _records(lines: Path) -> list[dict]:
+    """What the whole lines of the file say."""
     try:
-        complete = lines.read_text(encoding="utf-8").split("\n")[:-1]
-        record = json.loads(complete[-1])
-    except (OSError, IndexError, ValueError):
+        return [json.loads(line) for line in lines.read_text(encoding="utf-8").split("\n")[:-1]]
+    except (OSError, ValueError):
+        return []
+
+
+def _latest(records: list[dict]) -> str:
+    """How far the work is, in words."""
+    record = next((r for r in reversed(records) if "label" in r), None)
+    if record is None:
         return "starting"
     total = f" of {record['total']}" if record["total"] else ""
     return f"{record['label']}: {record['done']}{total}"
