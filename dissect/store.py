@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dissect.errors import DissectError
 from dissect.files import write_text, written_whole
-from dissect.results import save
+from dissect.results import write
 
 
 class Store:
@@ -30,7 +30,7 @@ class Store:
     def __init__(self, folder: str | Path, key: str, items: pd.DataFrame, about: dict):
         self.folder = Path(folder) / key[:16]
         if not (self.folder / "about.json").exists():
-            save(items, "items", self.folder)
+            write(items, self.folder / "items.parquet")
             write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
 
     def path(self, n: int) -> Path:
@@ -76,10 +76,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     Raises `DissectError` when the disk is full, or does not keep what it was given.
     """
     with written_whole(path) as unfinished:
-        try:
-            save_file(tensors, unfinished, {"sha256": checksum(tensors)})
-        except SafetensorError as error:
-            raise DissectError(f"{path} cannot be written ({error}): make room") from None
+        save_file(tensors, unfinished, {"sha256": checksum(tensors)})
     kept = read_tensors(path)
     if kept is None:
         raise DissectError(f"{path} does not hold what was written to it: check the disk")

@@ -14,7 +14,7 @@ from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
 from dissect.corpora.nltk_data import place, reading
 from dissect.progress import track
-from dissect.results import save
+from dissect.results import write
 
 ITEM = ["sentence", "start", "end", "lemma", "sense"]
 
@@ -55,8 +55,10 @@ def parsed() -> tuple[list[str], pd.DataFrame]:
     except (OSError, ValueError, KeyError):
         pass  # not parsed yet, or damaged
     sentences, items = parse()
-    save(pd.DataFrame({"text": sentences}), "sentences", folder)
-    return sentences, save(pd.DataFrame(items, columns=ITEM), "items", folder)
+    table = pd.DataFrame(items, columns=ITEM)
+    write(pd.DataFrame({"text": sentences}), folder / "sentences.parquet")
+    write(table, folder / "items.parquet")
+    return sentences, table
 
 
 def fingerprint(corpus: Path) -> str:
