@@ -1,6 +1,5 @@
 """Runs beside one another and beside the paper: the page Across models."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dissect import claims, figures, published
+from dissect import claims, figures, manifest, published, results
 from dissect.claims import shares
-from dissect.errors import DissectError
 from dissect.parts import TERMS
+from dissect.provenance import markdown as escaped
 from dissect.provenance import shown
 from dissect.scorecard import MARKS
 from dissect.settings import PROFILES
@@ -32,6 +31,7 @@ class Run:
     evidence: str = ""  # how a page links to a table: Markdown with {text}, {chapter} and {table}
 
 
+PUBLISHED = Path(__file__).resolve().parents[1] / "book" / "published"
 HERE = "[{text}](chapters/{chapter}.ipynb)"
 ELSEWHERE = "{{download}}`{text} <published/%s/results/{table}.parquet>`"
 
@@ -41,21 +41,17 @@ def read(folder: Path, here: bool = False) -> Run:
 
     Raises `DissectError` when the folder holds no run.
     """
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        settings = manifest["settings"]
-        profile = PROFILES[settings["profile"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DissectError(f"{folder} holds no run: there is no manifest that can be read") from None
-    tables = {file.stem: pd.read_parquet(file) for file in sorted((folder / "results").glob("*.parquet"))}
-    limit = f", at most {settings['limit']:,} sentences of each" if settings["limit"] else ""
+    settings = manifest.required(folder).settings
+    profile = PROFILES[settings.profile]
+    limit = f", at most {settings.limit:,} sentences of each" if settings.limit else ""
     about = (
-        f"{settings['corpus'] or profile.text}, {profile.senses}, {profile.entities}{limit}; "
-        f"{settings['seeds'] or profile.seeds} seeds"
+        f"{shown(settings.corpus or profile.text)}, {profile.senses}, {profile.entities}{limit}; "
+        f"{settings.seeds or profile.seeds} seeds"
     )
-    evidence = HERE if here else ELSEWHERE % folder.name
-    name = f"{shown(settings['model'])} ({settings['profile']} profile)"
-    return Run(name, about, tables, evidence=evidence)
+    published_here = folder.resolve().parent == PUBLISHED
+    evidence = HERE if here else ELSEWHERE % folder.name if published_here else ""
+    name = f"{shown(settings.model)} ({settings.profile} profile)"
+    return Run(name, about, results.read(folder / "results"), evidence=evidence)
 
 
 def paper() -> Run:
@@ -218,8 +214,8 @@ def senses_beside_paper(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame, corner: str = "") -> str:
-    """A table in Markdown, its index as the first column."""
-    lines = [f"| {corner} | " + " | ".join(map(str, table.columns)) + " |"]
+    """A table in Markdown, its index as the first column; cells are Markdown, columns' names are not."""
+    lines = [f"| {corner} | " + " | ".join(escaped(str(name)) for name in table.columns) + " |"]
     lines.append("|---" * (len(table.columns) + 1) + "|")
     lines += [
         f"| {name} | " + " | ".join(map(str, row)) + " |"
@@ -239,7 +235,7 @@ def apart(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
 
 def page(runs: Sequence[Run]) -> str:
     """What the runs are, and their numbers, in Markdown."""
-    what = "\n".join(f"{run.name}\n: {run.about}\n" for run in runs)
+    what = "\n".join(f"{escaped(run.name)}\n: {escaped(run.about)}\n" for run in runs)
     return f"{what}\n## Numbers\n\n{markdown(numbers(runs))}\n"
 
 
@@ -249,3 +245,8 @@ def pictures(runs: Sequence[Run]) -> dict[str, Figure]:
         "across-importance": figures.importance_by_layer(importance(runs)),
         "across-senses": figures.senses_beside_paper(senses_beside_paper(runs)),
     }
+
+
+def without_links(run: Run) -> Run:
+    """The same run, its cells without links to evidence."""
+    return replace(run, evidence="")

@@ -1,7 +1,7 @@
-"""Where a run comes from: revisions and checksums, a box on each page, the home page's summary."""
+"""Where a run's results come from: the revisions of what it read, the box on each page, the summary."""
 
 import hashlib
-import subprocess
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,30 +9,28 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from dissect import corpora, models
+from dissect.manifest import Manifest
 from dissect.settings import PROFILES, Settings
 
 BOX = """:::{{admonition}} This run
 :class: note provenance dropdown
-Model `{model}`, profile {profile}, {seeds} seeds{limit}; {seconds:.0f} seconds.
+Model {model}, profile {profile}, {seeds} seeds{limit}; {seconds:.0f} seconds.
 Versions: {versions}.
 The notebook as it is before a run: {{download}}`{chapter}.ipynb <../sources/{chapter}.ipynb>`.
 :::"""
+# What of the revisions a chapter depends on.
+READS = {
+    "1-derivation": ("model", "text"),
+    "2-visualisation": ("model", "tuned", "text", "tuning"),
+    "3-mlm": ("model", "head", "text"),
+    "4-wsd": ("model", "senses"),
+    "5-ner": ("model", "tuned", "entities", "tuning"),
+    "6-finer": ("model",),
+}
 
 
-def stamp(
-    book: NotebookNode, chapter: str, settings: Settings, seconds: float, versions: dict[str, str]
-) -> None:
-    """Put the box below a chapter's opening, and take out what papermill left about this machine."""
-    text = BOX.format(
-        model=shown(settings.model),
-        profile=settings.profile,
-        seeds=settings.seeds or PROFILES[settings.profile].seeds,
-        limit=f", at most {settings.limit} sentences" if settings.limit else "",
-        seconds=seconds,
-        versions=", ".join(f"{name} {version}" for name, version in versions.items()),
-        chapter=chapter,
-    )
-    book.cells.insert(1, new_markdown_cell(text, id="provenance"))
+def clean(book: NotebookNode) -> None:
+    """Take out what papermill left about this machine."""
     book.metadata.pop("papermill", None)
     for cell in book.cells:
         cell.metadata.pop("papermill", None)
@@ -41,78 +39,80 @@ def stamp(
             cell.id = "injected"
 
 
+def box(manifest: Manifest, chapter: str) -> NotebookNode:
+    """A cell that says where an executed chapter comes from."""
+    settings = manifest.settings
+    text = BOX.format(
+        model=markdown(shown(settings.model)),
+        profile=settings.profile,
+        seeds=settings.seeds or PROFILES[settings.profile].seeds,
+        limit=f", at most {settings.limit} sentences" if settings.limit else "",
+        seconds=manifest.chapters[chapter].seconds if chapter in manifest.chapters else 0,
+        versions=markdown(", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
+        chapter=chapter,
+    )
+    return new_markdown_cell(text, id="provenance")
+
+
 def shown(model: str) -> str:
-    """A model's name for a page: of a folder its last part; nothing that would end the code it is set in."""
-    return (Path(model).name if Path(model).is_dir() else model).replace("`", "'")
+    """A model's name for a page: of a local path its last part."""
+    local = model.startswith((".", "/")) or Path(model).is_dir()
+    return Path(model).resolve().name if local else model
 
 
-def summary(manifest: dict) -> str:
+def markdown(text: str) -> str:
+    """Text of unknown origin as Markdown that shows it letter by letter."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def summary(manifest: Manifest) -> str:
     """The home page's table on this run, in Markdown."""
-    settings = manifest["settings"]
-    profile = PROFILES[settings["profile"]]
-    versions = manifest["versions"]
-    chapters = manifest["chapters"]
+    settings = manifest.settings
+    profile = PROFILES[settings.profile]
+    machine = manifest.machine
     rows = {
-        "model": f"`{shown(settings['model'])}`",
-        "text": settings["corpus"] or profile.text,
+        "model": shown(settings.model),
+        "text": shown(settings.corpus or profile.text),
         "word senses": profile.senses,
         "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
-        "limit": settings["limit"] or "none",
-        "seeds": settings["seeds"] or profile.seeds,
-        "date": manifest["date"][:10],
-        "time": f"{sum(c['seconds'] for c in chapters.values()):.0f} seconds for "
-        f"{len(chapters)} chapters, {manifest['machine']['threads']} threads, "
-        f"{manifest['machine']['device']}",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "limit": str(settings.limit or "none"),
+        "seeds": str(settings.seeds or profile.seeds),
+        "date": manifest.date[:10],
+        "time": f"{manifest.seconds():.0f} seconds for {len(manifest.chapters)} chapters, "
+        f"{machine.get('threads')} threads, {machine.get('device')}",
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
-    lines = [f"| {key} | {value} |" for key, value in rows.items()]
+    lines = [f"| {key} | {markdown(value)} |" for key, value in rows.items()]
     return "\n".join(["| this run | |", "|---|---|", *lines]) + "\n"
 
 
-def revisions(settings: Settings, tuned: Sequence[str]) -> dict:
+def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, str]]:
     """SHA-256 of the models' settings and weights, and of what is read from each corpus.
 
     tuned: the fine-tuned models; they are numbered, since the folder of one may be called anything.
     """
     profile, sections = PROFILES[settings.profile], set(settings.sections)
     named = {"model": settings.model} | {f"tuned {n}": place for n, place in enumerate(tuned, start=1)}
-    found: dict[str, dict[str, str]] = {
-        "models": {
-            name: models.fingerprint(models.load(place, "cpu").model) for name, place in named.items()
-        },
-        "corpora": {},
-    }
+    of_models = {name: models.fingerprint(models.load(place, "cpu").model) for name, place in named.items()}
+    of_corpora = {}
+    if 3 in sections:
+        head = models.load_masked_head(settings.head or settings.model)
+        of_models |= {"head": models.fingerprint(head)} if head else {}
     if sections & {1, 2, 3}:
-        found["corpora"]["text"] = _sha256("\n".join(corpora.text(settings.corpus or profile.text)))
+        of_corpora["text"] = _sha256("\n".join(corpora.text(settings.corpus or profile.text)))
     if 4 in sections:
-        found["corpora"]["senses"] = _sha256(repr(corpora.senses(profile.senses)))
+        of_corpora["senses"] = _sha256(repr(corpora.senses(profile.senses)))
     if 5 in sections:
-        found["corpora"]["entities"] = _sha256(repr(corpora.entities(profile.entities)))
+        of_corpora["entities"] = _sha256(repr(corpora.entities(profile.entities)))
     if sections & {2, 5} and not settings.tuned:
-        found["corpora"]["tuning"] = _sha256(repr(corpora.tuning(profile.tuning)))
-    return found
+        of_corpora["tuning"] = _sha256(repr(corpora.tuning(profile.tuning)))
+    return {"models": of_models, "corpora": of_corpora}
 
 
-def checksums(results: Path) -> dict[str, str]:
-    """SHA-256 of a run's tables, by file name."""
-    return {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(results.glob("*.parquet"))
-    }
-
-
-def git_state(root: Path) -> dict[str, str | bool]:
-    """The commit that the code is at, and whether it was changed since; empty without git."""
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        return {"commit": commit, "changed": bool(_git(root, "status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-
-
-def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
-    ).stdout.strip()
+def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The revisions of what a chapter reads."""
+    everything = {**found["models"], **found["corpora"]}
+    return {name: sha for name, sha in everything.items() if name.split()[0] in READS[chapter]}
 
 
 def _sha256(text: str) -> str:

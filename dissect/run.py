@@ -4,32 +4,28 @@ runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
-import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
-import papermill
-import torch
-from papermill.exceptions import PapermillExecutionError
+import filelock
 
 import dissect
-from dissect import corpora, models, progress, provenance, scorecard
+from dissect import corpora, execution, manifest, models, provenance, schema, scorecard
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.files import write_text
+from dissect.features import padded, tokenized
+from dissect.files import relative, sha256_of, sweep
 from dissect.finetuning import tuned_sibling
+from dissect.manifest import Manifest
+from dissect.schema import TABLES
 from dissect.settings import PROFILES, Settings
-from dissect.watching import watching
+from dissect.suitability import unsuited
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
-RECORDED = ("dissect", "torch", "transformers", "pandas", "seaborn", "papermill", "jupyter-book")
 NEEDS_TUNED = ("2-visualisation", "5-ner")
 
 
@@ -44,83 +40,131 @@ def run(
 
     force: run all chapters again. site: build the book afterwards.
 
-    Raises `DissectError` when something is missing or a chapter fails; finished chapters are kept.
+    Raises `DissectError` when something is missing, another run is at work in the folder, or a
+    chapter fails; finished chapters are kept.
     """
-    notebooks = ROOT / "notebooks"
-    if not notebooks.is_dir():
+    if not (ROOT / "notebooks").is_dir():
         raise DissectError(
             "a run needs the project's notebooks: clone the repository and install it with pip install -e ."
         )
     folder = runs / settings.name
-    check(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = read_manifest(folder)
-    tuned = siblings(settings, folder, say)
-    places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
-    revisions = provenance.revisions(settings, places)
-    begun = time.monotonic()
-    chapters = settings.chapters()
-    for n, chapter in enumerate(chapters, start=1):
-        source = notebooks / f"{chapter}.ipynb"
-        parameters = settings.parameters(chapter, folder, tuned)
-        key = key_of(source, parameters, revisions)
-        target = folder / "notebooks" / source.name
-        title = f"chapter {n} of {len(chapters)}, {chapter}"
-        if not force and target.exists() and manifest["chapters"].get(chapter, {}).get("key") == key:
-            say(f"{title}: up to date")
-            continue
-        say(f"{title} …")
-        seconds = execute(source, target, parameters, folder, settings)
-        say(f"{title}: {seconds:.0f} s")
-        manifest["chapters"][chapter] = {
-            "key": key, "parameters": parameters, "seconds": round(seconds, 1), "date": now(),
-        }  # fmt: skip
-        manifest |= {
-            "settings": settings.model_dump(mode="json"), "date": now(), "versions": versions(),
-            "machine": machine(), "revisions": revisions, "git": provenance.git_state(ROOT),
-        }  # fmt: skip
-        write_manifest(folder, manifest)
-    scorecard.score(folder / "results")
-    manifest["results"] = provenance.checksums(folder / "results")
-    write_manifest(folder, manifest)
-    say(f"all chapters done in {time.monotonic() - begun:.0f} s")
-    if site:
-        build_site(folder, folder / "site", say)
+    with environment(settings):
+        check(settings)
+        with locked(folder):
+            sweep(folder)
+            run_chapters(settings, folder, force, say)
+            if site:
+                build_site(folder, folder / "site", say)
     return folder
 
 
-def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> None:
+def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[str], None]) -> None:
+    """Run the chapters that are not up to date, and judge the claims by their tables."""
+    before = manifest.read(folder)
+    left_out = unsuited(models.load(settings.model, "cpu"), settings.chapters())
+    chapters = [chapter for chapter in settings.chapters() if chapter not in left_out]
+    for chapter, reason in left_out.items():
+        say(f"chapter {chapter} is left out: {reason}")
+    if not chapters:
+        raise DissectError(f"{settings.model} cannot be run: {next(iter(left_out.values()))}")
+    tuned = siblings(settings, folder, say) if set(NEEDS_TUNED) & set(chapters) else []
+    places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
+    told = manifest.begun(settings, folder, provenance.revisions(settings, places))
+    told.left_out = left_out
+    if before is not None:
+        take_over(before, told, set(settings.chapters()), folder)
+    begun = time.monotonic()
+    for n, chapter in enumerate(chapters, start=1):
+        source = ROOT / "notebooks" / f"{chapter}.ipynb"
+        parameters = settings.parameters(chapter, folder, tuned)
+        key = key_of(source, parameters, provenance.read_by(chapter, told.revisions))
+        title = f"chapter {n} of {len(chapters)}, {chapter}"
+        if not force and up_to_date(folder, chapter, key, told):
+            say(f"{title}: up to date")
+            continue
+        say(f"{title} …")
+        target = folder / "notebooks" / source.name
+        seconds = execution.execute(source, target, parameters, folder)
+        say(f"{title}: {seconds:.0f} s")
+        sums = manifest.checksums(folder / "results")
+        told.chapters[chapter] = manifest.Chapter(
+            key=key, parameters=parameters, seconds=round(seconds, 1), date=manifest.now(),
+            notebook=sha256_of(target),
+            results={name: sums[name] for name in tables_of(chapter) if name in sums},
+        )  # fmt: skip
+        manifest.write(folder, told)
+    scorecard.score(folder / "results")
+    told.results = manifest.checksums(folder / "results")
+    manifest.write(folder, told)
+    say(f"all chapters done in {time.monotonic() - begun:.0f} s")
+
+
+def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -> None:
+    """Put the chapters that an earlier run left in the folder into the manifest of this one.
+
+    again: the chapters that this run runs or checks. Raises `DissectError` when one of the others is
+    of another model or profile.
+    """
+    for option in ("model", "profile"):
+        other = getattr(before.settings, option)
+        if set(before.chapters) - again and other != getattr(told.settings, option):
+            raise DissectError(
+                f"{folder} holds chapters of a run with {option}={other!r}: give this one another --name, "
+                "or leave --sections out"
+            )
+    told.chapters = before.chapters
+    for group, revisions in before.revisions.items():
+        told.revisions[group] = {**revisions, **told.revisions.get(group, {})}
+
+
+def up_to_date(folder: Path, chapter: str, key: str, told: Manifest) -> bool:
+    """Whether a chapter was run with this key, and all it left is there as it was left."""
+    done = told.chapters.get(chapter)
+    if done is None or done.key != key:
+        return False
+    left = {folder / "results" / name: sha for name, sha in done.results.items()}
+    left[folder / "notebooks" / f"{chapter}.ipynb"] = done.notebook
+    return all(sha256_of(path) == sha for path, sha in left.items())
+
+
+def tables_of(chapter: str) -> list[str]:
+    """The file names of the tables that a chapter writes."""
+    return [f"{name}.parquet" for name, table in TABLES.items() if table.chapter == chapter]
+
+
+def build_site(folder: Path, out: Path, say: Callable[[str], None] = print, others: list[Path] | None = None):
     """Build the book of a run, finished or published, without executing anything.
+
+    others: the folders of the runs that Across models sets beside it; by default the published ones.
 
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
     from dissect import across, site  # the book is not needed to run chapters
 
     say("building the site …")
+    told = manifest.required(folder)
     verdicts = scorecard.judge(folder / "results")
-    others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
+    if others is None:
+        others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
     read = [across.read(folder, here=True), *map(across.read, others)]
     runs = [across.paper(), *across.apart(read, [folder, *others])]
     pages = {
-        "summary": provenance.summary(read_manifest(folder)),
+        "summary": provenance.summary(told),
         "scorecard": scorecard.page(verdicts),
         "criteria": scorecard.criteria(verdicts),
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
+        "tables": schema.page(),
     }
-    page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
+    page = site.build(folder, told, pages, out, across.pictures(runs))
     say(f"the site is at {os.path.relpath(page)}")
 
 
 def check(settings: Settings) -> None:
-    """Fail now rather than an hour later: is the model supported, are the corpora there?
+    """Fail now rather than an hour later: is the model supported and sound, are the corpora there?
 
     Raises `DissectError`.
     """
-    for name in (settings.model, *settings.tuned):
-        Decomposer(models.load(name, "cpu").model)
-    if settings.head:
-        models.load_masked_head(settings.head)
     profile = PROFILES[settings.profile]
     text = settings.corpus or profile.text
     needed = {
@@ -134,6 +178,19 @@ def check(settings: Settings) -> None:
         needed[section]()
     if not settings.tuned and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)
+    for name in (settings.model, *settings.tuned):
+        loaded = models.load(name, "cpu")
+        decomposer = Decomposer(loaded.model)
+        if not decomposer.reads == "decoder_input_ids":
+            try:
+                decomposer(**padded(loaded, tokenized(loaded, SAMPLE)))
+            except DissectError as error:
+                raise DissectError(f"{loaded.label} cannot be run: {error}") from None
+    if settings.head:
+        models.load_masked_head(settings.head)
+
+
+SAMPLE = ["The crane stood in the river.", "A crane lifted the last steel beam."]
 
 
 def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> list[str]:
@@ -141,8 +198,6 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
 
     Tunes a copy where none is given.
     """
-    if not set(NEEDS_TUNED) & set(settings.chapters()):
-        return []
     places = list(settings.tuned)
     if not places:
         say("the fine-tuned sibling …")
@@ -152,51 +207,16 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
         ]
     if len(places) > 1:
         places.sort(key=lambda place: models.task(models.load(place, "cpu").model) != "token classification")
-    return [os.path.relpath(place, folder) if Path(place).exists() else place for place in places]
+    return [relative(place, folder) if Path(place).exists() else place for place in places]
 
 
-def execute(source: Path, target: Path, parameters: dict, folder: Path, settings: Settings) -> float:
-    """Run one notebook; `target` appears when it is finished, and not before. Seconds taken.
+def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
+    """What decides whether a chapter is up to date: its code, parameters, models, corpora, the package.
 
-    Raises `DissectError` when a cell fails; the notebook up to there is kept beside as *.failed.
+    A chapter's prose is not part of it: the site takes prose from the repository.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        lines, unfinished = Path(scratch) / "progress", Path(scratch) / source.name
-        quiet = {progress.VARIABLE: str(lines), "PYTHONWARNINGS": "ignore"}
-        before = {name: os.environ.get(name) for name in quiet}
-        os.environ |= quiet
-        try:
-            with watching(lines):
-                papermill.execute_notebook(
-                    str(source), str(unfinished), parameters, cwd=str(folder.resolve()),
-                    kernel_name="python3", progress_bar=False, request_save_on_cell_execute=False,
-                    extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-                )  # fmt: skip
-        except PapermillExecutionError as error:
-            failed = target.with_suffix(".failed")
-            write_text(failed, unfinished.read_text(encoding="utf-8"))
-            raise DissectError(
-                f"chapter {source.stem} failed at cell {error.exec_count}: "
-                f"{error.ename}: {error.evalue} (see {failed})"
-            ) from None
-        except (RuntimeError, OSError) as error:
-            raise DissectError(f"chapter {source.stem} could not be run: {error}") from None
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
-        book = nbformat.read(unfinished, as_version=4)
-    seconds = time.monotonic() - begun
-    provenance.stamp(book, source.stem, settings, seconds, versions())
-    write_text(target, nbformat.writes(book) + "\n")
-    return seconds
-
-
-def key_of(source: Path, parameters: dict, revisions: dict) -> str:
-    """What decides whether a chapter is up to date: notebook, parameters, models, corpora, code."""
-    digest = hashlib.sha256(source.read_bytes())
-    digest.update(json.dumps([parameters, revisions, versions()], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(execution.code_of(source)).encode())
+    digest.update(json.dumps([parameters, revisions, manifest.versions()], sort_keys=True).encode())
     package = Path(dissect.__file__).parent
     for file in sorted(package.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
@@ -204,36 +224,41 @@ def key_of(source: Path, parameters: dict, revisions: dict) -> str:
     return digest.hexdigest()
 
 
-def read_manifest(folder: Path) -> dict:
-    """The manifest of a run, or an empty one. Raises `DissectError` when it cannot be read."""
-    path = folder / "manifest.json"
-    if not path.exists():
-        return {"chapters": {}}
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a run's folder; the lock goes with the process, however it ends.
+
+    Raises `DissectError` when another run is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        assert isinstance(manifest["chapters"], dict)
-        return manifest
-    except (ValueError, KeyError, TypeError, AssertionError):
-        raise DissectError(f"{path} is damaged: delete it, and the run starts afresh") from None
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise DissectError(
+            f"another run is at work in {folder}: wait until it is done, or give this one another --name"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def write_manifest(folder: Path, manifest: dict) -> None:
-    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+@contextmanager
+def environment(settings: Settings) -> Iterator[None]:
+    """The device and the data folder of a run, where its chapters' processes look for them.
 
-
-def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in RECORDED
+    Raises `DissectError` when the device is not to be had.
+    """
+    given = {
+        models.DEVICE: settings.device,
+        "DISSECT_DATA": settings.data and str(Path(settings.data).resolve()),
     }
-
-
-def machine() -> dict:
-    device = models.pick_device()
-    return {
-        "system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(), "device": str(device),
-    }  # fmt: skip
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    before = {name: os.environ.get(name) for name in given}
+    os.environ |= {name: value for name, value in given.items() if value}
+    try:
+        models.pick_device()
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})

@@ -6,15 +6,14 @@ from pathlib import Path
 import pandas as pd
 
 from dissect import claims
-from dissect.results import save
+from dissect.results import read, save
 
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
 
 
 def judge(results: Path) -> pd.DataFrame:
     """The verdicts on a run by the folder of its tables; columns as those of `claims.verdicts`."""
-    tables = {file.stem: pd.read_parquet(file) for file in sorted(results.glob("*.parquet"))}
-    return claims.verdicts(tables)
+    return claims.verdicts(read(results))
 
 
 def score(results: Path) -> pd.DataFrame:

@@ -1,15 +1,18 @@
 """What a run is told: its settings, and what each chapter makes of them."""
 
-import os
 import re
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dissect.errors import DissectError
+from dissect.files import relative
 
 CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer")
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
@@ -57,14 +60,29 @@ class Settings(BaseModel):
     limit: Positive | None = None
     trials: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
+    device: str | None = None  # "cpu", "cuda", …; by default the accelerator that torch finds
+    data: str | None = None  # the folder of corpora that are plain files
 
     @model_validator(mode="before")
     @classmethod
-    def _models(cls, options: dict) -> dict:
+    def _models(cls, options: Any) -> Any:
+        if not isinstance(options, dict):
+            return options
         profile = PROFILES.get(str(options.get("profile", "teach")))
         if profile is None or "model" in options:
             return options
         return {"tuned": profile.tuned, **options, "model": profile.model}
+
+    @field_validator("sections", mode="before")
+    @classmethod
+    def _listed(cls, sections: Any) -> Any:
+        """ "2,4" or 2, as well as a list."""
+        return re.split(r"\s*,\s*", str(sections)) if isinstance(sections, str | int) else sections
+
+    @field_validator("tuned", mode="before")
+    @classmethod
+    def _several(cls, tuned: Any) -> Any:
+        return (tuned,) if isinstance(tuned, str) else tuned
 
     @field_validator("name")
     @classmethod
@@ -119,9 +137,32 @@ def settings_from(options: dict) -> Settings:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"][:1])
         message = first["msg"].removeprefix("Value error, ")
-        raise DissectError(f"{option}={first['input']!r}: {message}") from None
+        if first["type"] == "extra_forbidden":
+            message = f"there is no such setting; the settings are {', '.join(Settings.model_fields)}"
+            if close := get_close_matches(option, Settings.model_fields, n=1):
+                message = f"there is no such setting; did you mean {close[0]}?"
+        raise DissectError(f"{option}={reprlib.repr(first['input'])}: {message}") from None
+
+
+def settings_file(path: Path) -> dict[str, Any]:
+    """The options in a YAML file, with the names that `dissect run` has for them.
+
+    Raises `DissectError` when there is no such file, or it does not hold settings by name.
+    """
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise DissectError(f"no settings in {path}: give a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        place = f", line {where.line + 1}" if where else ""
+        raise DissectError(f"{path}{place}: not YAML that can be read") from None
+    options = {} if options is None else options
+    if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
+        raise DissectError(f"{path}: expected lines such as 'model: minilm'")
+    return options
 
 
 def _seen_from(folder: Path, name: str) -> str:
     """A local path as seen from the run's folder; other names unchanged."""
-    return os.path.relpath(name, folder) if Path(name).exists() else name
+    return relative(name, folder) if Path(name).exists() else name

@@ -16,33 +16,33 @@ from pathlib import Path
 
 import nbformat
 from matplotlib.figure import Figure
-from nbformat.v4 import new_markdown_cell
 
 import dissect
-from dissect import across
+from dissect import across, pages
+from dissect.across import PUBLISHED
 from dissect.errors import DissectError
+from dissect.manifest import Manifest
 from dissect.quoted import filled
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 COPIED = ("_config.yml", "_toc.yml")
-PUBLISHED = ROOT / "book" / "published"  # runs whose results are part of the repository
 HEADLINE = ("2-visualisation", "importance-by-layer")  # the home page's picture: chapter, glued name
 GLUED = "application/papermill.record/image/png"
-LEFT_OUT = """:::{admonition} Left out
-:class: warning
-This run left the chapter out: it is shown as it is before a run, without its results.
-:::"""
 NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), which this run left out.\n"
 
 
 def build(
-    notebooks: Path, pages: Mapping[str, str], out: Path, pictures: Mapping[str, Figure] | None = None
+    folder: Path,
+    told: Manifest,
+    included: Mapping[str, str],
+    out: Path,
+    pictures: Mapping[str, Figure] | None = None,
 ) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
-    notebooks: the folder of the run's executed chapters. A chapter that is not there is shown
-    without results, and says so.
-    pages: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
+    folder: the run's. A chapter that is not there is shown without results, and says so.
+    told: its manifest.
+    included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
     "verdicts", "criteria", "across". pictures: figures by name, which they show.
     out: replaced when the build has succeeded, and left as it was when not.
 
@@ -54,13 +54,13 @@ def build(
             "the book's sources are not there: building it needs a checkout of the repository, "
             "installed with pip install -e ."
         )
-    if not list(notebooks.glob("*.ipynb")):
-        raise DissectError(f"no executed chapter in {notebooks}: run one before building the site")
+    if not list((folder / "notebooks").glob("*.ipynb")):
+        raise DissectError(f"no executed chapter in {folder}: run one before building the site")
     log = out.with_name(out.name + ".log")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
-        stage(notebooks, pages, staged)
+        stage(folder, told, included, staged)
         for name, figure in (pictures or {}).items():
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
         html = jupyter_book(staged, log)
@@ -69,7 +69,7 @@ def build(
     return out / "index.html"
 
 
-def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
+def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Path) -> None:
     """Lay out in the new folder `staged` what Jupyter Book is to read."""
     staged.mkdir()
     for name in COPIED:
@@ -78,33 +78,24 @@ def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
     left = shutil.ignore_patterns("__pycache__", ".*", "_build")
     shutil.copytree(ROOT / "book", book, ignore=left)
     shutil.copytree(ROOT / "notebooks", book / "sources", ignore=left)
-    for folder in ("chapters", "_run"):
-        (book / folder).mkdir(exist_ok=True)
+    for name in ("chapters", "_run"):
+        (book / name).mkdir(exist_ok=True)
+    own = folder.resolve().parent == PUBLISHED
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        executed = notebooks / source.name
-        if executed.is_file():
-            shutil.copy(executed, book / "chapters")
-        else:
-            nbformat.write(without_results(source), book / "chapters" / source.name)
-    for page, text in pages.items():
+        executed = folder / "notebooks" / source.name
+        nbformat.write(pages.chapter(source, executed, told, own), book / "chapters" / source.name)
+    for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
     for prose in sorted(book.glob("*.md")):
         text = prose.read_text(encoding="utf-8")
         prose.write_text(filled(text, {"paper": across.paper(), **runs}), encoding="utf-8")
     chapter, name = HEADLINE
-    picture = glued_picture(notebooks / f"{chapter}.ipynb", name)
+    picture = glued_picture(folder / "notebooks" / f"{chapter}.ipynb", name)
     if picture:
         (book / "_run" / f"{name}.png").write_bytes(picture)
     else:
         (book / "headline.md").write_text(NO_HEADLINE % chapter, encoding="utf-8")
-
-
-def without_results(source: Path) -> nbformat.NotebookNode:
-    """A chapter as it is before a run, with a box below its opening that says so."""
-    chapter = nbformat.read(source, as_version=4)
-    chapter.cells.insert(1, new_markdown_cell(LEFT_OUT, id="left-out"))
-    return chapter
 
 
 def glued_picture(executed: Path, name: str) -> bytes | None:

@@ -1,0 +1,109 @@
+"""Chapters as the book shows them: the repository's prose around what a run computed.
+
+A run folder may come from somebody else, so nothing in it is trusted to be markup: of outputs only
+plain kinds are kept, HTML without anything that acts, and prose that is not the repository's own is
+shown letter by letter.
+"""
+
+from pathlib import Path
+
+import nbformat
+import nh3
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from dissect import provenance
+from dissect.errors import DissectError
+from dissect.execution import code_cells
+from dissect.manifest import Manifest
+
+KINDS = ("text/plain", "text/html", "text/markdown", "image/png")
+GLUED = "application/papermill.record/"
+NOT_RUN = """:::{{admonition}} Left out
+:class: warning
+This run left the chapter out{reason}: it is shown as it is before a run, without its results.
+:::"""
+OTHER = """:::{admonition} Another version
+:class: warning
+This run was made with other code than that of the chapter as it is now: it is shown as it was run.
+:::"""
+
+
+def chapter(source: Path, executed: Path, told: Manifest, own: bool) -> NotebookNode:
+    """A chapter of a run, to be written where Jupyter Book reads it.
+
+    source: the notebook of the repository. executed: the run's; it need not exist.
+    own: whether the run is part of the repository.
+
+    Raises `DissectError` when the executed notebook is damaged.
+    """
+    if not executed.is_file():
+        reason = told.left_out.get(source.stem)
+        return without_results(source, f" ({reason})" if reason else "")
+    prose, run = read(source), read(executed)
+    for cell in run.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [harmless(output) for output in cell.outputs]
+    box = provenance.box(told, source.stem)
+    if [c.source for c in code_cells(prose)] == [c.source for c in code_cells(run)]:
+        run.cells = merged(prose, run)
+        run.cells.insert(1, box)
+    else:
+        cells = [cell for cell in run.cells if cell.get("id") != "provenance"]
+        if not own:
+            cells = [as_text(cell) if cell.cell_type != "code" else cell for cell in cells]
+        title = next((cell for cell in prose.cells if cell.cell_type == "markdown"), None)
+        run.cells = [*([title] if title and not own else []), new_markdown_cell(OTHER, id="other"), *cells]
+        run.cells.insert(1, box)
+    return run
+
+
+def merged(prose: NotebookNode, run: NotebookNode) -> list[NotebookNode]:
+    """The cells of `prose`, its code cells with the outputs and parameters of the run."""
+    executed = iter(code_cells(run))
+    injected = [c for c in run.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    cells = []
+    for cell in prose.cells:
+        if cell.cell_type == "code":
+            done = next(executed)
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        cells.append(cell)
+        if "parameters" in cell.metadata.get("tags", []):
+            cells += injected
+    return cells
+
+
+def without_results(source: Path, reason: str = "") -> NotebookNode:
+    """A chapter as it is before a run, with a box below its opening that says so."""
+    book = read(source)
+    book.cells.insert(1, new_markdown_cell(NOT_RUN.format(reason=reason), id="left-out"))
+    return book
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook. Raises `DissectError` when it is damaged."""
+    try:
+        book = nbformat.read(path, as_version=4)
+        nbformat.validate(book)
+    except Exception:  # nbformat raises what its parsers raise
+        raise DissectError(f"{path} is damaged: run its chapter again") from None
+    return book
+
+
+def harmless(output: NotebookNode) -> NotebookNode:
+    """An output without the kinds that could act in a reader's browser."""
+    if output.output_type not in ("display_data", "execute_result"):
+        return output
+    data = {kind: value for kind, value in output.data.items() if kind in KINDS or kind.startswith(GLUED)}
+    if "text/html" in data:
+        data["text/html"] = nh3.clean("".join(data["text/html"]))
+    if "text/markdown" in data:
+        data["text/markdown"] = "".join(data["text/markdown"]).replace("<", "&lt;").replace("{", "&#123;")
+    output.data = data
+    return output
+
+
+def as_text(cell: NotebookNode) -> NotebookNode:
+    """A cell of prose, shown letter by letter."""
+    quoted = "\n".join(f"    {line}" for line in cell.source.splitlines())
+    return new_markdown_cell(f"Prose of the run's own:\n\n{quoted}\n", id=cell.get("id", "prose"))
