@@ -1,4 +1,4 @@
-"""The command line: `dissect run`, `dissect fetch`, `dissect tune`, `dissect explain`."""
+"""The command line; `dissect --help` lists its commands. Those on finished runs are in `cli_runs`."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,9 @@ app = typer.Typer(
 
 @app.command()
 def run(
+    settings: Annotated[
+        Path | None, typer.Argument(help="A YAML file with these options by name; options here win.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run: its folder is runs/NAME.")] = None,
     profile: Annotated[
         str | None,
@@ -43,6 +46,9 @@ def run(
         typer.Option(help="Text for chapters 1 to 3: teaching, europarl, or a file."),
     ] = None,
     sections: Annotated[str | None, typer.Option(help="Chapters to run, such as 2,4.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, …; by default the accelerator that torch finds.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="How many runs of each probe.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many sentences a corpus.")] = None,
     trials: Annotated[
@@ -50,27 +56,23 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of samples and fine-tuning.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
+        str | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
     ] = None,
     force: Annotated[bool, typer.Option(help="Run chapters again that are up to date.")] = False,
     site: Annotated[bool, typer.Option(help="Build the website afterwards.")] = True,
 ) -> None:
     """Run the chapters and build the book: runs/NAME/site/index.html."""
-    import os
-
     from dissect.run import run as run_chapters
-    from dissect.settings import settings_from
+    from dissect.settings import settings_file, settings_from
 
-    if data is not None:
-        os.environ["DISSECT_DATA"] = str(data.resolve())
-    settings = settings_from(
-        {
-            "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
-            "corpus": corpus, "sections": parse_sections(sections), "seeds": seeds, "limit": limit,
-            "trials": trials, "seed": seed,
-        }
-    )  # fmt: skip
-    run_chapters(settings, force=force, site=site)
+    options = {
+        "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
+        "corpus": corpus, "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
+        "seed": seed, "device": device, "data": data,
+    }  # fmt: skip
+    given = {option: value for option, value in options.items() if value is not None}
+    told = settings_from((settings_file(settings) if settings else {}) | given)
+    run_chapters(told, force=force, site=site)
 
 
 @app.command()
@@ -117,21 +119,6 @@ def tune(
 
 
 @app.command()
-def site(
-    run: Annotated[
-        str, typer.Argument(help="A published run (book/published/RUN), or the folder of any run.")
-    ] = "minilm",
-    out: Annotated[Path | None, typer.Option(help="Where to; by default runs/published-RUN/site.")] = None,
-) -> None:
-    """Build the book of a run that is finished, without executing anything."""
-    from dissect.run import build_site
-    from dissect.site import PUBLISHED
-
-    folder = PUBLISHED / run if (PUBLISHED / run).is_dir() else Path(run)
-    build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site")
-
-
-@app.command()
 def fetch(
     data: Annotated[Path | None, typer.Option(help="Folder to look in first (DISSECT_DATA).")] = None,
 ) -> None:
@@ -170,18 +157,10 @@ def explain(
     Console().print(shown)
 
 
-def parse_sections(text: str | None) -> tuple[int, ...] | None:
-    """ "2,4" as (2, 4). Raises `DissectError` for anything else."""
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise DissectError(f"sections={text!r}: give chapter numbers such as 2,4") from None
-
-
 def main() -> None:
     """Run a command; a `DissectError` becomes one sentence and exit status 1."""
+    import dissect.cli_runs  # noqa: F401  adds its commands
+
     try:
         app()
     except DissectError as error:
@@ -193,4 +172,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from dissect.cli import main as main_of_module  # not this copy: commands are added to that
+
+    main_of_module()

@@ -1,15 +1,15 @@
 """Runs beside one another, and numbers in prose: each against the tables they come from."""
 
-import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from dissect import DissectError, across, published
+from dissect.across import PUBLISHED
 from dissect.quoted import filled
-from dissect.site import PUBLISHED
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def test_a_run_stands_beside_it_with_all_it_has(here):
 
 def test_verdicts_link_to_their_evidence(here, small_run):
     there = across.read(small_run)
+    there = replace(there, evidence=across.ELSEWHERE % small_run.name)  # as a published one
     here, there = across.apart([here, there], [Path("one"), Path("two")])
     table = across.verdicts([across.paper(), here, there])
     row = table[table.index.str.startswith("W1 ")].iloc[0]
@@ -56,7 +57,7 @@ def test_a_folder_that_holds_no_run_is_named(tmp_path):
     with pytest.raises(DissectError, match="holds no run"):
         across.read(tmp_path)
     (tmp_path / "manifest.json").write_text('{"settings": 3}')
-    with pytest.raises(DissectError, match="holds no run"):
+    with pytest.raises(DissectError, match="damaged"):
         across.read(tmp_path)
 
 
@@ -91,11 +92,15 @@ def test_a_number_that_no_run_has_is_an_error(quote):
 
 @pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)
 def test_published_runs_are_whole_and_hold_no_outputs_that_they_should_not(folder):
-    from dissect.provenance import checksums
+    from dissect.execution import code_of
+    from dissect.manifest import checksums, required
+    from dissect.run import ROOT
 
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert checksums(folder / "results") == manifest["results"]
-    assert set(manifest["chapters"]) == {file.stem for file in (folder / "notebooks").glob("*.ipynb")}
+    told = required(folder)
+    assert checksums(folder / "results") == told.results
+    assert set(told.chapters) == {file.stem for file in (folder / "notebooks").glob("*.ipynb")}
+    for file in (folder / "notebooks").glob("*.ipynb"):  # or its prose would not belong to its results
+        assert code_of(file) == code_of(ROOT / "notebooks" / file.name), file
     assert max(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 1_000_000
     for file in folder.rglob("*.ipynb"):
         text = file.read_text(encoding="utf-8")

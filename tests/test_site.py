@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dissect.across import PUBLISHED
 from dissect.errors import DissectError
+from dissect.manifest import required
 from dissect.site import build, first_complaint, replace
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -115,14 +117,14 @@ def test_clean_notebooks_come_with_the_site(site: Path) -> None:
 
 def test_a_run_without_chapters_has_no_site(tmp_path: Path) -> None:
     with pytest.raises(DissectError, match="no executed chapter"):
-        build(tmp_path, {}, tmp_path / "site")
+        build(tmp_path, required(PUBLISHED / "minilm"), {}, tmp_path / "site")
     assert not (tmp_path / "site").exists()
 
 
 def test_a_site_without_the_repository_says_what_is_missing(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("dissect.site.ROOT", tmp_path)
     with pytest.raises(DissectError, match="checkout of the repository"):
-        build(tmp_path, {}, tmp_path / "site")
+        build(tmp_path, required(PUBLISHED / "minilm"), {}, tmp_path / "site")
 
 
 def test_the_log_is_summed_up_by_its_first_complaint(tmp_path: Path) -> None:

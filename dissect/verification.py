@@ -1,0 +1,240 @@
+"""Holds a finished run against its manifest: its files, what it read, and a sample of its results."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dissect import claims, corpora, manifest, measures, models, provenance, results
+from dissect.errors import DissectError
+from dissect.files import sha256_of
+from dissect.hyperparameters import SPACE
+from dissect.manifest import Manifest
+from dissect.probes import Training, nearest_neighbours, trained, two_layer, vectors_of
+from dissect.progress import track
+
+SAME, DIFFERS, UNKNOWN, OTHER = "same", "differs", "not here", "other version"
+EXACT = 1e-9  # of recomputed scores; sums of floats are allowed CLOSE
+CLOSE = 1e-5
+SAMPLED = "i+h"  # the subset whose probes are trained again
+Finding = tuple[str, str, str]  # what, one of the above, in words
+
+
+def verify(folder: Path, sample: bool = True) -> pd.DataFrame:
+    """What holds of a run: what, finding, detail. Findings: same, differs, not here, other version.
+
+    sample: also recompute some results: importance of the pretrained model, and one predictor of each
+    experiment. They are the same to the last digit on the same hardware; on other hardware a probe
+    trained on other last digits may differ by a little more, which the detail says.
+
+    Raises `DissectError` when the folder holds no run whose manifest and tables can be read.
+    """
+    told = manifest.required(folder)
+    rows = [*files(folder, told), *inside(folder), *versions(told), *read_from(folder, told)]
+    if sample:
+        rows += samples(folder, told, {what: finding for what, finding, _ in rows})
+    return pd.DataFrame(rows, columns=["what", "finding", "detail"])
+
+
+def files(folder: Path, told: Manifest) -> Iterator[Finding]:
+    """The run's tables and notebooks by their checksums."""
+    expected = {folder / "results" / name: sha for name, sha in told.results.items()}
+    for name, chapter in told.chapters.items():
+        if chapter.notebook:
+            expected[folder / "notebooks" / f"{name}.ipynb"] = chapter.notebook
+    for path, sha in expected.items():
+        found = sha256_of(path)
+        detail = "" if found == sha else "altered" if found else "missing"
+        yield path.relative_to(folder).as_posix(), DIFFERS if detail else SAME, detail
+    for path in sorted((folder / "results").glob("*.parquet")):
+        if path not in expected:
+            yield path.relative_to(folder).as_posix(), DIFFERS, "the manifest does not name it"
+
+
+def inside(folder: Path) -> Iterator[Finding]:
+    """Tables against one another: means against scores, verdicts against the tables judged."""
+    try:
+        tables = results.read(folder / "results")
+    except DissectError as error:
+        yield "the tables together", DIFFERS, str(error)
+        return
+    for name in ("masked_words", "senses", "entities"):
+        if {name, f"{name}_intervals"} <= set(tables):
+            yield f"{name}: means of scores", *means(tables[name], tables[f"{name}_intervals"])
+    if "verdicts" in tables:
+        again = claims.verdicts({k: v for k, v in tables.items() if k != "verdicts"})
+        columns = ["claim", "verdict", "numbers"]
+        same = again[columns].equals(tables["verdicts"][columns])
+        yield "verdicts of the tables", SAME if same else DIFFERS, "" if same else "other code, or altered"
+
+
+def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
+    worst = 0.0
+    for (score, predictor), part in intervals.groupby(["score", "predictor"]):
+        mine = scores[scores["predictor"] == predictor]
+        seen = mine[np.isfinite(mine[score])].groupby("terms")[score].mean()
+        worst = max(worst, (part.set_index("terms")["mean"] - seen).abs().max())
+    return (SAME, "") if worst < EXACT else (DIFFERS, f"by {worst:.1e}")
+
+
+def versions(told: Manifest) -> Iterator[Finding]:
+    for name, version in manifest.versions().items():
+        then = told.versions.get(name, "unknown")
+        yield f"version of {name}", SAME if version == then else OTHER, f"{then} then, {version} now"
+
+
+def read_from(folder: Path, told: Manifest) -> Iterator[Finding]:
+    """The models and corpora that the run read, by their checksums."""
+    for name, sha in told.revisions.get("models", {}).items():
+        yield f"model: {name}", *compared(sha, partial(model_revision, folder, told, name))
+    for name, sha in told.revisions.get("corpora", {}).items():
+        yield f"corpus: {name}", *compared(sha, partial(corpus_revision, folder, told, name))
+
+
+def compared(sha: str, found: Callable[[], str]) -> tuple[str, str]:
+    try:
+        return (SAME, "") if found() == sha else (DIFFERS, "another revision than the run read")
+    except DissectError as error:
+        return UNKNOWN, str(error)
+
+
+def place(folder: Path, name: str) -> str:
+    """A model or file of a run: local paths are relative to its folder."""
+    return str(folder / name) if name.startswith(".") else name
+
+
+def model_revision(folder: Path, told: Manifest, name: str) -> str:
+    settings = told.settings
+    if name == "head":
+        head = models.load_masked_head(place(folder, settings.head or settings.model))
+        return models.fingerprint(head) if head else ""
+    where = settings.model if name == "model" else tuned_of(told)[int(name.split()[1]) - 1]
+    return models.fingerprint(models.load(place(folder, where), "cpu").model)
+
+
+def tuned_of(told: Manifest) -> list[str]:
+    """The fine-tuned models of a run, as its chapters were given them."""
+    for name in ("2-visualisation", "5-ner"):
+        if name in told.chapters:
+            tuned = told.chapters[name].parameters["tuned"]
+            return [tuned] if isinstance(tuned, str) else list(tuned or [])
+    return list(told.settings.tuned)
+
+
+def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
+    settings = told.settings
+    local = {option: place(folder, value) for option in ("corpus",) if (value := getattr(settings, option))}
+    section = {"text": 1, "senses": 4, "entities": 5, "tuning": 2}[name]
+    asked = settings.model_copy(update=local | {"sections": (section,), "model": "minilm", "tuned": ()})
+    return provenance.revisions(asked, [])["corpora"][name]
+
+
+def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Finding]:
+    """Some results computed again, of chapters whose model and corpus are here and the same."""
+    tables = results.read(folder / "results")
+    for chapter, again in track(list(SAMPLES.items()), "computing results again"):
+        if chapter not in told.chapters:
+            continue
+        needs = [f"model: {name}" for name in ("model",)] + [f"corpus: {READ[chapter]}"]
+        if any(found.get(need, SAME) != SAME for need in needs):
+            yield f"sample of {chapter}", UNKNOWN, "its model or corpus is not here as it was"
+            continue
+        parameters = told.chapters[chapter].parameters
+        there = os.getcwd()
+        try:
+            os.chdir(folder)  # where the chapter ran: its parameters are paths from there
+            then, now, allowed = again(parameters, tables)
+        finally:
+            os.chdir(there)
+        difference = float(np.max(np.abs(np.asarray(then) - np.asarray(now))))
+        finding = SAME if difference <= allowed else DIFFERS
+        elsewhere = hardware_of(told.machine) != hardware_of(manifest.machine())
+        hardware = "; the run's hardware was another, which may be why" if difference and elsewhere else ""
+        yield f"sample of {chapter}", finding, f"largest difference {difference:.1e}{hardware}"
+
+
+def hardware_of(machine: dict[str, Any]) -> tuple:
+    return tuple(machine.get(name) for name in ("processor", "instructions", "threads", "device"))
+
+
+def importance_again(parameters: dict, tables: dict[str, pd.DataFrame]):
+    """Importance of the pretrained model, every layer and term."""
+    loaded = models.load(parameters["model"])
+    text = corpora.text(parameters["corpus"], parameters["limit"], parameters["seed"])
+    now = measures.importance_table({"pretrained": measures.importance(loaded, text)})
+    then = tables["importance"]
+    then = then[then["model"] == "pretrained"]
+    return then["mean"].to_numpy(), now["mean"].to_numpy(), CLOSE
+
+
+def masked_again(parameters: dict, tables: dict[str, pd.DataFrame]):
+    """The learned head of one subset and seed."""
+    from dissect import masked_words
+
+    text = corpora.text(parameters["corpus"], parameters["limit"], 0)
+    loaded = models.load(parameters["model"])
+    targets = masked_words.masked_targets(loaded, text, parameters["times"], 0)
+    split = targets.split(0)
+    training = chosen(masked_words.TRAINING, tables["masked_words_trials"])
+    said = masked_words.learned(targets, SAMPLED, split, training, 0)
+    now = (said["predicted"] == targets.labels[split.test]).double().mean().item()
+    return score_of(tables["masked_words"], "learned", "accuracy"), now, EXACT
+
+
+def senses_again(parameters: dict, tables: dict[str, pd.DataFrame]):
+    """The nearest neighbours of one subset and seed."""
+    from dissect import word_senses
+
+    loaded = models.load(parameters["model"])
+    items = word_senses.sense_terms(loaded, corpora.senses(parameters["corpus"], parameters["limit"]))
+    split = items.split(0)
+    x = vectors_of(items.features, SAMPLED, split.train)
+    near = nearest_neighbours(x, items.senses, items.lemmas, split)
+    now = float(np.mean(np.array(near) == np.array(items.senses)[split.test.numpy()]))
+    return score_of(tables["senses"], "knn", "accuracy"), now, EXACT
+
+
+def entities_again(parameters: dict, tables: dict[str, pd.DataFrame]):
+    """The probe of one subset and seed, before fine-tuning."""
+    from dissect import named_entities
+    from dissect.statistics import macro_f1, tag_counts
+
+    data = corpora.entities(parameters["corpus"], parameters["limit"], parameters["seed"])
+    words = named_entities.tagged_terms(models.load(parameters["model"]), data)
+    names, labels = words.numbered()
+    training = chosen(named_entities.TRAINING, tables["entities_trials"])
+    probe = partial(
+        two_layer, labels=labels, classes=len(names), split=words.split, training=training, seed=0
+    )
+    said = trained(probe, "two layers", words.features, SAMPLED, labels, words.split, training, 0)
+    test = words.split.test
+    counts = tag_counts(said["predicted"].numpy()[None], labels[test].numpy(), len(names)).sum(1)
+    return score_of(tables["entities"], "base", "macro_f1"), float(macro_f1(counts)[0]), EXACT
+
+
+SAMPLES = {
+    "2-visualisation": importance_again,
+    "3-mlm": masked_again,
+    "4-wsd": senses_again,
+    "5-ner": entities_again,
+}
+READ = {"2-visualisation": "text", "3-mlm": "text", "4-wsd": "senses", "5-ner": "entities"}
+
+
+def score_of(scores: pd.DataFrame, predictor: str, score: str) -> float:
+    rows = scores[(scores["predictor"] == predictor) & (scores["terms"] == SAMPLED) & (scores["seed"] == 0)]
+    return float(rows[score].iloc[0])
+
+
+def chosen(default: Training, trials: pd.DataFrame) -> Training:
+    """The training that a run's trials chose."""
+    if trials.empty:
+        return default
+    best = trials.loc[trials["loss"].idxmin()]
+    found: dict[str, Any] = {name: float(best[name]) for name, *_ in SPACE}
+    return replace(default, **found)

@@ -1,0 +1,323 @@
+"""What goes wrong in long work: it ends in one clear sentence, or carries on, and loses nothing finished."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import ByT5Tokenizer
+
+from dissect import DissectError, execution, manifest, measures, models, results
+from dissect.decomposition import Decomposer
+from dissect.explain import explain
+from dissect.features import word_terms
+from dissect.masked_words import masked_targets
+from dissect.run import locked, run
+from dissect.settings import settings_from
+from tests.conftest import copy_model
+
+SMALL = {"sections": (5,), "limit": 12, "seeds": 1}
+COMMAND = [
+    sys.executable, "-m", "dissect.cli", "run", "--name", "killed", "--sections", "5", "--limit", "12",
+    "--seeds", "1", "--no-site",
+]  # fmt: skip
+
+
+def started(folder, command=COMMAND):
+    """The command in a session of its own, as from a terminal."""
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def test_killed_a_dozen_times_a_run_ends_as_if_it_had_not_been(tmp_path):
+    """Kill -9 at random moments, kernel and all; the tables come out bit for bit."""
+    moments = random.Random(0)
+    for _ in range(12):
+        process = started(tmp_path)
+        try:
+            process.wait(timeout=moments.uniform(1, 12))
+        except subprocess.TimeoutExpired:
+            pass
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    process = started(tmp_path)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    whole = run(
+        settings_from({"name": "whole", **SMALL}), tmp_path / "runs", site=False, say=lambda line: None
+    )
+    killed = tmp_path / "runs/killed"
+    assert manifest.checksums(killed / "results") == manifest.checksums(whole / "results")
+    left = [path.name for path in killed.rglob(".*") if path.name != ".lock"]
+    assert not left  # nothing unfinished lies about
+
+
+def test_an_interrupted_run_says_so_and_goes_on(tmp_path):
+    process = started(tmp_path)
+    time.sleep(9)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the kernel as well
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.strip().splitlines()[-1].startswith("dissect: interrupted; finished chapters are kept")
+    assert "Traceback" not in errors + out
+
+
+def test_two_runs_at_once_in_one_folder_are_told_apart(tmp_path):
+    settings = settings_from({"name": "same", **SMALL})
+    with locked(tmp_path / "same"), pytest.raises(DissectError, match="another run is at work"):
+        run(settings, tmp_path, say=lambda line: None)
+
+
+def mounted(folder: Path, size: str) -> bool:
+    """A little disk, where one may be mounted."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True
+    )
+    return done.returncode == 0
+
+
+def test_a_full_disk_is_one_sentence_and_with_room_the_run_goes_on(tmp_path):
+    runs = tmp_path / "runs"
+    if not mounted(runs, "2m"):
+        pytest.skip("a little disk to fill cannot be mounted here")
+    try:
+        settings = settings_from(
+            {"name": "full", "tuned": ["minilm"], "limit": 60, **SMALL, "sections": (4,)}
+        )
+        with pytest.raises(DissectError, match="make room|no room") as caught:
+            run(settings, runs, site=False, say=lambda line: None)
+        assert "\n" not in str(caught.value)
+        subprocess.run(["mount", "-o", "remount,size=200m", runs], check=True)
+        folder = run(settings, runs, site=False, say=lambda line: None)
+        assert not results.read(folder / "results")["senses"].empty
+    finally:
+        subprocess.run(["umount", "-l", runs], check=False)
+
+
+def test_a_full_disk_while_a_model_is_saved_is_one_sentence(tmp_path, monkeypatch):
+    from dissect.finetuning import tuned_sibling
+
+    place = tmp_path / "models"
+    if not mounted(place, "8m"):
+        pytest.skip("a little disk to fill cannot be mounted here")
+    try:
+        with pytest.raises(DissectError, match="no room on the disk"):
+            tuned_sibling("minilm", "teaching", place, limit=8, epochs=1)
+        assert not list(place.iterdir())
+    finally:
+        subprocess.run(["umount", "-l", place], check=False)
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(book, path)
+    return path
+
+
+def test_a_chapter_whose_process_dies_is_one_sentence(tmp_path):
+    source = notebook(tmp_path / "dies.ipynb", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(DissectError, match="dies could not be run.*memory may have run out") as caught:
+        execution.execute(source, tmp_path / "out" / "dies.ipynb", {}, tmp_path)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "dies.ipynb").exists()
+
+
+def test_what_a_chapter_left_is_made_again_where_it_is_damaged(small_run, tmp_path):
+    from dissect.run import up_to_date
+
+    folder = shutil.copytree(small_run, tmp_path / "run", ignore=shutil.ignore_patterns("site", "features"))
+    told = manifest.required(folder)
+    key = told.chapters["4-wsd"].key
+    assert up_to_date(folder, "4-wsd", key, told) and not up_to_date(folder, "4-wsd", "other", told)
+    table = folder / "results" / "senses.parquet"
+    table.write_bytes(table.read_bytes()[:-9])
+    assert not up_to_date(folder, "4-wsd", key, told) and up_to_date(
+        folder, "5-ner", told.chapters["5-ner"].key, told
+    )
+    (folder / "notebooks" / "5-ner.ipynb").unlink()
+    assert not up_to_date(folder, "5-ner", told.chapters["5-ner"].key, told)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:100], lambda b: b"", lambda b: b"PAR1" + b"x" * 50 + b"PAR1"]
+)
+def test_a_damaged_table_is_named(tmp_path, damage):
+    table = pd.DataFrame({"source": ["i"], "target": ["h"], "r2": [0.5]})
+    results.save(table, "dependence", tmp_path)
+    file = tmp_path / "dependence.parquet"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DissectError, match="dependence.parquet cannot be read") as caught:
+        results.read(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"chapters": ', "[]", "3", "", '{"settings": {"limit": "many"}}', "\x00" * 9]
+)
+def test_a_damaged_manifest_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DissectError, match="manifest.json is damaged: delete it"):
+        manifest.read(tmp_path)
+
+
+@pytest.fixture
+def copied(tmp_path) -> Path:
+    return copy_model(models.location("minilm"), tmp_path / "model")
+
+
+def test_damaged_weights_are_one_sentence(copied):
+    file = copied / "model.safetensors"
+    file.write_bytes(file.read_bytes()[: 2**20])
+    with pytest.raises(DissectError, match="no model could be loaded") as caught:
+        models.load(str(copied))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_not_numbers_are_found_before_anything_runs(copied, tmp_path):
+    weights = load_file(copied / "model.safetensors")
+    name = next(name for name in weights if "layer.2.output.dense.weight" in name)
+    weights[name][0, 0] = float("nan")
+    save_file(weights, copied / "model.safetensors", {"format": "pt"})
+    settings = settings_from({"name": "nan", "model": str(copied), **SMALL})
+    with pytest.raises(DissectError, match="model cannot be run: the model itself returns NaN"):
+        run(settings, tmp_path / "runs", say=lambda line: None)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_tokenizer_without_offsets_is_one_sentence(copied):
+    for file in copied.glob("*token*"):
+        file.unlink()
+    (copied / "vocab.txt").unlink(missing_ok=True)
+    ByT5Tokenizer().save_pretrained(copied)
+    with pytest.raises(DissectError, match="no character offsets"):
+        models.load(str(copied))
+
+
+ODD = [
+    "", "a", "👩‍👩‍👧‍👦 flew", "e\u0301te\u0301 zoe\u0308", "שלום עולם", 
+    "zero\u200bwidth\u200djoiner \ufeff mark",
+    "word " * 3000, "\u202eright to left", "\x00\x01", "𝕬𝖓 𝔬𝔡𝔡 𝔣𝔬𝔫𝔱", "Z̸̡̢a̷l̵g̴o̶",
+]  # fmt: skip
+
+
+def test_odd_sentences_are_read_or_left_out(minilm):
+    """Nothing but the sentence that is too long is lost, and every sum is exact."""
+    values = measures.importance(minilm, ODD)
+    assert abs(values.sum(1) - 1).max() < 1e-3
+    spans = [(n, 0, len(text)) for n, text in enumerate(ODD)]
+    features = word_terms(minilm, ODD, spans)
+    assert features.left_out == sum(
+        not any(a < b for a, b in minilm.tokenizer(t, return_offsets_mapping=True)["offset_mapping"])
+        or len(minilm.tokenizer(t)["input_ids"]) > 512
+        for t in ODD
+    )
+    targets = masked_targets(minilm, ODD * 3, times=3, seed=0)
+    assert len(targets.labels) and torch.isfinite(targets.features.subset("i+h+f+c")).all()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b"])
+def test_a_sentence_of_nothing_is_one_sentence(minilm, text):
+    with pytest.raises(DissectError):
+        explain(minilm, text)
+
+
+def test_where_memory_runs_out_batches_are_halved(minilm, monkeypatch, capsys):
+    text = [f"The crane number {n} stood in the river." for n in range(40)]
+    whole = measures.importance(minilm, text)
+    plain = Decomposer.layers
+
+    def at_most_three(self, **inputs):
+        if len(inputs["input_ids"]) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return plain(self, **inputs)
+
+    monkeypatch.setattr(Decomposer, "layers", at_most_three)
+    halved = measures.importance(minilm, text)
+    assert halved.shape == whole.shape and abs(halved - whole).max() < 1e-5
+    assert "out of memory with 40 sentences at once: going on with 20" in capsys.readouterr().err
+
+    def never(self, **inputs):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(Decomposer, "layers", never)
+    with pytest.raises(DissectError, match="one sentence alone does not fit"):
+        measures.importance(minilm, text)
+
+
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(DissectError, match="device='xpu'.*give cpu") as caught:
+        run(settings_from({"device": "xpu", **SMALL}), tmp_path)
+    assert "\n" not in str(caught.value) and models.DEVICE not in os.environ
+
+
+def test_a_run_folder_can_be_sent_to_somebody_else(small_run, tmp_path):
+    """No path of this machine is in it; moved, its site can be built and its files hold."""
+    from dissect.verification import verify
+
+    folder = shutil.copytree(
+        small_run, tmp_path / "theirs", ignore=shutil.ignore_patterns("models", "features")
+    )
+    here = (str(small_run.parent), str(Path.home()), os.getcwd(), sys.prefix)
+    for file in folder.rglob("*"):
+        if file.is_file() and file.suffix in (".json", ".ipynb", ".html", ".md", ".js"):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            assert not any(place in text for place in here), file
+    for table in results.read(folder / "results").values():
+        strings = table.select_dtypes(["object", "string"]).to_numpy().ravel()
+        assert not any(place in value for place in here for value in strings)
+    found = verify(folder, sample=False).set_index("what")["finding"]
+    assert found["results/senses.parquet"] == "same" and found["model: tuned 1"] == "not here"
+    assert "differs" not in set(found)
+
+
+def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
+    """A model called as a page element: the site shows its name letter by letter."""
+    from dissect.run import build_site
+
+    name = "<img src=x onerror=alert(1)> `{raw}` [a](javascript:alert(1)) $\\alpha$ | x"
+    folder = shutil.copytree(
+        small_run, tmp_path / "run", ignore=shutil.ignore_patterns("site", "models", "features")
+    )
+    told = json.loads((folder / "manifest.json").read_text())
+    told["settings"]["model"] = name
+    told["settings"]["corpus"] = name
+    (folder / "manifest.json").write_text(json.dumps(told))
+    chapter = folder / "notebooks" / "4-wsd.ipynb"
+    book = nbformat.read(chapter, as_version=4)
+    bad = "<script>alert(2)</script><table onclick='alert(3)'><tr><td>kept</td></tr></table>"
+    cell = next(cell for cell in book.cells if cell.get("outputs"))
+    cell.outputs = [
+        nbformat.v4.new_output("display_data", {"text/html": bad, "application/javascript": "alert(4)"}),
+        nbformat.v4.new_output("display_data", {"text/markdown": "<script>alert(5)</script> {raw}"}),
+    ]
+    nbformat.write(book, chapter)
+    other = folder / "notebooks" / "5-ner.ipynb"  # other code, so its prose is somebody's own
+    book = nbformat.read(other, as_version=4)
+    book.cells.append(nbformat.v4.new_code_cell("1 + 1"))
+    book.cells.append(
+        nbformat.v4.new_markdown_cell("<script>alert(6)</script>\n\n```{raw} html\n<b onclick=x>\n```")
+    )
+    nbformat.write(book, other)
+    build_site(folder, tmp_path / "site", say=lambda line: None)
+    for page in (tmp_path / "site" / "book").rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert (
+            "<img src=x" not in text
+            and 'href="javascript' not in text
+            and "onclick" not in text.replace("&lt;b onclick=x&gt;", "")
+        ), page
+        assert not any(f"<script>alert({n})" in text for n in range(9)), page
+    assert "&lt;img src=x" in (tmp_path / "site/book/index.html").read_text(encoding="utf-8")
+    assert "kept" in (tmp_path / "site/book/chapters/4-wsd.html").read_text(encoding="utf-8")

@@ -1,0 +1,241 @@
+"""The commands on runs and models: list, compare, verify, export, doctor, check."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel
+
+from dissect import DissectError, checking, doctor, listing, manifest, results, schema
+from dissect.cli_runs import folder_of
+from dissect.families import FAMILIES
+from dissect.settings import CHAPTERS, settings_from
+from dissect.suitability import NO_MASK, TWO_TEXTS, unsuited
+from dissect.verification import verify
+
+
+@pytest.fixture
+def copied(small_run, tmp_path) -> Path:
+    """The small run, to be damaged."""
+    ignored = shutil.ignore_patterns("site", "features", "models")
+    return shutil.copytree(small_run, tmp_path / "runs" / "copied", ignore=ignored)
+
+
+def findings(folder: Path, sample: bool = False) -> pd.Series:
+    return verify(folder, sample).set_index("what")["finding"]
+
+
+def test_a_whole_run_holds_and_its_results_come_out_again(small_run):
+    found = findings(small_run, sample=True)
+    assert set(found) == {"same"}
+    assert {f"sample of {chapter}" for chapter in CHAPTERS[1:5]} <= set(found.index)
+
+
+def test_an_altered_table_is_found_in_more_than_one_way(copied):
+    table = pd.read_parquet(copied / "results" / "senses.parquet")
+    table.loc[3, "accuracy"] += 0.01
+    table.to_parquet(copied / "results" / "senses.parquet", index=False)
+    found = findings(copied)
+    assert found["results/senses.parquet"] == found["senses: means of scores"] == "differs"
+    assert found["results/entities.parquet"] == "same"
+
+
+def test_an_altered_result_that_hides_its_traces_is_found_by_the_sample(copied):
+    """Score, mean and checksum all altered together: computing it again tells."""
+    folder = copied / "results"
+    for name, column, rows in (
+        ("senses", "accuracy", {"predictor": "knn", "terms": "i+h"}),
+        ("senses_intervals", "mean", {"predictor": "knn", "terms": "i+h"}),
+    ):
+        table = pd.read_parquet(folder / f"{name}.parquet")
+        chosen = (table[list(rows)] == pd.Series(rows)).all(axis=1)
+        assert chosen.any()
+        table.loc[chosen, column] += 0.01
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    told = manifest.required(copied)
+    told.results = manifest.checksums(folder)
+    manifest.write(copied, told)
+    found = findings(copied, sample=True)
+    assert found["results/senses.parquet"] == found["senses: means of scores"] == "same"
+    assert found["sample of 4-wsd"] == "differs" and found["sample of 5-ner"] == "same"
+
+
+def test_what_is_missing_or_too_many_is_named(copied):
+    (copied / "notebooks" / "4-wsd.ipynb").unlink()
+    (copied / "results" / "models.parquet").rename(copied / "results" / "more.parquet")
+    rows = verify(copied, sample=False).set_index("what")
+    assert rows.loc["notebooks/4-wsd.ipynb", "detail"] == "missing"
+    assert rows.loc["results/models.parquet", "detail"] == "missing"
+    assert rows.loc["results/more.parquet", "detail"] == "the manifest does not name it"
+
+
+def test_another_model_than_the_run_read_is_told(copied):
+    told = manifest.required(copied)
+    told.revisions["models"]["model"] = "0" * 64
+    told.revisions["corpora"]["senses"] = "0" * 64
+    manifest.write(copied, told)
+    found = findings(copied)
+    assert found["model: model"] == found["corpus: senses"] == "differs" and found["corpus: text"] == "same"
+
+
+def test_runs_are_listed_with_their_state(copied, tmp_path):
+    unfinished = manifest.required(copied)
+    del unfinished.chapters["4-wsd"]
+    for name, text in (("broken", "{"), ("open", unfinished.model_dump_json())):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "manifest.json").write_text(text)
+    states = listing.listing(tmp_path / "runs").set_index("run")["state"]
+    assert states["copied"] == "finished" and states["open"] == "1 chapters to do"
+    assert states["broken"].startswith("damaged") and states["minilm"] == "published"
+
+
+def test_any_runs_can_be_compared(small_run, copied, tmp_path):
+    table = listing.compare([small_run, copied], tmp_path / "compared", site=False)
+    assert len(table.columns) == 3 and table.columns[0] == "BERT (paper)"
+    row = table.loc["named entities, the best subset, pretrained"]
+    assert row.iloc[1] == row.iloc[2] != "–"
+    kept = pd.read_parquet(tmp_path / "compared" / "across.parquet")
+    assert kept["question"].tolist() == table.index.tolist()
+    page = (tmp_path / "compared" / "across.md").read_text(encoding="utf-8")
+    assert "small" in page and "copied" in page
+    with pytest.raises(DissectError, match="named twice"):
+        listing.compare([small_run, small_run], tmp_path)
+
+
+def test_tables_are_exported_as_csv(small_run, tmp_path):
+    files = results.export(small_run / "results", tmp_path)
+    assert {file.stem for file in files} == {file.stem for file in (small_run / "results").glob("*.parquet")}
+    told = pd.read_csv(tmp_path / "importance.csv")
+    kept = pd.read_parquet(small_run / "results" / "importance.parquet")
+    pd.testing.assert_frame_equal(told, kept, check_dtype=False)
+    with pytest.raises(DissectError, match="no table in"):
+        results.export(tmp_path / "nothing", tmp_path)
+
+
+def test_the_schema_is_kept_to(small_run):
+    tables = results.read(small_run / "results")
+    assert set(tables) <= set(schema.TABLES)
+    dependence = tables["dependence"]
+    assert schema.conform("dependence", dependence.iloc[:0])["r2"].dtype == "float64"
+    for wrong in (
+        dependence.rename(columns={"r2": "R2"}), dependence[["target", "source", "r2"]],
+        dependence.assign(r2="high"), dependence.assign(source=1), dependence.assign(more=1),
+    ):  # fmt: skip
+        with pytest.raises(DissectError, match="table dependence"):
+            schema.conform("dependence", wrong)
+    with pytest.raises(DissectError, match="schema"):
+        schema.conform("more", dependence)
+    page = schema.page()
+    assert all(f"`{column}`" in page for table in schema.TABLES.values() for column in table.columns)
+    used = {
+        c
+        for name, table in schema.TABLES.items()
+        for c in (*table.columns, *(f"{name}.{k}" for k in table.columns))
+    }
+    assert set(schema.COLUMNS) <= used  # nothing is described that is not there
+
+
+def test_a_run_is_found_by_name_or_folder(copied, monkeypatch):
+    monkeypatch.chdir(copied.parents[1])
+    assert folder_of("copied") == Path("runs/copied") and folder_of(str(copied)) == copied
+    assert folder_of("minilm").parent.name == "published"
+    with pytest.raises(DissectError, match="see dissect list"):
+        folder_of("elsewhere")
+
+
+def test_the_doctor_examines_before_a_long_run():
+    found = doctor.examine(settings_from({"limit": 30, "seeds": 1})).set_index("what")
+    assert set(found["state"]) <= {"ok", "note"}
+    assert found.loc["corpus: text", "detail"].startswith("30 sentences")
+    assert {f"time of {chapter}" for chapter in CHAPTERS} <= set(found.index)
+
+
+def test_the_doctor_names_what_is_missing(monkeypatch):
+    monkeypatch.setattr("pooch.retrieve", lambda *a, **k: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.delenv("DISSECT_DATA", raising=False)
+    settings = {"profile": "paper", "model": "no/such-model", "sections": "5"}
+    found = doctor.examine(settings_from(settings)).set_index("what")
+    assert found.loc["model no/such-model", "state"] == found.loc["corpus: entities", "state"] == "missing"
+    found = doctor.examine(settings_from({"device": "xpu"})).set_index("what")
+    assert found.loc["device", "state"] == "missing"
+
+
+def test_more_work_takes_longer_by_the_doctors_estimate(minilm):
+    """Twice the tokens, twice the passes; the estimates are sums of rates times amounts."""
+    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
+    twice = {name: doctor.Size(20_000, 4_000, 1000) for name in size}
+    one = doctor.estimates(settings_from({}), minilm, size)
+    two = doctor.estimates(settings_from({}), minilm, twice)
+    assert all(two[name] > one[name] for name in one if name not in ("6-finer", "site"))
+
+
+@pytest.fixture(scope="module")
+def others(minilm, tmp_path_factory):
+    """Random models of other kinds, with a tokenizer."""
+    folder = tmp_path_factory.mktemp("others")
+    size = {"vocab_size": len(minilm.tokenizer), "hidden_size": 24, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "intermediate_size": 32}  # fmt: skip
+    configs = {
+        "ernie": AutoConfig.for_model("ernie", **size),
+        "gpt2": AutoConfig.for_model("gpt2", vocab_size=size["vocab_size"], n_embd=24, n_layer=2, n_head=4),
+        "t5": AutoConfig.for_model("t5", vocab_size=size["vocab_size"], d_model=24, d_kv=6, num_layers=2,
+                                   num_heads=4, d_ff=32, decoder_start_token_id=0),
+        "canine": AutoConfig.for_model("canine", hidden_size=24, num_hidden_layers=2, num_attention_heads=4,
+                                       intermediate_size=32, num_hash_buckets=64, num_hash_functions=2),
+    }  # fmt: skip
+    torch.manual_seed(0)
+    for name, config in configs.items():
+        model = AutoModel.from_config(config)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_(std=0.2)
+        model.save_pretrained(folder / name)
+        minilm.tokenizer.save_pretrained(folder / name)
+    return folder
+
+
+def test_check_tells_how_exact_a_supported_model_is(others):
+    said = checking.check_model("minilm")
+    assert "family bert: supported" in said and "left out" not in said
+    assert "s, from attention" not in said and "family t5: supported" in checking.check_model(
+        str(others / "t5")
+    )
+
+
+def test_check_finds_a_row_for_a_family_built_as_a_known_one(others):
+    with pytest.raises(DissectError, match='"ernie": FAMILIES\\["bert"\\]'):
+        checking.check_model(str(others / "ernie"))
+    assert "ernie" not in FAMILIES  # the table is as it was
+
+
+def test_check_finds_no_row_for_a_family_built_otherwise(others):
+    with pytest.raises(DissectError, match="no row for the model family 'canine'; known families"):
+        checking.check_model(str(others / "canine"))
+
+
+def test_chapters_that_make_no_sense_for_a_model_are_left_out(minilm, others):
+    from dissect.models import Loaded, load
+
+    assert unsuited(minilm, CHAPTERS) == {}
+    assert set(unsuited(load(str(others / "t5"), "cpu"), CHAPTERS).values()) == {TWO_TEXTS}
+
+    class WithoutMask:
+        mask_token_id = None
+
+    decoder = load(str(others / "gpt2"), "cpu")
+    without = Loaded(decoder.name, decoder.model, WithoutMask())
+    assert unsuited(without, CHAPTERS) == {"3-mlm": NO_MASK}
+    assert unsuited(without, ["4-wsd"]) == {}
+
+
+def test_a_model_of_another_kind_is_not_mixed_into_a_run(small_run, tmp_path):
+    from dissect.run import take_over
+
+    before = manifest.required(small_run)
+    now = before.model_copy(deep=True)
+    now.settings = now.settings.model_copy(update={"model": "other"})
+    with pytest.raises(DissectError, match="another --name"):
+        take_over(before, now, {"4-wsd"}, small_run)
+    take_over(before, now, set(CHAPTERS), small_run)  # all are run again
