@@ -28,6 +28,7 @@ class Chapter(BaseModel):
     parameters: dict[str, Any]
     seconds: float
     date: str
+    commit: str = ""  # that the code was at
     notebook: str = ""  # SHA-256 of the executed notebook
     results: dict[str, str] = {}  # SHA-256 of its tables, by file name
 

@@ -89,7 +89,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
             key=key, parameters=parameters, seconds=round(seconds, 1), date=manifest.now(),
-            notebook=sha256_of(target),
+            commit=str(told.git.get("commit", "")), notebook=sha256_of(target),
             results={name: sums[name] for name in tables_of(chapter) if name in sums},
         )  # fmt: skip
         manifest.write(folder, told)

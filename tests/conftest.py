@@ -164,6 +164,13 @@ def corpora_here(shared, monkeypatch) -> None:
     monkeypatch.setattr(nltk.data, "path", [str(shared / "nltk_data")])
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """Tests that look at the one run of the book share the process that makes it."""
+    for item in items:
+        if "small_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("run"))
+
+
 def copy_model(source: str, target: Path) -> Path:
     shutil.copytree(source, target)
     for file in target.rglob("*"):
