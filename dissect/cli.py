@@ -1,4 +1,4 @@
-"""The command line: `dissect run`, `dissect fetch`, `dissect tune`, `dissect explain`."""
+"""The command line: `dissect run`, `dissect fetch`, `dissect tune`, `dissect explain`, `dissect teach`."""
 
 import sys
 from pathlib import Path
@@ -168,6 +168,17 @@ def explain(
     for row in table.itertuples(index=False):
         shown.add_row(str(row.token).replace("[", r"\["), *[f"{getattr(row, t):.3f}" for t in TERMS])
     Console().print(shown)
+
+
+@app.command()
+def teach(
+    out: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+) -> None:
+    """Write the chapters with exercises, for students and for teachers, and slides."""
+    from dissect.teaching import teach as write_all
+
+    print(f"student/, teacher/ and slides/ are in {write_all(out, force)}")
 
 
 def parse_sections(text: str | None) -> tuple[int, ...] | None:

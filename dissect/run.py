@@ -95,6 +95,7 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
     from dissect import across, site  # the book is not needed to run chapters
+    from dissect.exercises import pages as exercises
 
     say("building the site …")
     verdicts = scorecard.judge(folder / "results")
@@ -107,6 +108,8 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
         "criteria": scorecard.criteria(verdicts),
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
+        "exercises": exercises.page(),
+        "times": exercises.times(read_manifest(folder)),
     }
     page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
     say(f"the site is at {os.path.relpath(page)}")

@@ -44,11 +44,11 @@ def test_the_check_tells_right_from_wrong(name: str) -> None:
 
 def told(answer: Any) -> set[str]:
     """Words that would give an answer away: its strings of three letters or more, and its numbers
-    to two and three digits; not those of long answers, single numbers of which are none."""
+    to two and three digits; not those of long answers, single numbers of which are none, nor digits."""
     if isinstance(answer, str):
         return {answer} if len(answer) > 2 else set()
     if isinstance(answer, Number) and not isinstance(answer, bool):
-        return {f"{answer:.2f}", f"{answer:.3f}", str(answer)}
+        return set() if answer in range(-9, 10) else {f"{answer:.2f}", f"{answer:.3f}", str(answer)}
     if isinstance(answer, dict):
         return set().union(*map(told, answer.values()))
     if isinstance(answer, list | tuple | np.ndarray) and len(answer) <= 4:

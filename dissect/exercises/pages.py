@@ -1,0 +1,82 @@
+"""The exercises as Markdown for the website, and the table of how long they take."""
+
+from collections.abc import Mapping
+
+from dissect.exercises.exercise import Exercise, of_chapter
+from dissect.settings import CHAPTERS
+
+ONE = """(exercise-{anchor})=
+### {name} {title}
+
+*{level} · {minutes} minutes*
+
+{statement}
+
+```python
+{starter}
+
+check("{name}", answer)
+```
+
+:::{{admonition}} Hint
+:class: dropdown tip
+{hint}
+:::
+
+:::{{admonition}} {solved}
+:class: dropdown
+```python
+{solution}
+```
+:::
+"""
+HEAD = """| chapter | exercises, with their minutes | all but the open one | computing |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """All exercises, a section a chapter under the label exercises-1 and so on."""
+    return "\n".join(section(chapter) for chapter in range(1, len(CHAPTERS) + 1))
+
+
+def section(chapter: int) -> str:
+    """The exercises of a chapter, below a heading that links to it."""
+    link = f"Of the chapter [](chapters/{CHAPTERS[chapter - 1]}.ipynb).\n"
+    head = f"(exercises-{chapter})=\n## Chapter {chapter}\n\n{link}"
+    return "\n".join([head, *map(shown, of_chapter(chapter))])
+
+
+def shown(exercise: Exercise) -> str:
+    """One exercise: statement and starter in view, hint and solution folded."""
+    return ONE.format(
+        anchor=exercise.name.replace(".", "-"), name=exercise.name, title=exercise.title,
+        level=exercise.level, minutes=exercise.minutes, statement=exercise.statement,
+        starter=exercise.starter, hint=exercise.hint, solution=exercise.solution, solved=solved(exercise),
+    )  # fmt: skip
+
+
+def solved(exercise: Exercise) -> str:
+    return "One way to do it" if exercise.level == "research" else "Solution"
+
+
+def times(manifest: Mapping) -> str:
+    """A table: each chapter's exercises with the minutes they ask for, and how long a run's computer took."""
+    cores = manifest.get("machine", {}).get("cores")
+    rows = []
+    for chapter, stem in enumerate(CHAPTERS, start=1):
+        some = of_chapter(chapter)
+        minutes = sum(e.minutes for e in some if e.level != "research")
+        ran = manifest["chapters"].get(stem)
+        computing = f"{ran['seconds']:.0f} seconds" if ran else "left out"
+        listed = ", ".join(f"{e.name}: {e.minutes}" for e in some)
+        rows.append(f"| [](chapters/{stem}.ipynb) | {listed} | {minutes} minutes | {computing} |\n")
+    on = f"\nThe last column is of {shown_run(manifest)}" + (f", on {cores} cores.\n" if cores else ".\n")
+    return HEAD + "".join(rows) + on
+
+
+def shown_run(manifest: Mapping) -> str:
+    """Which run it was: its profile and limit."""
+    settings = manifest["settings"]
+    limit = f", at most {settings['limit']} sentences of a corpus" if settings.get("limit") else ""
+    return f"the run that this site shows (profile `{settings['profile']}`{limit})"
