@@ -108,8 +108,7 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
         "criteria": scorecard.criteria(verdicts),
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
-        "exercises": exercises.page(),
-        "times": exercises.times(read_manifest(folder)),
+        **exercises.pages(read_manifest(folder)),
     }
     page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
     say(f"the site is at {os.path.relpath(page)}")

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from dissect.cli import main
 from dissect.errors import DissectError
 from dissect.exercises import exercises, of_chapter
-from dissect.exercises.pages import page, times
+from dissect.exercises.pages import pages, times
 from dissect.settings import CHAPTERS
 from dissect.teaching import KINDS, ROOT, teach
 
@@ -117,8 +117,16 @@ def test_nothing_is_written_over_unasked(out: Path, tmp_path: Path) -> None:
     assert (tmp_path / same).read_bytes() == (out / same).read_bytes()
 
 
-def test_the_page_folds_hints_and_solutions() -> None:
-    text = page()
+MANIFEST = {
+    "settings": {"profile": "teach", "limit": None},
+    "chapters": {FIRST: {"seconds": 12.3}},
+    "machine": {"cores": 2},
+}
+
+
+def test_pages_fold_hints_and_solutions() -> None:
+    made = pages(MANIFEST)
+    text = "".join(made[f"exercises-{n}"] for n in range(1, len(CHAPTERS) + 1))
     for exercise in exercises().values():
         anchor = exercise.name.replace(".", "-")
         assert text.count(f"(exercise-{anchor})=") == 1
@@ -127,16 +135,19 @@ def test_the_page_folds_hints_and_solutions() -> None:
         assert exercise.statement in before and exercise.starter in before
         assert exercise.hint not in before and exercise.solution not in before
         assert exercise.hint in folded and exercise.solution in folded
-    assert all(f"(exercises-{n})=" in text for n in range(1, len(CHAPTERS) + 1))
+        assert f"| [{exercise.title}](exercise-{anchor}) | {exercise.level} |" in made["exercises"]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_chapter_has_a_page_of_exercises(chapter: str) -> None:
+    text = (ROOT / "book" / "exercises" / f"{chapter}.md").read_text(encoding="utf-8")
+    assert f"(exercises-{chapter[0]})=" in text
+    assert f"../_run/exercises-{chapter[0]}.md" in text
+    assert f"file: book/exercises/{chapter}\n" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
 
 
 def test_times_come_from_the_exercises_and_the_run() -> None:
-    manifest = {
-        "settings": {"profile": "teach", "limit": None},
-        "chapters": {FIRST: {"seconds": 12.3}},
-        "machine": {"cores": 2},
-    }
-    table = times(manifest)
+    table = times(MANIFEST)
     row = next(line for line in table.splitlines() if FIRST in line)
     minutes = sum(e.minutes for e in of_chapter(1) if e.level != "research")
     assert f"| {minutes} minutes | 12 seconds |" in row

@@ -1,12 +1,12 @@
-"""The exercises as Markdown for the website, and the table of how long they take."""
+"""The exercises as Markdown for the website: a page a chapter, a list, and how long they take."""
 
 from collections.abc import Mapping
 
-from dissect.exercises.exercise import Exercise, of_chapter
+from dissect.exercises.exercise import Exercise, exercises, of_chapter
 from dissect.settings import CHAPTERS
 
 ONE = """(exercise-{anchor})=
-### {name} {title}
+## {name} {title}
 
 *{level} · {minutes} minutes*
 
@@ -30,21 +30,31 @@ check("{name}", answer)
 ```
 :::
 """
+LIST = """| | exercise | level | minutes |
+|---|---|---|---|
+"""
 HEAD = """| chapter | exercises, with their minutes | all but the open one | computing |
 |---|---|---|---|
 """
 
 
-def page() -> str:
-    """All exercises, a section a chapter under the label exercises-1 and so on."""
-    return "\n".join(section(chapter) for chapter in range(1, len(CHAPTERS) + 1))
+def pages(manifest: Mapping) -> dict[str, str]:
+    """What the book's pages include, by name: "exercises-1" and so on, "exercises", the list, and "times".
+
+    manifest: of the run that the book shows.
+    """
+    numbers = range(1, len(CHAPTERS) + 1)
+    by_chapter = {f"exercises-{n}": "\n".join(map(shown, of_chapter(n))) for n in numbers}
+    return by_chapter | {"exercises": listed(), "times": times(manifest)}
 
 
-def section(chapter: int) -> str:
-    """The exercises of a chapter, below a heading that links to it."""
-    link = f"Of the chapter [](chapters/{CHAPTERS[chapter - 1]}.ipynb).\n"
-    head = f"(exercises-{chapter})=\n## Chapter {chapter}\n\n{link}"
-    return "\n".join([head, *map(shown, of_chapter(chapter))])
+def listed() -> str:
+    """A table of all exercises with links, a row each."""
+    rows = [
+        f"| {e.name} | [{e.title}](exercise-{e.name.replace('.', '-')}) | {e.level} | {e.minutes} |\n"
+        for e in exercises().values()
+    ]
+    return LIST + "".join(rows)
 
 
 def shown(exercise: Exercise) -> str:
@@ -69,8 +79,8 @@ def times(manifest: Mapping) -> str:
         minutes = sum(e.minutes for e in some if e.level != "research")
         ran = manifest["chapters"].get(stem)
         computing = f"{ran['seconds']:.0f} seconds" if ran else "left out"
-        listed = ", ".join(f"{e.name}: {e.minutes}" for e in some)
-        rows.append(f"| [](chapters/{stem}.ipynb) | {listed} | {minutes} minutes | {computing} |\n")
+        each = ", ".join(f"{e.name}: {e.minutes}" for e in some)
+        rows.append(f"| [](chapters/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
     on = f"\nThe last column is of {shown_run(manifest)}" + (f", on {cores} cores.\n" if cores else ".\n")
     return HEAD + "".join(rows) + on
 
