@@ -70,12 +70,12 @@ def one_layer(answer: Any) -> None:
     )
     need(
         off != ["h", "c"],
-        "The sum is right, but something in one of h and c belongs into the other: which part of the "
+        "The sum is right, but part of h belongs to c, or the other way round: which part of the "
         "attention does not look at the input?",
     )
     need(
         off != ["f", "c"],
-        "The sum is right, but something in one of f and c belongs into the other: which bias has "
+        "The sum is right, but part of f belongs to c, or the other way round: which bias has "
         "no nonlinear function after it?",
     )
     need(not off, f"The sum is right, the parting is not: look at {', '.join(off)}.")
