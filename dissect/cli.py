@@ -157,6 +157,17 @@ def explain(
     Console().print(shown)
 
 
+@app.command()
+def teach(
+    out: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+) -> None:
+    """Write the chapters with exercises, for students and for teachers, and slides."""
+    from dissect.teaching import teach as write_all
+
+    print(f"student/, teacher/ and slides/ are in {write_all(out, force)}")
+
+
 def main() -> None:
     """Run a command; a `DissectError` becomes one sentence and exit status 1."""
     import dissect.cli_runs  # noqa: F401  adds its commands

@@ -140,6 +140,7 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print, othe
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
     from dissect import across, site  # the book is not needed to run chapters
+    from dissect.exercises import pages as exercises
 
     say("building the site …")
     told = manifest.required(folder)
@@ -155,6 +156,7 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print, othe
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
         "tables": schema.page(),
+        **exercises.pages(told),
     }
     page = site.build(folder, told, pages, out, across.pictures(runs))
     say(f"the site is at {os.path.relpath(page)}")

@@ -1,0 +1,91 @@
+"""The exercises as Markdown for the website: a page a chapter, a list, and how long they take."""
+
+from dissect.exercises.exercise import Exercise, exercises, of_chapter
+from dissect.manifest import Manifest
+from dissect.settings import CHAPTERS
+
+ONE = """(exercise-{anchor})=
+## {name} {title}
+
+*{level} · {minutes} minutes*
+
+{statement}
+
+```python
+{starter}
+
+check("{name}", answer)
+```
+
+:::{{admonition}} Hint
+:class: dropdown tip
+{hint}
+:::
+
+:::{{admonition}} {solved}
+:class: dropdown
+```python
+{solution}
+```
+:::
+"""
+LIST = """| | exercise | level | minutes |
+|---|---|---|---|
+"""
+HEAD = """| chapter | exercises, with their minutes | all but the open one | computing |
+|---|---|---|---|
+"""
+
+
+def pages(manifest: Manifest) -> dict[str, str]:
+    """What the book's pages include, by name: "exercises-1" and so on, "exercises", the list, and "times".
+
+    manifest: of the run that the book shows.
+    """
+    numbers = range(1, len(CHAPTERS) + 1)
+    by_chapter = {f"exercises-{n}": "\n".join(map(shown, of_chapter(n))) for n in numbers}
+    return by_chapter | {"exercises": listed(), "times": times(manifest)}
+
+
+def listed() -> str:
+    """A table of all exercises with links, a row each."""
+    rows = [
+        f"| {e.name} | [{e.title}](exercise-{e.name.replace('.', '-')}) | {e.level} | {e.minutes} |\n"
+        for e in exercises().values()
+    ]
+    return LIST + "".join(rows)
+
+
+def shown(exercise: Exercise) -> str:
+    """One exercise: statement and starter in view, hint and solution folded."""
+    return ONE.format(
+        anchor=exercise.name.replace(".", "-"), name=exercise.name, title=exercise.title,
+        level=exercise.level, minutes=exercise.minutes, statement=exercise.statement,
+        starter=exercise.starter, hint=exercise.hint, solution=exercise.solution, solved=solved(exercise),
+    )  # fmt: skip
+
+
+def solved(exercise: Exercise) -> str:
+    return "One way to do it" if exercise.level == "research" else "Solution"
+
+
+def times(manifest: Manifest) -> str:
+    """A table: each chapter's exercises with the minutes they ask for, and how long a run's computer took."""
+    cores = manifest.machine.get("cores")
+    rows = []
+    for chapter, stem in enumerate(CHAPTERS, start=1):
+        some = of_chapter(chapter)
+        minutes = sum(e.minutes for e in some if e.level != "research")
+        ran = manifest.chapters.get(stem)
+        computing = f"{ran.seconds:.0f} seconds" if ran else "left out"
+        each = ", ".join(f"{e.name}: {e.minutes}" for e in some)
+        rows.append(f"| [](chapters/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
+    on = f"\nThe last column is of {shown_run(manifest)}" + (f", on {cores} cores.\n" if cores else ".\n")
+    return HEAD + "".join(rows) + on
+
+
+def shown_run(manifest: Manifest) -> str:
+    """Which run it was: its profile and limit."""
+    settings = manifest.settings
+    limit = f", at most {settings.limit} sentences of a corpus" if settings.limit else ""
+    return f"the run that this site shows (profile `{settings.profile}`{limit})"

@@ -1,0 +1,117 @@
+"""Slides from book/slides.md: a Markdown file, and an HTML page that asks no other host for anything.
+
+A slide ends at a line of `---`. A picture `![…](CHAPTER/NAME)` is the figure of that name in the
+published run's chapter; formulas are drawn by matplotlib.
+"""
+
+import base64
+import io
+import re
+from html import escape
+from pathlib import Path
+
+import matplotlib
+import nbformat
+from markdown_it import MarkdownIt
+from matplotlib.mathtext import math_to_image
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+import dissect
+from dissect.errors import DissectError
+from dissect.files import write_text, written_whole
+
+ROOT = Path(dissect.__file__).resolve().parents[1]
+SOURCE = ROOT / "book" / "slides.md"
+RUN = ROOT / "book" / "published" / "minilm" / "notebooks"
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([\w-]+)/([\w-]+)\)")
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ margin: 0; background: #e9ebee; color: #1b1f24; font: 1.5rem/1.45 system-ui, sans-serif; }}
+section {{ box-sizing: border-box; max-width: 64rem; min-height: 36rem; margin: 1.5rem auto;
+  padding: 2.5rem 3.5rem; background: #fff; scroll-margin: 1.5rem; }}
+h1, h2 {{ margin: 0 0 1rem; line-height: 1.15; font-size: 2.3rem; }}
+p {{ margin: 0.6rem 0; }}
+ul, ol {{ margin: 0.6rem 0; padding-left: 1.6rem; }}
+img.picture {{ display: block; max-width: 100%; max-height: 20rem; margin: 0.8rem auto; }}
+img.display {{ display: block; height: 2.6rem; max-width: 100%; margin: 1rem auto; }}
+img.inline {{ height: 1.05em; vertical-align: -0.2em; }}
+@media (max-width: 40rem) {{ body {{ font-size: 1.1rem; }} section {{ padding: 1.2rem; min-height: 0; }}
+  h1, h2 {{ font-size: 1.6rem; }} img.display {{ height: auto; }} }}
+@media print {{
+  @page {{ size: 28cm 16cm; margin: 0; }}
+  body {{ background: #fff; }}
+  section {{ margin: 0; max-width: none; height: 16cm; min-height: 0; break-after: page; overflow: hidden; }}
+}}
+</style>
+</head>
+<body>
+{slides}
+<script>
+// Keys: right, down, space and page down go on; left, up and page up go back.
+const slides = [...document.querySelectorAll("section")];
+addEventListener("keydown", event => {{
+  const step = {{ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1}}[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const here = slides.findIndex(slide => slide.getBoundingClientRect().bottom > innerHeight / 3);
+  slides[Math.min(Math.max(here + step, 0), slides.length - 1)].scrollIntoView();
+}});
+</script>
+</body>
+</html>
+"""
+
+
+def write(folder: Path) -> None:
+    """Write slides.md with its pictures, and slides.html, into a folder.
+
+    Raises `DissectError` when a picture is not in the published run.
+    """
+    text = SOURCE.read_text(encoding="utf-8")
+    pictures = {f"{chapter}/{name}": picture(chapter, name) for _, chapter, name in PICTURE.findall(text)}
+    for place, png in pictures.items():
+        with written_whole(folder / f"{Path(place).name}.png") as file:
+            file.write_bytes(png)
+    write_text(folder / "slides.md", PICTURE.sub(r"![\1](\3.png)", text))
+    embedded = PICTURE.sub(lambda m: f"![{m[1]}]({data('image/png', pictures[f'{m[2]}/{m[3]}'])})", text)
+    write_text(folder / "slides.html", html(embedded))
+
+
+def html(text: str) -> str:
+    """The slides as one page; the first heading is its title."""
+    markdown = MarkdownIt("commonmark", {"html": False}).use(dollarmath_plugin, renderer=formula)
+    markdown.validateLink = lambda url: True  # pictures are data
+    parts = re.split(r"^---$", text, flags=re.MULTILINE)
+    rendered = [markdown.render(part).replace("<img src", '<img class="picture" src') for part in parts]
+    slides = "\n".join(f"<section>\n{part}</section>" for part in rendered)
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)
+    return PAGE.format(title=escape(title[1] if title else "Slides"), slides=slides)
+
+
+def formula(tex: str, options: dict) -> str:
+    """A formula as a picture, whose alternative text is its TeX."""
+    out = io.BytesIO()
+    with matplotlib.rc_context({"mathtext.fontset": "stix", "svg.hashsalt": "slides"}):
+        math_to_image(f"${tex.strip()}$", out, format="svg")
+    kind = "display" if options["display_mode"] else "inline"
+    # not <img src: that is how pictures are told
+    return f'<img alt="{escape(tex.strip())}" class="{kind}" src="{data("image/svg+xml", out.getvalue())}">'
+
+
+def data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def picture(chapter: str, name: str) -> bytes:
+    """The PNG of a figure in the published run, by chapter and the figure's name."""
+    for cell in nbformat.read(RUN / f"{chapter}.ipynb", as_version=4).cells:
+        if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output["data"]["image/png"])
+    raise DissectError(f"the slides show {chapter}/{name}, which the published run does not have")

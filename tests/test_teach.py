@@ -1,0 +1,182 @@
+"""`dissect teach`: notebooks that run, for students without solutions, and slides that need nothing else."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from dissect.cli import main
+from dissect.errors import DissectError
+from dissect.exercises import exercises, of_chapter
+from dissect.exercises.pages import pages, times
+from dissect.settings import CHAPTERS
+from dissect.teaching import KINDS, ROOT, teach
+
+FIRST, LAST = CHAPTERS[0], CHAPTERS[-1]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory) -> Path:
+    return teach(tmp_path_factory.mktemp("teach") / "class")
+
+
+def read(out: Path, kind: str, chapter: str):
+    return nbformat.read(out / kind / f"{chapter}.ipynb", as_version=4)
+
+
+def text_of(notebook) -> str:
+    return "\n".join(cell.source for cell in notebook.cells)
+
+
+def run(notebook, folder: Path) -> str:
+    """Execute a notebook; the text of all its outputs."""
+    client = NotebookClient(
+        notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("data", {}).get("text/plain", output.get("text", "")) for output in outputs)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_both_versions_are_clean_notebooks_with_all_exercises(out: Path, chapter: str) -> None:
+    source = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    code = [cell.source for cell in source.cells if cell.cell_type == "code"]
+    for kind in KINDS:
+        notebook = read(out, kind, chapter)
+        nbformat.validate(notebook)
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert not any(cell.outputs or cell.execution_count for cell in cells)
+        assert [cell.source for cell in cells][: len(code)] == code
+        text = text_of(notebook)
+        assert not re.search(r"\{(eq|cite)", text), "what only the book understands"
+        for exercise in of_chapter(int(chapter[0])):
+            assert exercise.statement in text
+            assert exercise.hint in text
+            assert exercise.starter in text
+            assert f'check("{exercise.name}", answer)' in text
+            assert (exercise.solution in text) == (exercise.discuss in text) == (kind == "teacher")
+
+
+def test_equations_keep_their_numbers(out: Path) -> None:
+    text = text_of(read(out, "student", FIRST))
+    tags = re.findall(r"\\tag\{(\d+)\}", text)
+    assert tags == [str(n) for n in range(1, len(tags) + 1)]
+    assert "equation (2)" in text
+    assert "(Mickus et al., 2022)" in text
+
+
+def test_students_get_a_notebook_that_runs_and_waits_for_answers(out: Path, tmp_path: Path) -> None:
+    notebook = read(out, "student", LAST)
+    start = next(n for n, cell in enumerate(notebook.cells) if cell.id == "exercises")
+    notebook.cells = notebook.cells[start:]  # they begin with what they need
+    said = run(notebook, tmp_path)
+    for exercise in of_chapter(len(CHAPTERS)):
+        assert re.search(rf"{exercise.name}: (there is no answer yet|not yet)", said)
+
+
+def test_teachers_get_a_notebook_whose_solutions_are_right(out: Path, tmp_path: Path) -> None:
+    said = run(read(out, "teacher", LAST), tmp_path)
+    assert "not yet" not in said
+    for exercise in of_chapter(len(CHAPTERS)):
+        assert re.search(rf"{exercise.name}: (right|the form is right)", said)
+
+
+def test_slides_need_no_other_file_and_no_other_host(out: Path) -> None:
+    page = (out / "slides" / "slides.html").read_text(encoding="utf-8")
+    assert page.count("<section>") >= len(CHAPTERS) + 2
+    for chapter in CHAPTERS:
+        title = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", 4).cells[0].source.splitlines()[0]
+        assert f"<h2>{chapter[0]} {title.removeprefix('# ')}</h2>" in page
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert sources and all(source.startswith("data:image/") for source in sources)
+    assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
+    assert "$" not in re.sub(r"<script>.*?</script>|<style>.*?</style>", "", page, flags=re.DOTALL)
+
+
+def test_markdown_slides_have_their_pictures_beside_them(out: Path) -> None:
+    text = (out / "slides" / "slides.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) >= 4
+    assert all((out / "slides" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+
+
+def test_nothing_is_written_over_unasked(out: Path, tmp_path: Path) -> None:
+    own = tmp_path / "notes.txt"
+    own.write_text("mine")
+    with pytest.raises(DissectError, match="not empty: give another folder, or --force"):
+        teach(tmp_path)
+    assert list(tmp_path.iterdir()) == [own]
+    with pytest.raises(DissectError, match="is a file"):
+        teach(own)
+    teach(tmp_path, force=True)
+    assert own.read_text() == "mine"
+    same = "student/1-derivation.ipynb"
+    assert (tmp_path / same).read_bytes() == (out / same).read_bytes()
+
+
+MANIFEST = {
+    "settings": {"profile": "teach", "limit": None},
+    "chapters": {FIRST: {"seconds": 12.3}},
+    "machine": {"cores": 2},
+}
+
+
+def test_pages_fold_hints_and_solutions() -> None:
+    made = pages(MANIFEST)
+    text = "".join(made[f"exercises-{n}"] for n in range(1, len(CHAPTERS) + 1))
+    for exercise in exercises().values():
+        anchor = exercise.name.replace(".", "-")
+        assert text.count(f"(exercise-{anchor})=") == 1
+        folded = text.split(f"(exercise-{anchor})=")[1].split("(exercise")[0]
+        before = folded.split(":::")[0]
+        assert exercise.statement in before and exercise.starter in before
+        assert exercise.hint not in before and exercise.solution not in before
+        assert exercise.hint in folded and exercise.solution in folded
+        assert f"| [{exercise.title}](exercise-{anchor}) | {exercise.level} |" in made["exercises"]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_chapter_has_a_page_of_exercises(chapter: str) -> None:
+    text = (ROOT / "book" / "exercises" / f"{chapter}.md").read_text(encoding="utf-8")
+    assert f"(exercises-{chapter[0]})=" in text
+    assert f"../_run/exercises-{chapter[0]}.md" in text
+    assert f"file: book/exercises/{chapter}\n" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
+
+
+def test_times_come_from_the_exercises_and_the_run() -> None:
+    table = times(MANIFEST)
+    row = next(line for line in table.splitlines() if FIRST in line)
+    minutes = sum(e.minutes for e in of_chapter(1) if e.level != "research")
+    assert f"| {minutes} minutes | 12 seconds |" in row
+    assert table.count("left out") == len(CHAPTERS) - 1
+    assert "on 2 cores" in table
+
+
+LESSON = re.compile(r"^\*\*.+? \((\d+) minutes\)\.?\*\*", re.MULTILINE)
+NAMED = re.compile(r"\[(\d\.\d)\]\(exercise-")
+
+
+def test_lessons_last_ninety_minutes_and_leave_time_for_their_exercises() -> None:
+    text = (ROOT / "book" / "teach.md").read_text(encoding="utf-8")
+    lessons = re.split(r"^##+ Lesson .+$|^## A lesson .+$|^## Four .+$", text, flags=re.MULTILINE)[1:]
+    lessons = [lesson.split("\n## ")[0] for lesson in lessons if LESSON.search(lesson)]
+    assert len(lessons) == 5
+    for lesson in lessons:
+        assert sum(map(int, LESSON.findall(lesson))) == 90
+        blocks = LESSON.split(lesson)[1:]
+        for minutes, block in zip(blocks[::2], blocks[1::2], strict=True):
+            at_work = block.split("*At home")[0]
+            needed = sum(exercises()[name].minutes for name in NAMED.findall(at_work))
+            assert needed <= int(minutes), block
+
+
+def test_the_command_line_says_it_in_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "mine").write_text("mine")
+    monkeypatch.setattr("sys.argv", ["dissect", "teach", str(tmp_path)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith(f"dissect: {tmp_path} is not empty")
