@@ -89,8 +89,12 @@ def run(
     return folder
 
 
-def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> None:
+def build_site(
+    folder: Path, out: Path, say: Callable[[str], None] = print, with_pdf: bool = False
+) -> None:
     """Build the book of a run, finished or published, without executing anything.
+
+    with_pdf: also print it to book.pdf beside `out`.
 
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
@@ -108,8 +112,10 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
     }
-    page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
+    page = site.build(folder / "notebooks", pages, out, across.pictures(runs), with_pdf)
     say(f"the site is at {os.path.relpath(page)}")
+    if with_pdf:
+        say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
 
 
 def check(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_markdown_cell
 
 import dissect
-from dissect import across
+from dissect import across, pdf
 from dissect.errors import DissectError
 from dissect.quoted import filled
 
@@ -36,7 +36,11 @@ NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), 
 
 
 def build(
-    notebooks: Path, pages: Mapping[str, str], out: Path, pictures: Mapping[str, Figure] | None = None
+    notebooks: Path,
+    pages: Mapping[str, str],
+    out: Path,
+    pictures: Mapping[str, Figure] | None = None,
+    with_pdf: bool = False,
 ) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
@@ -45,10 +49,13 @@ def build(
     pages: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
     "verdicts", "criteria", "across". pictures: figures by name, which they show.
     out: replaced when the build has succeeded, and left as it was when not.
+    with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
-    build fails; the log is then beside `out`.
+    build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
     """
+    if with_pdf:
+        pdf.browser()
     if not (ROOT / "_config.yml").is_file():
         raise DissectError(
             "the book's sources are not there: building it needs a checkout of the repository, "
@@ -60,9 +67,11 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
-        stage(notebooks, pages, staged)
+        stage(notebooks, {"pdf": pdf.ABSENT, **pages}, staged)
         for name, figure in (pictures or {}).items():
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
+        if with_pdf:
+            shutil.copy(printed(staged, log), out.with_name("book.pdf"))
         html = jupyter_book(staged, log)
         replace(html, out)
     log.unlink(missing_ok=True)
@@ -100,6 +109,15 @@ def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
         (book / "headline.md").write_text(NO_HEADLINE % chapter, encoding="utf-8")
 
 
+def printed(staged: Path, log: Path) -> Path:
+    """The PDF of a staged book, in its place for the site to link to."""
+    run = staged / "book" / "_run"
+    (run / "pdf.md").write_text(pdf.ITSELF, encoding="utf-8")
+    made = pdf.write(jupyter_book(staged, log, "singlehtml"), run / "book.pdf")
+    (run / "pdf.md").write_text(pdf.PRESENT, encoding="utf-8")
+    return made
+
+
 def without_results(source: Path) -> nbformat.NotebookNode:
     """A chapter as it is before a run, with a box below its opening that says so."""
     chapter = nbformat.read(source, as_version=4)
@@ -122,13 +140,15 @@ def glued_picture(executed: Path, name: str) -> bytes | None:
     return None
 
 
-def jupyter_book(staged: Path, log: Path) -> Path:
+def jupyter_book(staged: Path, log: Path, builder: str = "html") -> Path:
     """Run Jupyter Book on a staged book, warnings as errors; returns the folder of the pages.
+
+    builder: "html", or "singlehtml" for all pages on one.
 
     Raises `DissectError`, with the first thing that Jupyter Book complained of, when it fails.
     """
     code = "from jupyter_book.cli.main import main; main()"
-    options = ("build", str(staged), "--all", "-W", "-n", "--keep-going")
+    options = ("build", str(staged), "--all", "-W", "-n", "--keep-going", "--builder", builder)
     with log.open("w", encoding="utf-8") as file:
         status = subprocess.run(
             [sys.executable, "-c", code, *options],
@@ -139,7 +159,7 @@ def jupyter_book(staged: Path, log: Path) -> Path:
             env=os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
             check=False,
         ).returncode
-    html = staged / "_build" / "html"
+    html = staged / "_build" / builder
     if status or not (html / "index.html").is_file():
         complaint = first_complaint(log).replace(f"{staged}{os.sep}", "")
         raise DissectError(f"the book could not be built: {complaint} (full log: {log})")
