@@ -23,9 +23,10 @@ publish: ## put the finished run RUN among the published ones
 	mkdir -p book/published/$(RUN)
 	cp -r runs/$(RUN)/manifest.json runs/$(RUN)/results runs/$(RUN)/notebooks book/published/$(RUN)
 
-test: $(VENV)/tested ## run all tests, the linter and the type checker
+test: $(VENV)/tested ## run all tests, the linter, the spelling and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 

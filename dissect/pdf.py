@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from itertools import zip_longest
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -20,7 +21,7 @@ ABSENT = "This site was built without a PDF; `dissect site --pdf` makes one wher
 PRESENT = "{download}`The whole book as a PDF </book/_run/book.pdf>`."
 ITSELF = "You are reading it."
 # Of the page: what is for a screen only.
-SCREEN_ONLY = (".headerlink", ".copybtn", ".launch-here", "script:not([src*=mathjax]):not(:-soup-contains(MathJax))")
+SCREEN_ONLY = (".headerlink", ".copybtn", "script:not([src*=mathjax]):not(:-soup-contains(MathJax))")
 
 
 def browser() -> str:
@@ -41,7 +42,7 @@ def write(single: Path, out: Path) -> Path:
     """
     chromium = browser()
     page = single / "print.html"
-    joined = next(path for path in sorted(single.rglob("index.html"), key=_size)[::-1])
+    joined = max(single.rglob("index.html"), key=_size)  # the others only lead on to it
     page.write_text(printable(joined.read_text(encoding="utf-8")), encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
         try:
@@ -55,7 +56,8 @@ def write(single: Path, out: Path) -> Path:
         except subprocess.TimeoutExpired:
             said = f"nothing after {PATIENCE} s"
     if not out.is_file():
-        raise DissectError(f"{chromium} printed no PDF: {(said.strip().splitlines() or ['no reason given'])[-1]}")
+        reason = (said.strip().splitlines() or ["it does not say why"])[-1]
+        raise DissectError(f"{chromium} printed no PDF: {reason}")
     return out
 
 
@@ -95,16 +97,16 @@ def _lead_inside(link: Tag) -> None:
 
 def _contents(page: BeautifulSoup, article: Tag) -> Tag:
     """The chapters by part, each linked to its first page, which it is marked to begin."""
-    nav = page.new_tag("nav", attrs={"class": "contents"})
-    for part in article.select("div.toctree-wrapper"):
-        if part.find_parent("div", class_="toctree-wrapper"):
-            continue  # a chapter's own pages
-        caption = part.select_one("p.caption")
-        if caption is not None:
-            caption.extract()
-            title = page.new_tag("p", attrs={"class": "part"})
-            title.string = caption.get_text()
-            nav.append(title)
+    nav = page.new_tag("nav", attrs={"class": "chapters"})
+    parts = [
+        part for part in article.select("div.toctree-wrapper")
+        if not part.find_parent("div", class_="toctree-wrapper")  # which holds a chapter's own pages
+    ]  # fmt: skip
+    captions = [caption.get_text() for caption in page.select("nav.bd-links p.caption")]
+    for part, caption in zip_longest(parts, captions[: len(parts)], fillvalue=""):
+        title = page.new_tag("p", attrs={"class": "part"})
+        title.string = str(caption)
+        nav.append(title)
         for chapter in part.find_all("section", recursive=False):
             chapter["class"] = [*chapter.get("class", []), "chapter"]
             line = page.new_tag("a", href=f"#{chapter['id']}")

@@ -89,9 +89,7 @@ def run(
     return folder
 
 
-def build_site(
-    folder: Path, out: Path, say: Callable[[str], None] = print, with_pdf: bool = False
-) -> None:
+def build_site(folder: Path, out: Path, say: Callable[[str], None] = print, with_pdf: bool = False) -> None:
     """Build the book of a run, finished or published, without executing anything.
 
     with_pdf: also print it to book.pdf beside `out`.
@@ -224,16 +222,19 @@ def read_manifest(folder: Path) -> dict:
 
 
 def write_manifest(folder: Path, manifest: dict) -> None:
+    """Write the manifest of a run, whole or not at all."""
     write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def versions() -> dict[str, str]:
+    """The versions of Python and of the packages in `RECORDED`."""
     return {"python": platform.python_version()} | {
         name: importlib.metadata.version(name) for name in RECORDED
     }
 
 
 def machine() -> dict:
+    """The machine in general terms: nothing that would tell whose it is."""
     device = models.pick_device()
     return {
         "system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count(),
@@ -242,4 +243,5 @@ def machine() -> dict:
 
 
 def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
