@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help book site publish test clean
+.PHONY: help book site pdf publish test dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -15,16 +15,23 @@ book: $(VENV)/installed ## run the chapters on the default model and build the s
 site: $(VENV)/installed ## build the published report, without executing anything
 	$(BIN)/dissect site
 
+pdf: $(VENV)/installed ## build the published report and print it to a PDF, with Chromium
+	$(BIN)/dissect site --pdf
+
 publish: ## put the finished run RUN among the published ones
 	rm -rf book/published/$(RUN)
 	mkdir -p book/published/$(RUN)
 	cp -r runs/$(RUN)/manifest.json runs/$(RUN)/results runs/$(RUN)/notebooks book/published/$(RUN)
 
-test: $(VENV)/tested ## run all tests, the linter and the type checker
+test: $(VENV)/tested ## run all tests, the linter, the spelling and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+dist: $(VENV)/tested ## build the package, a wheel and a source archive, in dist/
+	$(BIN)/python -m build
 
 clean: ## remove the environment; runs are kept
 	rm -rf $(VENV)

@@ -89,9 +89,10 @@ NUMBERS: list[tuple[str, Number]] = []
 
 
 def number(question: str) -> Callable[[Number], Number]:
-    """Put a function that reads a number off a run's tables into `NUMBERS`."""
+    """Put a function that reads a number off a run's tables into `NUMBERS`; its docstring is the question."""
 
     def put(read_off: Number) -> Number:
+        read_off.__doc__ = question
         NUMBERS.append((question, read_off))
         return read_off
 

@@ -45,9 +45,13 @@ CLAIMS: list[Claim] = []
 
 
 def claim(name: str, chapter: str, text: str, criterion: str, *needs: str, wants: tuple[str, ...] = ()):
-    """Put a function that judges, given the tables it needs and wants, into `CLAIMS`."""
+    """Put a function that judges, given the tables it needs and wants, into `CLAIMS`.
+
+    Its docstring, where it has none, is the claim and its criterion.
+    """
 
     def put(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
+        judge.__doc__ = judge.__doc__ or f"{name}: {text}\n\n{criterion}"
         CLAIMS.append(Claim(name, chapter, text, criterion, needs, judge, wants))
         return judge
 
@@ -111,6 +115,7 @@ def shares(table: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def models_of(table: pd.DataFrame) -> tuple[str, list[str]]:
+    """The pretrained model of a table, which stands first, and the fine-tuned ones."""
     first, *tuned = dict.fromkeys(table["model"])
     return first, tuned
 

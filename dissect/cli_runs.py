@@ -22,13 +22,16 @@ def site(
         str, typer.Argument(help="A published run (book/published/RUN), or the folder of any run.")
     ] = "minilm",
     out: Annotated[Path | None, typer.Option(help="Where to; by default runs/published-RUN/site.")] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the book to book.pdf beside the site; needs Chromium.")
+    ] = False,
 ) -> None:
     """Build the book of a run that is finished, without executing anything."""
     from dissect.across import PUBLISHED
     from dissect.run import build_site
 
     folder = PUBLISHED / run if (PUBLISHED / run).is_dir() else folder_of(run)
-    build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site")
+    build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site", with_pdf=pdf)
 
 
 @app.command("list")

@@ -26,6 +26,7 @@ def note(text: str) -> None:
 
 
 def tell(path: str, record: dict) -> None:
+    """Add a record, a line of JSON, to the file that the watching run reads."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 

@@ -68,6 +68,7 @@ def linear(run: Run, which: str) -> str:
 
 
 def verdict(run: Run, claim: str) -> str:
+    """The verdict on a claim, by its name."""
     return claims.verdicts(run.tables).set_index("claim")["verdict"][claim]
 
 

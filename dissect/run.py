@@ -132,10 +132,17 @@ def tables_of(chapter: str) -> list[str]:
     return [f"{name}.parquet" for name, table in TABLES.items() if table.chapter == chapter]
 
 
-def build_site(folder: Path, out: Path, say: Callable[[str], None] = print, others: list[Path] | None = None):
+def build_site(
+    folder: Path,
+    out: Path,
+    say: Callable[[str], None] = print,
+    others: list[Path] | None = None,
+    with_pdf: bool = False,
+) -> None:
     """Build the book of a run, finished or published, without executing anything.
 
     others: the folders of the runs that Across models sets beside it; by default the published ones.
+    with_pdf: also print it to book.pdf beside `out`.
 
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
@@ -158,8 +165,10 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print, othe
         "tables": schema.page(),
         **exercises.pages(told),
     }
-    page = site.build(folder, told, pages, out, across.pictures(runs))
+    page = site.build(folder, told, pages, out, across.pictures(runs), with_pdf)
     say(f"the site is at {os.path.relpath(page)}")
+    if with_pdf:
+        say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
 
 
 def check(settings: Settings) -> None:

@@ -18,7 +18,7 @@ import nbformat
 from matplotlib.figure import Figure
 
 import dissect
-from dissect import across, pages
+from dissect import across, pages, pdf
 from dissect.across import PUBLISHED
 from dissect.errors import DissectError
 from dissect.manifest import Manifest
@@ -37,6 +37,7 @@ def build(
     included: Mapping[str, str],
     out: Path,
     pictures: Mapping[str, Figure] | None = None,
+    with_pdf: bool = False,
 ) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
@@ -45,10 +46,13 @@ def build(
     included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
     "verdicts", "criteria", "across". pictures: figures by name, which they show.
     out: replaced when the build has succeeded, and left as it was when not.
+    with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
-    build fails; the log is then beside `out`.
+    build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
     """
+    if with_pdf:
+        pdf.browser()
     if not (ROOT / "_config.yml").is_file():
         raise DissectError(
             "the book's sources are not there: building it needs a checkout of the repository, "
@@ -60,9 +64,11 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
-        stage(folder, told, included, staged)
+        stage(folder, told, {"pdf": pdf.ABSENT, **included}, staged)
         for name, figure in (pictures or {}).items():
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
+        if with_pdf:
+            shutil.copy(printed(staged, log), out.with_name("book.pdf"))
         html = jupyter_book(staged, log)
         replace(html, out)
     log.unlink(missing_ok=True)
@@ -98,6 +104,15 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
         (book / "headline.md").write_text(NO_HEADLINE % chapter, encoding="utf-8")
 
 
+def printed(staged: Path, log: Path) -> Path:
+    """The PDF of a staged book, in its place for the site to link to."""
+    run = staged / "book" / "_run"
+    (run / "pdf.md").write_text(pdf.ITSELF, encoding="utf-8")
+    made = pdf.write(jupyter_book(staged, log, "singlehtml"), run / "book.pdf")
+    (run / "pdf.md").write_text(pdf.PRESENT, encoding="utf-8")
+    return made
+
+
 def glued_picture(executed: Path, name: str) -> bytes | None:
     """The PNG that a chapter glued under a name; None without the chapter, or without the picture.
 
@@ -113,13 +128,15 @@ def glued_picture(executed: Path, name: str) -> bytes | None:
     return None
 
 
-def jupyter_book(staged: Path, log: Path) -> Path:
+def jupyter_book(staged: Path, log: Path, builder: str = "html") -> Path:
     """Run Jupyter Book on a staged book, warnings as errors; returns the folder of the pages.
+
+    builder: "html", or "singlehtml" for all pages on one.
 
     Raises `DissectError`, with the first thing that Jupyter Book complained of, when it fails.
     """
     code = "from jupyter_book.cli.main import main; main()"
-    options = ("build", str(staged), "--all", "-W", "-n", "--keep-going")
+    options = ("build", str(staged), "--all", "-W", "-n", "--keep-going", "--builder", builder)
     with log.open("w", encoding="utf-8") as file:
         status = subprocess.run(
             [sys.executable, "-c", code, *options],
@@ -130,7 +147,7 @@ def jupyter_book(staged: Path, log: Path) -> Path:
             env=os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
             check=False,
         ).returncode
-    html = staged / "_build" / "html"
+    html = staged / "_build" / builder
     if status or not (html / "index.html").is_file():
         complaint = first_complaint(log).replace(f"{staged}{os.sep}", "")
         raise DissectError(f"the book could not be built: {complaint} (full log: {log})")

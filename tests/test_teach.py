@@ -11,6 +11,7 @@ from dissect.cli import main
 from dissect.errors import DissectError
 from dissect.exercises import exercises, of_chapter
 from dissect.exercises.pages import pages, times
+from dissect.manifest import Manifest
 from dissect.settings import CHAPTERS
 from dissect.teaching import KINDS, ROOT, teach
 
@@ -117,11 +118,13 @@ def test_nothing_is_written_over_unasked(out: Path, tmp_path: Path) -> None:
     assert (tmp_path / same).read_bytes() == (out / same).read_bytes()
 
 
-MANIFEST = {
-    "settings": {"profile": "teach", "limit": None},
-    "chapters": {FIRST: {"seconds": 12.3}},
-    "machine": {"cores": 2},
-}
+MANIFEST = Manifest.model_validate(
+    {
+        "settings": {"profile": "teach", "limit": None},
+        "chapters": {FIRST: {"seconds": 12.3, "key": "", "parameters": {}, "date": ""}},
+        "machine": {"cores": 2}, "date": "", "versions": {}, "revisions": {},
+    }
+)  # fmt: skip
 
 
 def test_pages_fold_hints_and_solutions() -> None:

@@ -32,6 +32,7 @@ class TaggedSentence:
 
     @property
     def text(self) -> str:
+        """The words joined by blanks."""
         return " ".join(self.words)
 
     def spans(self) -> list[tuple[int, int]]:

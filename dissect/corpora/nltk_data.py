@@ -58,6 +58,7 @@ def reading(name: str, folder: str = "") -> Iterator[PathPointer]:
 
 
 def damaged(name: str, error: Exception) -> MissingCorpus:
+    """The error that says that a corpus cannot be read, why, and what to do."""
     reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
     return MissingCorpus(
         f"NLTK's corpus {name} is damaged ({reason}): delete corpora/{name}.zip in NLTK_DATA and run "

@@ -1,0 +1,161 @@
+"""The book's own extensions, and its PDF."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from docutils.core import publish_doctree
+
+from dissect import pdf
+from dissect.errors import DissectError
+
+EXTENSIONS = Path(__file__).resolve().parents[1] / "book" / "_ext"
+
+
+def extension(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXTENSIONS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# ---- launch buttons ----
+
+
+def test_without_an_address_there_are_no_buttons() -> None:
+    assert extension("launch").addresses("", "main", "notebooks/a.ipynb") == {}
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://github.com/some/book", "https://github.com/some/book.git", "https://github.com/some/book/"],
+)
+def test_a_repository_on_github_has_both(written: str) -> None:
+    assert extension("launch").addresses(written, "dev", "notebooks/a.ipynb") == {
+        "Binder": "https://mybinder.org/v2/gh/some/book/dev?urlpath=lab/tree/notebooks/a.ipynb",
+        "Colab": "https://colab.research.google.com/github/some/book/blob/dev/notebooks/a.ipynb",
+    }
+
+
+def test_a_repository_elsewhere_has_binder_alone() -> None:
+    found = extension("launch").addresses("https://git.example.org/some/book", "main", "notebooks/a.ipynb")
+    assert found == {
+        "Binder": "https://mybinder.org/v2/git/https%3A%2F%2Fgit.example.org%2Fsome%2Fbook/main"
+        "?urlpath=lab/tree/notebooks/a.ipynb"
+    }
+
+
+class App:
+    """As much of Sphinx's application as the buttons ask."""
+
+    def __init__(self, url: str):
+        self.config = type("Config", (), {"html_theme_options": {"repository_url": url}})
+
+
+@pytest.mark.parametrize(
+    ("url", "page", "services"),
+    [
+        ("https://github.com/some/book", "book/chapters/4-wsd", ["Binder", "Colab"]),
+        ("https://github.com/some/book", "book/glossary", []),
+        ("", "book/chapters/4-wsd", []),
+    ],
+)
+def test_chapters_alone_get_buttons(url: str, page: str, services: list[str]) -> None:
+    context: dict = {"header_buttons": []}
+    extension("launch").add_buttons(App(url), page, "page.html", context, None)
+    buttons = [button for group in context["header_buttons"] for button in group["buttons"]]
+    assert [button["text"] for button in buttons] == services
+    assert all(button["url"].endswith("notebooks/4-wsd.ipynb") for button in buttons)
+    assert not any("://" in button["icon"] for button in buttons)  # pictures are the site's own
+
+
+# ---- docstrings ----
+
+
+def rewritten(obj: object, text: str) -> str:
+    lines = text.splitlines()
+    extension("docstrings").rewrite(None, "function", "name", obj, None, lines)
+    return "\n".join(lines)
+
+
+def example(x, y=1, **inputs):
+    """Stands for any function."""
+
+
+def test_parameters_become_definitions() -> None:
+    text = "What it does.\n\nx: a thing,\nor `two`. Columns: a, b.\ny, inputs: others.\n\nColumns: a_, b*."
+    tree = publish_doctree(rewritten(example, text), settings_overrides={"report_level": 5})
+    items = tree.findall(lambda node: node.tagname == "definition_list_item")
+    assert [item.children[0].astext() for item in items] == ["x", "y, inputs"]
+    assert "Columns: a_, b*." in tree.astext()
+    assert not list(tree.findall(lambda node: node.tagname in {"problematic", "system_message"}))
+
+
+def test_indented_lines_become_bullets_and_examples_stay() -> None:
+    text = 'x: one of\n    "a": this;\n    "b": that.\n\n>>> example(**{"x": 1})'
+    tree = publish_doctree(rewritten(example, text), settings_overrides={"report_level": 5})
+    assert [node.astext() for node in tree.findall(lambda node: node.tagname == "list_item")] == [
+        '"a": this;',
+        '"b": that.',
+    ]
+    (block,) = tree.findall(lambda node: node.tagname == "doctest_block")
+    assert block.astext() == '>>> example(**{"x": 1})'
+
+
+# ---- the PDF ----
+
+JOINED = """<html><head><title>A book</title><script src="_static/mathjax/tex-chtml.js"></script>
+<script src="_static/menu.js"></script></head><body>
+<nav class="bd-links"><p class="caption">Part one</p></nav><header>menu</header>
+<article class="bd-article"><section id="home"><h1>A book<a class="headerlink" href="#home">#</a></h1>
+<p>See <a href="book/index.html#chapter">the chapter</a>, <a href="../_downloads/x/a.ipynb">a file</a>,
+<a href="https://example.org/">elsewhere</a>.</p><details><summary>More</summary><p>Hidden</p></details></section>
+<div class="toctree-wrapper"><section id="chapter"><h2>The chapter</h2><p>Its text.</p></section></div>
+</article></body></html>"""
+
+
+def test_the_page_for_paper_leads_inside_or_out_and_never_into_the_machine() -> None:
+    made = pdf.BeautifulSoup(pdf.printable(JOINED), "html.parser")
+    assert {link.get("href") for link in made.select("a")} == {"#chapter", None, "https://example.org/"}
+    assert [script["src"] for script in made.select("script")] == ["_static/mathjax/tex-chtml.js"]
+    assert made.select_one("details").has_attr("open")
+    assert [line.get_text() for line in made.select("nav.chapters > *")] == ["Part one", "The chapter"]
+    assert made.select_one("header") is None
+
+
+def test_without_chromium_one_sentence_says_so(monkeypatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(DissectError, match="install it, or build the site without --pdf"):
+        pdf.browser()
+
+
+def test_a_site_with_a_pdf_says_so_before_it_is_built(tmp_path: Path, monkeypatch) -> None:
+    from dissect.site import build
+
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "a.ipynb").touch()
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(DissectError, match="Chromium"):
+        build(tmp_path / "notebooks", {}, tmp_path / "site", with_pdf=True)
+    assert not (tmp_path / "site").exists()
+
+
+def test_chromium_prints_a_page_a_chapter(tmp_path: Path) -> None:
+    if not any(map(shutil.which, pdf.BROWSERS)):
+        pytest.skip(f"none of {', '.join(pdf.BROWSERS)} is installed")
+    pypdf = pytest.importorskip("pypdf")
+    (tmp_path / "index.html").write_text("<a href='book/index.html'>", encoding="utf-8")
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "index.html").write_text(JOINED, encoding="utf-8")
+    (tmp_path / "_static").mkdir()
+    shutil.copy(EXTENSIONS.parent / "_static" / "print.css", tmp_path / "_static")
+    read = pypdf.PdfReader(pdf.write(tmp_path, tmp_path / "book.pdf"))
+    pages = [page.extract_text() for page in read.pages]
+    assert "Hidden" in "".join(pages) and "menu" not in "".join(pages)
+    assert "Its text." in pages[-1] and "Hidden" not in pages[-1]
+    assert read.metadata.title == "A book"
+    links = [a.get_object().get("/A", {}) for page in read.pages for a in page.get("/Annots", [])]
+    assert not [link for link in links if "file:" in str(link.get("/URI"))]
