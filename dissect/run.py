@@ -94,21 +94,27 @@ def build_site(folder: Path, out: Path, say: Callable[[str], None] = print) -> N
 
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
-    from dissect import across, site  # the book is not needed to run chapters
+    from dissect import across, explore, glance, site  # the book is not needed to run chapters
 
     say("building the site …")
+    manifest = read_manifest(folder)
     verdicts = scorecard.judge(folder / "results")
     others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
     read = [across.read(folder, here=True), *map(across.read, others)]
     runs = [across.paper(), *across.apart(read, [folder, *others])]
+    shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+    loaded = explore.loaded_for(manifest["settings"]["model"])
     pages = {
-        "summary": provenance.summary(read_manifest(folder)),
+        "summary": provenance.summary(manifest),
         "scorecard": scorecard.page(verdicts),
         "criteria": scorecard.criteria(verdicts),
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
+        "explore": explore.page(explore.read(shown, loaded)),
+        "glance": glance.page(verdicts),
     }
-    page = site.build(folder / "notebooks", pages, out, across.pictures(runs))
+    pictures = across.pictures(runs) | explore.pictures(shown, loaded)
+    page = site.build(folder / "notebooks", pages, out, pictures)
     say(f"the site is at {os.path.relpath(page)}")
 
 

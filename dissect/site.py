@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_markdown_cell
 
 import dissect
-from dissect import across
+from dissect import across, evidence
 from dissect.errors import DissectError
 from dissect.quoted import filled
 
@@ -88,6 +88,7 @@ def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
             nbformat.write(without_results(source), book / "chapters" / source.name)
     for page, text in pages.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
+    evidence.link(book, notebooks.parent / "results", ROOT / "dissect")
     runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
     for prose in sorted(book.glob("*.md")):
         text = prose.read_text(encoding="utf-8")
