@@ -11,12 +11,14 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-ICON = re.compile(r'<i class="([^"]*\bfa-solid\b[^"]*)"([^>]*)></i>')
+ICON = re.compile(r'<(i|span) class="([^"]*\bfa-solid\b[^"]*)"([^>]*)></\1>')
 SCRIPTS = re.compile(
-    r'\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:\s*</script>)?|'
+    r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:\s*</script>)?|"
     r'\s*<link[^>]*rel="preload"[^>]*fontawesome[^>]*/?>'
 )
 SIZES = {"fa-lg", "fa-xl", "fa-fw", "fa-sm"}
+MATHJAX = re.compile(r"\s*<script>window\.MathJax = .*?</script>|\s*<script[^>]*mathjax/[^>]*></script>")
+AFTER_JAPANESE = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef])\n")
 EMPTY_HEADER = re.compile(r"<th(?: class=\"[^\"]*\")?>\s*(?:<p>\s*</p>)?\s*</th>")
 MENDED = (
     # A name that differs from the text that is seen; the text is name enough.
@@ -47,14 +49,15 @@ def icons_drawn(page: str, script: Path) -> str:
     """The page with its icons as SVG, hidden from screen readers as the theme's script has them."""
 
     def draw(match: re.Match[str]) -> str:
-        classes = match[1].split()
+        classes = match[2].split()
         names = [c.removeprefix("fa-") for c in classes if c.startswith("fa-") and c not in SIZES]
         found = next(filter(None, (drawing(name, script) for name in names if name != "solid")), None)
         if found is None:
             return match[0]
         width, height, path = found
+        kept = [c for c in classes if not c.startswith("fa-") or c in SIZES]  # no letter of the icon font
         return (
-            f'<svg class="svg-inline--fa {" ".join(classes)}"{match[2]} aria-hidden="true" '
+            f'<svg class="svg-inline--fa {" ".join(kept)}"{match[3]} aria-hidden="true" '
             f'viewBox="0 0 {width} {height}"><path fill="currentColor" d="{path}"/></svg>'
         )
 
@@ -62,7 +65,9 @@ def icons_drawn(page: str, script: Path) -> str:
 
 
 def mended(page: str) -> str:
-    """The page with names and roles that hold, and no table header without text."""
+    """The page with names and roles that hold, no table header without text, MathJax if it has formulas."""
+    if 'class="math ' not in page:
+        page = MATHJAX.sub("", page)
     page = EMPTY_HEADER.sub("<td></td>", page)
     for wrong, right in MENDED:
         page = re.sub(wrong, right, page)
@@ -87,10 +92,11 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 
 def mark_language(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
-    """Wrap a page's text in an element of its language."""
+    """Wrap a page's text in an element of its language. Japanese has no space where a line ends."""
     language = (context.get("meta") or {}).get("lang")
     if language and "body" in context:
-        context["body"] = f'<div lang="{language}">{context["body"]}</div>'
+        body = AFTER_JAPANESE.sub("", context["body"]) if language == "ja" else context["body"]
+        context["body"] = f'<div lang="{language}">{body}</div>'
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

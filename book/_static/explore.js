@@ -65,7 +65,11 @@
     const at = Math.max(0, Math.min(1, value));
     const [from, to] = [[238, 246, 245], [10, 78, 92]];
     const colour = from.map((start, n) => Math.round(start + (to[n] - start) * at));
-    return `background:rgb(${colour});color:${at > 0.45 ? "#fff" : "#14262b"}`;
+    const light = sum(colour.map((part, n) => {
+      const c = part / 255;
+      return [0.2126, 0.7152, 0.0722][n] * (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    }));
+    return `background:rgb(${colour});color:${light > 0.179 ? "#000" : "#fff"}`; // at least 4.5 : 1
   };
 
   /** Make one cell of a table reachable by Tab, and the others from it by arrow keys. */
@@ -366,8 +370,9 @@
       [...table.tHead.rows[0].cells].slice(1).forEach((cell, n) => cell.classList.toggle("quiet", !inside(subsets[n])));
       [...table.tBodies[0].rows].forEach((row, n) => row.cells[0].classList.toggle("quiet", !inside(subsets[n])));
       const count = subsets.filter(inside).length;
-      const rows = [[`among the ${count} brought out`, 0], ["between them and the others", 1],
-                    [`among the other ${subsets.length - count}`, 2]];
+      const rows = count === subsets.length ? [["all subsets", 0]] : [
+        [`among the ${count} brought out`, 0], ["between them and the others", 1],
+        [`among the other ${subsets.length - count}`, 2]];
       const found = both.map(means);
       summary.replaceChildren(el("caption", {}, `Mean agreement; colours run from ${low.toFixed(0)} to ${high.toFixed(0)} %`),
         el("thead", {}, el("tr", {}, el("td", {}, ""), both.map(({ run, name }) => el("th", { scope: "col" }, `${run}: ${name}`)))),
