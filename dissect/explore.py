@@ -87,20 +87,27 @@ def matrices(runs: Sequence[Run]) -> list[Data]:
 
     Rows and columns are the fifteen subsets that are not empty, in the order of `parts.subsets`.
     """
-    names = subsets()[1:]
     found = []
     for run in runs:
         for table, (task, predictors) in MATRICES.items():
+            if table not in run.tables:
+                continue
             for predictor, called in predictors.items():
-                rows = run.tables.get(table)
-                rows = rows[rows["predictor"] == predictor] if rows is not None else []
-                grid: list[list[float | None]] = [[None] * len(names) for _ in names]
-                for row in rows.itertuples() if len(rows) else ():
-                    a, b = names.index(row.terms_a), names.index(row.terms_b)
-                    grid[a][b] = grid[b][a] = round(100 * row.agreement, 1)
+                rows = run.tables[table].query("predictor == @predictor")
                 if len(rows):
-                    found.append({"run": run.name, "name": f"{task}, {called}", "task": task, "grid": grid})
+                    name = f"{task}, {called}"
+                    found.append({"run": run.name, "name": name, "task": task, "grid": grid(rows)})
     return found
+
+
+def grid(rows: pd.DataFrame) -> list[list[float | None]]:
+    """Agreement in percent, subsets by subsets; None on the diagonal. rows: terms_a, terms_b, agreement."""
+    names = subsets()[1:]
+    cells: list[list[float | None]] = [[None] * len(names) for _ in names]
+    for a, b, agreement in zip(rows["terms_a"], rows["terms_b"], rows["agreement"], strict=True):
+        first, second = names.index(a), names.index(b)
+        cells[first][second] = cells[second][first] = round(100 * agreement, 1)
+    return cells
 
 
 def read(runs: Sequence[Run], loaded: Loaded) -> Data:
@@ -125,25 +132,17 @@ def page(data: Data) -> str:
 
 
 def pictures(runs: Sequence[Run], loaded: Loaded) -> dict[str, Figure]:
-    """What the page shows in print and without a script, by file name."""
-    drawn = {
-        "explore-sentence": figures.sentence_importance(explain(loaded, SENTENCES[0])),
-        "explore-importance": figures.importance_by_layer(
-            pd.concat(
-                [
-                    run.tables["importance"].assign(model=lambda t, run=run: run.name + "\n" + t["model"])
-                    for run in runs
-                    if "importance" in run.tables
-                ],
-                ignore_index=True,
-            )
-        ),
-    }
-    with_senses = next(run for run in runs if "senses_agreement" in run.tables)
-    drawn["explore-agreement"] = figures.agreement(
-        with_senses.tables["senses_agreement"],
-        above="knn",
-        below="classifier",
-        title=f"{with_senses.name}, word senses: kNN above the diagonal, the probe below",
+    """What the page shows in print and without a script, by file name; runs: the paper's among them."""
+    table = pd.concat(
+        [run.tables["importance"].assign(run=run.name) for run in runs if "importance" in run.tables],
+        ignore_index=True,
     )
-    return drawn
+    table["model"] = table["run"] + "\n" + table["model"]
+    shown = next(run for run in runs if "senses_agreement" in run.tables)
+    agreement = shown.tables["senses_agreement"]
+    title = f"{shown.name}, word senses: kNN above the diagonal, the probe below"
+    return {
+        "explore-sentence": figures.sentence_importance(explain(loaded, SENTENCES[0])),
+        "explore-importance": figures.importance_by_layer(table),
+        "explore-agreement": figures.agreement(agreement, above="knn", below="classifier", title=title),
+    }
