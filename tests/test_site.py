@@ -64,7 +64,7 @@ def look(browser, page: Path, width: int, theme: str) -> dict:
 def test_the_site_has_its_pages(site: Path) -> None:
     names = {page.stem for page in pages_of(site)}
     chapters = {"1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner"}
-    assert chapters | {"index", "rerun", "teach", "code", "glossary", "references"} <= names
+    assert chapters | {"index", "explore", "rerun", "teach", "code", "glossary", "ja", "references"} <= names
 
 
 @pytest.mark.parametrize(("device", "theme"), [("desktop", "light"), ("phone", "dark")])
