@@ -66,7 +66,7 @@ def icons_drawn(page: str, script: Path) -> str:
 
 def mended(page: str) -> str:
     """The page with names and roles that hold, no table header without text, MathJax if it has formulas."""
-    if 'class="math ' not in page:
+    if not re.search(r'class="[^"]*\bmath\b', page):
         page = MATHJAX.sub("", page)
     page = EMPTY_HEADER.sub("<td></td>", page)
     for wrong, right in MENDED:
