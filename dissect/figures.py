@@ -15,6 +15,7 @@ from dissect.parts import TERMS, subsets
 COLOURS = {"i": "#0173b2", "h": "#de8f05", "f": "#029e73", "c": "#cc78bc"}
 MARKERS = {"i": "o", "h": "s", "f": "D", "c": "X"}
 NAMES = {"i": "$i$ input", "h": "$h$ attention", "f": "$f$ feed-forward", "c": "$c$ biases"}
+TITLE = {"fontsize": "medium", "parse_math": False}  # names may hold dollars
 BASELINE = "none"  # how the empty subset is written in pictures
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "savefig.bbox": "tight"})
@@ -36,8 +37,8 @@ def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
             axis.plot(line["layer"], line["mean"], markersize=5, **style)
             low, high = line["mean"] - line["std"], line["mean"] + line["std"]
             axis.fill_between(line["layer"], low, high, color=COLOURS[term], alpha=0.15)
-        axis.set(title=model, xlabel="layer")
-        axis.title.set_fontsize("medium")
+        axis.set(xlabel="layer")
+        axis.set_title(model, **TITLE)
     for axis in axes.flat[len(models) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:
@@ -100,8 +101,8 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
         )  # fmt: skip
         for row in part.itertuples():
             axis.annotate(row.terms, (row.paper, row.here), (5, -3), textcoords="offset points", fontsize=7)
-        axis.set(title=run, xlabel="BERT in the paper: accuracy (%)", ylabel="here (%)")
-        axis.title.set_fontsize("medium")
+        axis.set(xlabel="BERT in the paper: accuracy (%)", ylabel="here (%)")
+        axis.set_title(run, **TITLE)
     for axis in axes.flat[len(runs) :]:
         axis.set_visible(False)
     _legend_below(figure, axes.flat[0])
@@ -166,7 +167,7 @@ def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> F
         cbar_kws={"label": "agreement (F1, %)", "shrink": 0.8},
     )  # fmt: skip
     axis.set_facecolor("#eeeeee")
-    axis.set_title(title or f"above the diagonal: {above}; below: {below}", fontsize="medium")
+    axis.set_title(title or f"above the diagonal: {above}; below: {below}", **TITLE)
     axis.tick_params(axis="y", rotation=0)
     axis.grid(False)
     _slant(axis, 60)
@@ -204,7 +205,7 @@ def shares_by_layer(table: pd.DataFrame) -> Figure:
         part = table[table["sentence"] == sentence]
         sns.barplot(part, x="layer", y="importance", hue="term", palette=COLOURS, ax=axis)
         axis.axhline(0, color="grey", linewidth=0.8)
-        axis.set_title(_wrapped(sentence), fontsize="small")
+        axis.set_title(_wrapped(sentence), fontsize="small", parse_math=False)
         axis.legend(title=None)
     axes[0, 0].set_ylabel("importance  $e·x\\,/\\,e·e$")
     figure.tight_layout()
@@ -247,7 +248,7 @@ def _grids(table: pd.DataFrame, down: str, across: str, name: str, labels: str |
             axis.set_xticklabels([names[n] for n in grid.columns])
             _slant(axis, 45)
         axis.set(xlabel=name, ylabel=down)
-        axis.set_title(_wrapped(sentence, 80), fontsize="small")
+        axis.set_title(_wrapped(sentence, 80), fontsize="small", parse_math=False)
         axis.tick_params(axis="y", rotation=0)
         axis.grid(False)
     figure.tight_layout()

@@ -108,6 +108,11 @@ def portable(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update=changes | {"tuned": tuple(map(seen, settings.tuned))})
 
 
+def place(folder: Path, name: str) -> str:
+    """A model or file of a run, from here: local paths in it are relative to its folder."""
+    return str(folder / name) if name.startswith(".") else name
+
+
 def command(settings: Settings) -> str:
     """The command line that repeats a run, from inside its folder where it names local paths."""
     given = settings.model_dump(exclude_defaults=True, exclude={"tuned", "sections", "model", "name"})

@@ -146,7 +146,7 @@ def build_site(
 
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
-    from dissect import across, site  # the book is not needed to run chapters
+    from dissect import across, explore, glance, site  # the book is not needed to run chapters
     from dissect.exercises import pages as exercises
 
     say("building the site …")
@@ -156,6 +156,8 @@ def build_site(
         others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
     read = [across.read(folder, here=True), *map(across.read, others)]
     runs = [across.paper(), *across.apart(read, [folder, *others])]
+    shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+    loaded = explore.loaded_for(manifest.place(folder, told.settings.model))
     pages = {
         "summary": provenance.summary(told),
         "scorecard": scorecard.page(verdicts),
@@ -164,8 +166,11 @@ def build_site(
         "across": across.page(runs),
         "tables": schema.page(),
         **exercises.pages(told),
+        "explore": explore.page(explore.read(shown, loaded)),
+        "glance": glance.page(verdicts),
     }
-    page = site.build(folder, told, pages, out, across.pictures(runs), with_pdf)
+    pictures = across.pictures(runs) | explore.pictures(shown, loaded)
+    page = site.build(folder, told, pages, out, pictures, with_pdf)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
         say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dissect import claims
+from dissect import claims, evidence
 from dissect.results import read, save
 
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
@@ -27,7 +27,8 @@ def page(verdicts: pd.DataFrame) -> str:
     summary = ", ".join(f"{counts.get(name, 0)} {name}" for name in claims.VERDICTS)
     lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
     for chapter, part in verdicts.groupby("chapter", sort=False):
-        lines += [f"### [](chapters/{chapter}.ipynb)", "", *_table(part), ""]
+        name = evidence.title(str(chapter))
+        lines += [f"### {name}", "", f"[The chapter](chapters/{chapter}.ipynb)", "", *_table(part), ""]
     return "\n".join(lines)
 
 

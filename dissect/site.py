@@ -18,7 +18,7 @@ import nbformat
 from matplotlib.figure import Figure
 
 import dissect
-from dissect import across, pages, pdf
+from dissect import across, evidence, pages, pdf
 from dissect.across import PUBLISHED
 from dissect.errors import DissectError
 from dissect.manifest import Manifest
@@ -92,6 +92,7 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
         nbformat.write(pages.chapter(source, executed, told, own), book / "chapters" / source.name)
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
+    evidence.link(book, folder / "results", ROOT / "dissect")
     runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
     for prose in sorted(book.glob("*.md")):
         text = prose.read_text(encoding="utf-8")

@@ -103,18 +103,13 @@ def compared(sha: str, found: Callable[[], str]) -> tuple[str, str]:
         return UNKNOWN, str(error)
 
 
-def place(folder: Path, name: str) -> str:
-    """A model or file of a run: local paths are relative to its folder."""
-    return str(folder / name) if name.startswith(".") else name
-
-
 def model_revision(folder: Path, told: Manifest, name: str) -> str:
     settings = told.settings
     if name == "head":
-        head = models.load_masked_head(place(folder, settings.head or settings.model))
+        head = models.load_masked_head(manifest.place(folder, settings.head or settings.model))
         return models.fingerprint(head) if head else ""
     where = settings.model if name == "model" else tuned_of(told)[int(name.split()[1]) - 1]
-    return models.fingerprint(models.load(place(folder, where), "cpu").model)
+    return models.fingerprint(models.load(manifest.place(folder, where), "cpu").model)
 
 
 def tuned_of(told: Manifest) -> list[str]:
@@ -128,7 +123,11 @@ def tuned_of(told: Manifest) -> list[str]:
 
 def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
     settings = told.settings
-    local = {option: place(folder, value) for option in ("corpus",) if (value := getattr(settings, option))}
+    local = {
+        option: manifest.place(folder, value)
+        for option in ("corpus",)
+        if (value := getattr(settings, option))
+    }
     section = {"text": 1, "senses": 4, "entities": 5, "tuning": 2}[name]
     asked = settings.model_copy(update=local | {"sections": (section,), "model": "minilm", "tuned": ()})
     return provenance.revisions(asked, [])["corpora"][name]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
 
 SIZES = {
     "vocab_size": 64, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -143,6 +150,19 @@ def small_run(tmp_path_factory) -> Path:
 def site(small_run) -> Path:
     """The folder of the built site."""
     return small_run / "site"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium, to look at the site with."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser to look at the site with: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=QUIET)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

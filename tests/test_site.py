@@ -1,8 +1,9 @@
-"""The built site in a browser: nothing missing, nothing loaded from elsewhere, nothing too wide."""
+"""The built site in a browser: whole, light, open to all readers, and asking nobody else for anything."""
 
 import shutil
-from collections.abc import Iterator
+import subprocess
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -11,14 +12,10 @@ from dissect.errors import DissectError
 from dissect.manifest import required
 from dissect.site import build, first_complaint, replace
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
 WIDTHS = {"desktop": 1280, "phone": 390}
+THEMES = ("light", "dark")
+AXE = "axe-core@4.14.1"
+FIRST_PAGE = 1_000_000  # bytes, with all that it loads
 # What a reader would see of the page: pictures, mathematics, raw TeX in the prose, and its width.
 LOOK = """async () => {
     if (window.MathJax?.startup) await MathJax.startup.promise;
@@ -36,17 +33,6 @@ LOOK = """async () => {
         width: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser to look at the site with: none of {', '.join(BROWSERS)} is installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=QUIET)
-        yield browser
-        browser.close()
 
 
 def pages_of(site: Path) -> list[Path]:
@@ -80,7 +66,7 @@ def look(browser, page: Path, width: int, theme: str) -> dict:
 def test_the_site_has_its_pages(site: Path) -> None:
     names = {page.stem for page in pages_of(site)}
     chapters = {"1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner"}
-    assert chapters | {"index", "rerun", "teach", "code", "glossary", "references"} <= names
+    assert chapters | {"index", "explore", "rerun", "teach", "code", "glossary", "ja", "references"} <= names
 
 
 @pytest.mark.parametrize(("device", "theme"), [("desktop", "light"), ("phone", "dark")])
@@ -101,6 +87,75 @@ def test_every_page_is_whole(browser, site: Path, device: str, theme: str) -> No
         if found:
             wrong[page.relative_to(site).as_posix()] = found
     assert not wrong
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> str:
+    """The script of axe-core, which looks for what keeps readers out."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm to install axe-core with")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--silent", "--no-save", "--prefix", str(folder), AXE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if done.returncode or not script.is_file():
+        pytest.skip(f"npm could not install {AXE}: {done.stderr.strip()[:200]}")
+    return script.read_text(encoding="utf-8")
+
+
+# Every rule in one theme; in the other the colours alone can differ.
+OBJECTIONS = """async only => {
+    const options = only.length ? { runOnly: only } : {};
+    const found = await axe.run(document, { resultTypes: ["violations"], ...options });
+    return found.violations.map(rule => `${rule.id}: ${rule.nodes.map(n => n.target.join(" ")).slice(0, 5)}`);
+}"""
+
+
+@pytest.mark.parametrize(("device", "first", "then"), [("desktop", *THEMES), ("phone", *THEMES[::-1])])
+def test_every_page_is_accessible(browser, site: Path, axe: str, device: str, first: str, then: str) -> None:
+    context = browser.new_context(
+        viewport={"width": WIDTHS[device], "height": 900}, color_scheme=first, reduced_motion="reduce"
+    )
+    wrong = {}
+    for page in pages_of(site):
+        tab = context.new_page()
+        tab.goto(page.as_uri())
+        tab.wait_for_selector("main", state="attached")
+        tab.wait_for_load_state("load")
+        tab.evaluate("window.MathJax?.startup ? MathJax.startup.promise.then(() => 0) : 0")
+        tab.evaluate(axe)
+        found = tab.evaluate(OBJECTIONS, [])
+        tab.emulate_media(color_scheme=then)
+        tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=then)
+        found += [f"{then}, {objection}" for objection in tab.evaluate(OBJECTIONS, ["color-contrast"])]
+        if found:
+            wrong[page.relative_to(site).as_posix()] = found
+        tab.close()
+    context.close()
+    assert not wrong
+
+
+def test_the_first_page_is_light(browser, site: Path) -> None:
+    tab = browser.new_page()
+    answers = []
+    tab.on("response", answers.append)
+    tab.goto((site / "index.html").as_uri())
+    tab.wait_for_selector("h1")
+    tab.wait_for_load_state("networkidle")
+    files = {Path(unquote(urlsplit(answer.url).path)) for answer in answers}
+    tab.close()
+    assert site / "book" / "index.html" in files and any(file.suffix == ".js" for file in files)
+    assert sum(file.stat().st_size for file in files) < FIRST_PAGE
+
+
+def test_search_finds_without_a_server(browser, site: Path) -> None:
+    tab = browser.new_page()
+    tab.goto((site / "search.html").as_uri() + "?q=feed-forward")
+    tab.wait_for_selector("#search-results li a")
+    hits = tab.locator("#search-results li a").all_inner_texts()
+    tab.close()
+    assert "Glossary" in " ".join(hits)
 
 
 def test_mathematics_is_rendered_where_there_is_any(browser, site: Path) -> None:

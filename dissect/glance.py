@@ -1,0 +1,31 @@
+"""The scorecard at a glance: how many claims hold, and a mark a claim, for the home page."""
+
+import pandas as pd
+
+from dissect import claims
+from dissect.scorecard import MARKS
+
+
+def page(verdicts: pd.DataFrame) -> str:
+    """Counts, a row of marks for each chapter, and the claims that failed, in Markdown.
+
+    verdicts: as `claims.verdicts` returns them.
+    """
+    counts = verdicts["verdict"].value_counts()
+    summary = ", ".join(f"{chip(name, str(counts.get(name, 0)))} {name}" for name in claims.VERDICTS)
+    lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", ""]
+    lines += ["| chapter | a mark a claim |", "|---|---|"]
+    for chapter, part in verdicts.groupby("chapter", sort=False):
+        marks = " ".join(chip(str(row.verdict), str(row.claim)) for row in part.itertuples())
+        lines.append(f"| [](chapters/{chapter}.ipynb) | {marks} |")
+    failed = verdicts[verdicts["verdict"] == "not replicated"]
+    if len(failed):
+        lines += ["", "What does not hold here:", ""]
+        lines += [f"- {chip('not replicated', row.claim)} {row.text}" for row in failed.itertuples()]
+    lines += ["", "[](scorecard.md) has every claim with its criterion and its numbers."]
+    return "\n".join(lines) + "\n"
+
+
+def chip(verdict: str, text: str) -> str:
+    """A verdict's mark and some text, in the verdict's colour."""
+    return f"[{MARKS[verdict]} {text}]{{.verdict .{verdict.replace(' ', '-')}}}"

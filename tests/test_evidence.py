@@ -1,0 +1,70 @@
+"""Chapters open with a summary and end with evidence, and the site has what they name."""
+
+import re
+from html import unescape
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from dissect import claims, evidence, glance
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_has_its_summary_and_its_evidence(chapter: Path) -> None:
+    cells = nbformat.read(chapter, as_version=4).cells
+    opening, end = cells[0].source, cells[-1].source
+    assert re.search(
+        r"\n## Summary\n\n\*\*Question\.\*\*.+\*\*Method\.\*\*.+\*\*What to look for", opening, re.S
+    )
+    assert end.startswith(evidence.HEADING)
+    named = evidence.NAMED.findall(end)
+    assert any(name.endswith(".parquet") for name in named)
+    assert all((ROOT / name).is_file() for name in named if name.endswith(".py"))
+
+
+def test_the_site_gives_out_the_tables_that_chapters_name(site: Path, small_run: Path) -> None:
+    missing = set()
+    for chapter in CHAPTERS:
+        page = (site / "book" / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        section = page.partition('id="evidence"')[2]
+        offered = {Path(unescape(a)).name: site / "book" / "chapters" / a
+                   for a in re.findall(r'href="([^"]+\.parquet)"', section)}  # fmt: skip
+        for name in evidence.NAMED.findall(nbformat.read(chapter, as_version=4).cells[-1].source):
+            table = small_run / "results" / name
+            if table.is_file():
+                assert offered[name].resolve().read_bytes() == table.read_bytes()
+            elif name.endswith(".parquet"):
+                missing.add(name)
+                assert name not in offered
+    # the first needs a model that predicts the next word, the second is asked for
+    assert missing <= {"finer_logits.parquet", "masked_words_vocabulary.parquet"}
+
+
+def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "senses.parquet").touch()
+    text = evidence.linked("`senses.parquet` and `entities.parquet`, `senses`", tmp_path)
+    assert text == (
+        "{download}`senses.parquet <../_run/results/senses.parquet>` and "
+        "`entities.parquet` (not in this run), `senses`"
+    )
+
+
+def test_the_glance_counts_every_claim_once() -> None:
+    verdicts = claims.verdicts({})  # a run without tables
+    page = glance.page(verdicts)
+    assert f"Of {len(verdicts)} claims" in page and f"– {len(verdicts)}]" in page
+    assert all(page.count(f" {name}]{{") == 1 for name in verdicts["claim"])
+    failed = verdicts.assign(verdict="not replicated")
+    assert failed["text"][0] in glance.page(failed) and failed["text"][0] not in page
+
+
+def test_the_glance_of_no_failure_lists_none() -> None:
+    held = pd.DataFrame([("X1", "1-derivation", "A claim.", "replicated")],
+                        columns=["claim", "chapter", "text", "verdict"])  # fmt: skip
+    assert "does not hold" not in glance.page(held)
