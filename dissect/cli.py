@@ -1,4 +1,4 @@
-"""The command line: `dissect run`, `dissect fetch`, `dissect tune`, `dissect explain`."""
+"""The command line: `dissect run`, `dissect fetch`, `dissect tune`, `dissect explain`, …"""
 
 import sys
 from pathlib import Path
@@ -168,6 +168,20 @@ def explain(
     for row in table.itertuples(index=False):
         shown.add_row(str(row.token).replace("[", r"\["), *[f"{getattr(row, t):.3f}" for t in TERMS])
     Console().print(shown)
+
+
+@app.command("export-onnx")
+def export_onnx(
+    out: Annotated[Path, typer.Argument(help="The file for the graph; a .json on it goes beside.")],
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    quantise: Annotated[bool, typer.Option("--quantise", help="Keep matrices as 8-bit integers.")] = False,
+) -> None:
+    """Write a model with its decomposition as an ONNX graph: token ids in, terms and importance out."""
+    from dissect.models import load
+    from dissect.onnx_export import export
+
+    about = export(load(model, "cpu"), out, quantise)
+    print(f"{out}: {about['bytes'] / 1e6:.0f} MB; importance within {about['error']['max']:.1e} of PyTorch's")
 
 
 def parse_sections(text: str | None) -> tuple[int, ...] | None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_markdown_cell
 
 import dissect
-from dissect import across
+from dissect import across, web
 from dissect.errors import DissectError
 from dissect.quoted import filled
 
@@ -63,7 +64,10 @@ def build(
         stage(notebooks, pages, staged)
         for name, figure in (pictures or {}).items():
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
-        html = jupyter_book(staged, log)
+        with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
+            assets = beside.submit(web.assets)
+            html = jupyter_book(staged, log)
+            assets.result().put(html)
         replace(html, out)
     log.unlink(missing_ok=True)
     return out / "index.html"
@@ -75,7 +79,7 @@ def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
     for name in COPIED:
         shutil.copy(ROOT / name, staged)
     book = staged / "book"
-    left = shutil.ignore_patterns("__pycache__", ".*", "_build")
+    left = shutil.ignore_patterns("__pycache__", ".*", "_build", "node_modules")
     shutil.copytree(ROOT / "book", book, ignore=left)
     shutil.copytree(ROOT / "notebooks", book / "sources", ignore=left)
     for folder in ("chapters", "_run"):
@@ -88,6 +92,7 @@ def stage(notebooks: Path, pages: Mapping[str, str], staged: Path) -> None:
             nbformat.write(without_results(source), book / "chapters" / source.name)
     for page, text in pages.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
+    web.stage(book)
     runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
     for prose in sorted(book.glob("*.md")):
         text = prose.read_text(encoding="utf-8")
