@@ -114,7 +114,9 @@ def graph_of(loaded: Loaded) -> onnx.ModelProto:
     module = Dissected(Decomposer(loaded.model)).eval()
     size = sum(weight.numel() * weight.element_size() for weight in loaded.model.parameters())
     if size > LARGEST:
-        raise DissectError(f"{loaded.label} has {size / 1e9:.1f} GB of weights, more than one ONNX file takes")
+        raise DissectError(
+            f"{loaded.label} has {size / 1e9:.1f} GB of weights, more than one ONNX file takes"
+        )
     sample = torch.arange(10, 28, device=loaded.model.device).view(2, 9) % loaded.model.config.vocab_size
     axes = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}
     quiet = logging.getLogger("torch.onnx")

@@ -129,7 +129,9 @@ def assets() -> Assets:
     except DissectError as error:
         return Assets(None, str(error))
     except OSError as error:
-        return Assets(None, f"the model's files could not be kept when this site was built ({error.strerror})")
+        return Assets(
+            None, f"the model's files could not be kept when this site was built ({error.strerror})"
+        )
 
 
 def key_of(loaded: Loaded) -> str:

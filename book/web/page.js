@@ -15,13 +15,13 @@
   /** Importance of a term: e·x / e·e. */
   const importance = (at, term) => at.importance[TERMS.indexOf(term)];
 
-  /** e·x_S / e·e, and the cosine of x_S with e (null where S is empty). */
+  /** e·x_S / e·e, and the cosine of x_S with e (null where x_S is zero). */
   function ofSubset(at, subset) {
     const places = TERMS.map((_, n) => n).filter((n) => subset.has(TERMS[n]));
     const share = places.reduce((sum, n) => sum + at.importance[n], 0);
     let square = 0;
     for (const a of places) for (const b of places) square += at.products[4 * a + b];
-    return { share, cosine: places.length ? share / Math.sqrt(square) : null };
+    return { share, cosine: square > 1e-12 ? share / Math.sqrt(square) : null };
   }
 
   /** A prepared sentence as `cell` wants it: ten products a token, the upper triangle of sixteen. */
@@ -45,6 +45,7 @@
   }
 
   const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  const meanOf = (numbers) => (numbers.length ? mean(numbers) : null);
   const shown = (x) => (x === null ? "–" : x.toFixed(3).replace(/^-(0\.0+)$/, "$1").replace("-", "−"));
   const size = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
@@ -73,10 +74,10 @@
   }
 
   function drawTokens() {
-    const { tokens, cells } = state.sentence;
+    const { text, tokens, cells } = state.sentence;
     const rows = cells[state.layer];
     const table = find("os-tokens").querySelector("table");
-    table.caption.textContent = `Importance of each term for each token at layer ${layerName(state.layer, cells.length - 1)}`;
+    table.caption.textContent = `“${text}”: importance at layer ${layerName(state.layer, cells.length - 1)}`;
     table.tHead.replaceChildren(make("tr", {}, make("th", { scope: "col", style: "text-align: left" }, "token"),
       ...TERMS.map((term) => heading(term, WORDS[term])), heading("S", "subset"),
       make("th", { scope: "col" }, "cos", make("small", {}, "of S with e"))));
@@ -92,7 +93,7 @@
     table.tFoot.replaceChildren(make("tr", {}, make("th", { scope: "row" }, "mean"),
       ...TERMS.map((term) => number(mean(rows.map((row) => importance(row, term))), term)),
       number(mean(subset.map((one) => one.share)), "S"),
-      make("td", {}, state.subset.size ? shown(mean(subset.map((one) => one.cosine))) : "–")));
+      make("td", {}, shown(meanOf(subset.map((one) => one.cosine).filter((x) => x !== null))))));
   }
 
   function refocus(t) {
@@ -128,15 +129,16 @@
     window.dissect.last = { ...state.sentence, layer: state.layer, subset: TERMS.filter((term) => state.subset.has(term)) };
   }
 
-  /** Said aloud by screen readers: what has changed, in one line. */
+  /** A message beside the form; screen readers say it aloud. */
   function say(text) {
-    find("os-status").textContent = text;
+    find("os-said").textContent = text;
   }
 
+  /** What has changed, in one line above the tables; said aloud too. */
   function sayMeans() {
     const rows = state.sentence.cells[state.layer];
     const means = TERMS.map((term) => `${WORDS[term]} ${shown(mean(rows.map((row) => importance(row, term))))}`);
-    say(`Layer ${state.layer}, mean of ${rows.length} tokens: ${means.join(", ")}.`);
+    find("os-status").textContent = `Layer ${state.layer}, mean of ${rows.length} tokens: ${means.join(", ")}.`;
   }
 
   function show(sentence) {
@@ -163,7 +165,6 @@
     }));
     state.layer = prepared.sentences[0].upper.length - 1;
     show(unpacked(prepared.sentences[0]));
-    say("");
     document.querySelector(".own-sentence-static")?.setAttribute("hidden", "");
     root.hidden = false;
   }
@@ -237,6 +238,8 @@
     say("Dissecting …");
     try {
       show(arranged(text, variant, await state.models[variant](text)));
+      find("os-example").selectedIndex = -1;
+      say("");
     } catch (error) {
       say(error instanceof RangeError ? `Too long: ${error.message}. Shorten the sentence.` : `That failed: ${error.message}.`);
     }
