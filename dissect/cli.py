@@ -168,6 +168,20 @@ def teach(
     print(f"student/, teacher/ and slides/ are in {write_all(out, force)}")
 
 
+@app.command("export-onnx")
+def export_onnx(
+    out: Annotated[Path, typer.Argument(help="The file for the graph; a .json on it goes beside.")],
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    quantise: Annotated[bool, typer.Option("--quantise", help="Keep matrices as 8-bit integers.")] = False,
+) -> None:
+    """Write a model with its decomposition as an ONNX graph: token ids in, terms and importance out."""
+    from dissect.models import load
+    from dissect.onnx_export import export
+
+    about = export(load(model, "cpu"), out, quantise)
+    print(f"{out}: {about['bytes'] / 1e6:.0f} MB; importance within {about['error']['max']:.1e} of PyTorch's")
+
+
 def main() -> None:
     """Run a command; a `DissectError` becomes one sentence and exit status 1."""
     import dissect.cli_runs  # noqa: F401  adds its commands

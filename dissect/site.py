@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 from matplotlib.figure import Figure
 
 import dissect
-from dissect import across, evidence, pages, pdf
+from dissect import across, evidence, pages, pdf, web
 from dissect.across import PUBLISHED
 from dissect.errors import DissectError
 from dissect.manifest import Manifest
@@ -69,7 +70,10 @@ def build(
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
         if with_pdf:
             shutil.copy(printed(staged, log), out.with_name("book.pdf"))
-        html = jupyter_book(staged, log)
+        with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
+            assets = beside.submit(web.assets)
+            html = jupyter_book(staged, log)
+            assets.result().put(html)
         replace(html, out)
     log.unlink(missing_ok=True)
     return out / "index.html"
@@ -81,7 +85,7 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     for name in COPIED:
         shutil.copy(ROOT / name, staged)
     book = staged / "book"
-    left = shutil.ignore_patterns("__pycache__", ".*", "_build")
+    left = shutil.ignore_patterns("__pycache__", ".*", "_build", "node_modules")
     shutil.copytree(ROOT / "book", book, ignore=left)
     shutil.copytree(ROOT / "notebooks", book / "sources", ignore=left)
     for name in ("chapters", "_run"):
@@ -93,6 +97,7 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     evidence.link(book, folder / "results", ROOT / "dissect")
+    web.stage(book)
     runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
     for prose in sorted(book.glob("*.md")):
         text = prose.read_text(encoding="utf-8")
