@@ -93,7 +93,8 @@ def matrices(runs: Sequence[Run]) -> list[Data]:
             if table not in run.tables:
                 continue
             for predictor, called in predictors.items():
-                rows = run.tables[table].query("predictor == @predictor")
+                rows = run.tables[table]
+                rows = rows[rows["predictor"] == predictor]
                 if len(rows):
                     name = f"{task}, {called}"
                     found.append({"run": run.name, "name": name, "task": task, "grid": grid(rows)})
