@@ -119,6 +119,7 @@ def mean(tables: Tables, table: str, predictor: str, score: str = "accuracy") ->
 
 
 def last_layer(tables: Tables, model: int) -> str:
+    """Mean importance in the last layer, of the model at that place in the table."""
     name = list(dict.fromkeys(tables["importance"]["model"]))[model]
     last = shares(tables["importance"], name).iloc[-1]
     return ", ".join(f"{term} {last[term]:.2f}" for term in TERMS)

@@ -50,6 +50,7 @@ def check_model(name: str) -> str:
 
 
 def family_name(loaded: Loaded) -> str:
+    """The family that a model's configuration names."""
     config: Any = loaded.model.base_model.config
     return config.model_type
 

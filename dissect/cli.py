@@ -184,8 +184,6 @@ def export_onnx(
 
 def main() -> None:
     """Run a command; a `DissectError` becomes one sentence and exit status 1."""
-    import dissect.cli_runs  # noqa: F401  adds its commands
-
     try:
         app()
     except DissectError as error:
@@ -195,6 +193,8 @@ def main() -> None:
         print("dissect: interrupted; finished chapters are kept, run again to go on", file=sys.stderr)
         sys.exit(130)
 
+
+import dissect.cli_runs  # noqa: E402, F401  adds its commands
 
 if __name__ == "__main__":
     from dissect.cli import main as main_of_module  # not this copy: commands are added to that

@@ -71,6 +71,7 @@ def packages() -> Iterator[Finding]:
 
 
 def machine() -> Iterator[Finding]:
+    """The device that a run would take."""
     device = models.pick_device()
     yield "device", OK, f"{device}, {torch.get_num_threads()} threads"
 
@@ -251,6 +252,7 @@ def clock(call: Callable[[], object]) -> float:
 
 
 def said(seconds: float) -> str:
+    """Seconds in words, in the unit that reads best."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

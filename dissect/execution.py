@@ -63,6 +63,7 @@ def code_of(source: Path) -> list[str]:
 
 
 def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The code cells of a notebook, but for the parameters that papermill put in."""
     return [
         cell
         for cell in book.cells

@@ -1,6 +1,7 @@
 """Every plot of the chapters: one function each, given a data frame, returning a figure."""
 
 import textwrap
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +16,7 @@ from dissect.parts import TERMS, subsets
 COLOURS = {"i": "#0173b2", "h": "#de8f05", "f": "#029e73", "c": "#cc78bc"}
 MARKERS = {"i": "o", "h": "s", "f": "D", "c": "X"}
 NAMES = {"i": "$i$ input", "h": "$h$ attention", "f": "$f$ feed-forward", "c": "$c$ biases"}
-TITLE = {"fontsize": "medium", "parse_math": False}  # names may hold dollars
+TITLE: dict[str, Any] = {"fontsize": "medium", "parse_math": False}  # names may hold dollars
 BASELINE = "none"  # how the empty subset is written in pictures
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "savefig.bbox": "tight"})

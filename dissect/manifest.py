@@ -132,6 +132,7 @@ def checksums(results: Path) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
+    """The versions of Python and of the packages in `RECORDED`."""
     return {"python": platform.python_version()} | {
         name: importlib.metadata.version(name) for name in RECORDED
     }
@@ -156,6 +157,7 @@ def memory_gib() -> float | None:
 
 
 def accelerator_name(device: torch.device) -> str | None:
+    """The accelerator's name, where the device is one that tells."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else None
 
 
@@ -176,4 +178,5 @@ def _git(*arguments: str) -> str:
 
 
 def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

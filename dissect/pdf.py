@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from itertools import zip_longest
+from itertools import chain, repeat
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -103,14 +103,15 @@ def _contents(page: BeautifulSoup, article: Tag) -> Tag:
         if not part.find_parent("div", class_="toctree-wrapper")  # which holds a chapter's own pages
     ]  # fmt: skip
     captions = [caption.get_text() for caption in page.select("nav.bd-links p.caption")]
-    for part, caption in zip_longest(parts, captions[: len(parts)], fillvalue=""):
+    for part, caption in zip(parts, chain(captions, repeat("")), strict=False):
         title = page.new_tag("p", attrs={"class": "part"})
-        title.string = str(caption)
+        title.string = caption
         nav.append(title)
         for chapter in part.find_all("section", recursive=False):
-            chapter["class"] = [*chapter.get("class", []), "chapter"]
+            chapter["class"] = " ".join([*filter(None, chapter.get_attribute_list("class")), "chapter"])
             line = page.new_tag("a", href=f"#{chapter['id']}")
-            line.string = chapter.find(["h1", "h2", "h3"]).get_text()
+            heading = chapter.find(["h1", "h2", "h3"])
+            line.string = heading.get_text() if heading else ""
             nav.append(line)
     return nav
 

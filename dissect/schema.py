@@ -183,5 +183,5 @@ def page() -> str:
         rows = [(column, *meaning(name, column)) for column in table.columns]
         lines = "\n".join(f"| `{column}` | {kind} | {what} |" for column, kind, what in rows)
         about = table.about[0].upper() + table.about[1:]
-        parts.append(f"### {name}\n\n{about}; from {where}.\n\n| column | | |\n|---|---|---|\n{lines}\n")
+        parts.append(f"## {name}\n\n{about}; from {where}.\n\n| column | | |\n|---|---|---|\n{lines}\n")
     return "\n".join(parts)

@@ -74,6 +74,7 @@ def inside(folder: Path) -> Iterator[Finding]:
 
 
 def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
+    """Means over runs in one table against the scores in the other."""
     worst = 0.0
     for (score, predictor), part in intervals.groupby(["score", "predictor"]):
         mine = scores[scores["predictor"] == predictor]
@@ -83,6 +84,7 @@ def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
 
 
 def versions(told: Manifest) -> Iterator[Finding]:
+    """The versions of packages, then and now."""
     for name, version in manifest.versions().items():
         then = told.versions.get(name, "unknown")
         yield f"version of {name}", SAME if version == then else OTHER, f"{then} then, {version} now"
@@ -97,6 +99,7 @@ def read_from(folder: Path, told: Manifest) -> Iterator[Finding]:
 
 
 def compared(sha: str, found: Callable[[], str]) -> tuple[str, str]:
+    """A checksum against one that may not be to be had here."""
     try:
         return (SAME, "") if found() == sha else (DIFFERS, "another revision than the run read")
     except DissectError as error:
@@ -104,6 +107,7 @@ def compared(sha: str, found: Callable[[], str]) -> tuple[str, str]:
 
 
 def model_revision(folder: Path, told: Manifest, name: str) -> str:
+    """The checksum of a model of the run, as it is found here."""
     settings = told.settings
     if name == "head":
         head = models.load_masked_head(manifest.place(folder, settings.head or settings.model))
@@ -122,6 +126,7 @@ def tuned_of(told: Manifest) -> list[str]:
 
 
 def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
+    """The checksum of a corpus of the run, as it is found here."""
     settings = told.settings
     local = {
         option: manifest.place(folder, value)
@@ -158,6 +163,7 @@ def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Fin
 
 
 def hardware_of(machine: dict[str, Any]) -> tuple:
+    """What last digits depend on."""
     return tuple(machine.get(name) for name in ("processor", "instructions", "threads", "device"))
 
 
@@ -226,6 +232,7 @@ READ = {"2-visualisation": "text", "3-mlm": "text", "4-wsd": "senses", "5-ner": 
 
 
 def score_of(scores: pd.DataFrame, predictor: str, score: str) -> float:
+    """The score of the sampled subset in the first run."""
     rows = scores[(scores["predictor"] == predictor) & (scores["terms"] == SAMPLED) & (scores["seed"] == 0)]
     return float(rows[score].iloc[0])
 

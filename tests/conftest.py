@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # two processes that each use all cores wait for one another
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 2) // 2))
+
 import torch
 from transformers import AutoConfig, AutoModel
 
@@ -184,6 +188,7 @@ def corpora_here(shared, monkeypatch) -> None:
     monkeypatch.setattr(nltk.data, "path", [str(shared / "nltk_data")])
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items) -> None:
     """Tests that look at the one run of the book share the process that makes it."""
     for item in items:

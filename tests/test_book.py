@@ -133,13 +133,13 @@ def test_without_chromium_one_sentence_says_so(monkeypatch) -> None:
 
 
 def test_a_site_with_a_pdf_says_so_before_it_is_built(tmp_path: Path, monkeypatch) -> None:
+    from dissect.across import PUBLISHED
+    from dissect.manifest import required
     from dissect.site import build
 
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "a.ipynb").touch()
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DissectError, match="Chromium"):
-        build(tmp_path / "notebooks", {}, tmp_path / "site", with_pdf=True)
+        build(PUBLISHED / "minilm", required(PUBLISHED / "minilm"), {}, tmp_path / "site", with_pdf=True)
     assert not (tmp_path / "site").exists()
 
 

@@ -54,7 +54,7 @@ def public(module: ModuleType) -> dict[str, object]:
 def documented(one: object) -> bool:
     """A dataclass has a docstring of its own making, which says nothing."""
     text = getattr(one, "__doc__", None) or ""
-    return bool(text.strip()) and not text.startswith(f"{getattr(one, '__name__', '')}(")
+    return bool(text.strip()) and not (isinstance(one, type) and text.startswith(f"{one.__name__}("))
 
 
 def resolve(dotted: str) -> object:

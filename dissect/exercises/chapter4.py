@@ -26,6 +26,7 @@ ITEMS, RIGHT = 100, 40  # of 4.3
 
 
 def most_frequent(senses: Sequence[str]) -> str:
+    """The sense that occurs most often; of equals the first."""
     return Counter(senses).most_common(1)[0][0]
 
 

@@ -26,6 +26,7 @@ Sentences = Sequence[Sequence[str]]
 
 
 def macro_f1(true: Sequence[str], said: Sequence[str]) -> float:
+    """The mean over tags of each tag's F1."""
     return float(f1_score(true, said, average="macro", zero_division=0))
 
 

@@ -46,6 +46,7 @@ def checks(name: str) -> Callable[[Check], Check]:
 
     def keep(function: Check) -> Check:
         CHECKS[name] = function
+        function.__doc__ = function.__doc__ or f"Checks the answer to exercise {name}."
         return function
 
     return keep

@@ -66,6 +66,7 @@ def shown(exercise: Exercise) -> str:
 
 
 def solved(exercise: Exercise) -> str:
+    """What the folded solution is called."""
     return "One way to do it" if exercise.level == "research" else "Solution"
 
 
