@@ -12,7 +12,7 @@ help: ## list the targets
 book: $(VENV)/installed ## run the chapters on the default model and build the site
 	$(BIN)/dissect run --name $(RUN)
 
-site: $(VENV)/installed ## build the published report, without executing anything
+site: $(VENV)/web ## build the published report, without executing anything
 	$(BIN)/dissect site
 
 pdf: $(VENV)/installed ## build the published report and print it to a PDF, with Chromium
@@ -43,6 +43,10 @@ $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile -e .
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # on all cores, unlike pip
+	touch $@
+
+$(VENV)/web: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -e '.[web]'
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed

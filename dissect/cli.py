@@ -176,7 +176,11 @@ def export_onnx(
 ) -> None:
     """Write a model with its decomposition as an ONNX graph: token ids in, terms and importance out."""
     from dissect.models import load
-    from dissect.onnx_export import export
+
+    try:
+        from dissect.onnx_export import export
+    except ImportError as error:
+        raise DissectError(f"{error.name} is not installed: pip install -e '.[web]'") from None
 
     about = export(load(model, "cpu"), out, quantise)
     print(f"{out}: {about['bytes'] / 1e6:.0f} MB; importance within {about['error']['max']:.1e} of PyTorch's")

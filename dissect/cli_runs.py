@@ -25,13 +25,16 @@ def site(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Also print the book to book.pdf beside the site; needs Chromium.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option(help="Build in the model that dissects the reader's own sentences (130 MB).")
+    ] = True,
 ) -> None:
     """Build the book of a run that is finished, without executing anything."""
     from dissect.across import PUBLISHED
     from dissect.run import build_site
 
     folder = PUBLISHED / run if (PUBLISHED / run).is_dir() else folder_of(run)
-    build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site", with_pdf=pdf)
+    build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site", with_pdf=pdf, live=live)
 
 
 @app.command("list")

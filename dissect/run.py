@@ -138,11 +138,12 @@ def build_site(
     say: Callable[[str], None] = print,
     others: list[Path] | None = None,
     with_pdf: bool = False,
+    live: bool = False,
 ) -> None:
     """Build the book of a run, finished or published, without executing anything.
 
     others: the folders of the runs that Across models sets beside it; by default the published ones.
-    with_pdf: also print it to book.pdf beside `out`.
+    with_pdf: also print it to book.pdf beside `out`. live: build in the model for the reader's sentences.
 
     Raises `DissectError` when the folder holds no run, or the book cannot be built.
     """
@@ -170,7 +171,7 @@ def build_site(
         "glance": glance.page(verdicts),
     }
     pictures = across.pictures(runs) | explore.pictures(shown, loaded)
-    page = site.build(folder, told, pages, out, pictures, with_pdf)
+    page = site.build(folder, told, pages, out, pictures, with_pdf, live)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
         say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")

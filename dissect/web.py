@@ -102,7 +102,7 @@ class Assets:
     """The folder of what a browser needs to run the model, or the reason why there is none."""
 
     folder: Path | None
-    reason: str = ""
+    reason: str = ""  # in words that follow "Here you cannot type your own:"
 
     def put(self, site: Path) -> None:
         """Copy them into a built site, with `built.json`, which tells the page what there is."""
@@ -112,6 +112,9 @@ class Assets:
             (target / "built.json").write_text(json.dumps({"reason": self.reason}), encoding="utf-8")
         else:
             shutil.copytree(self.folder, target, dirs_exist_ok=True)
+
+
+LEFT_OUT = Assets(None, "this site was built without the model, which `dissect site RUN` builds in")
 
 
 def assets() -> Assets:
@@ -151,7 +154,9 @@ def version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        raise DissectError(f"the Python package {name} was not there when this site was built") from None
+        raise DissectError(
+            f"the Python package {name} was not there when this site was built (pip install -e '.[web]')"
+        ) from None
 
 
 def make(loaded: Loaded, folder: Path) -> None:

@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # two processes that each use all cores
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 2) // 2))
 
 import torch
+from filelock import FileLock
 from transformers import AutoConfig, AutoModel
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
@@ -142,12 +143,17 @@ def minilm():
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Path:
-    """The folder of a run of all chapters on little data, with its site."""
+    """The folder of a run of all chapters on little data, with its site; one for all test processes."""
     from dissect.run import run
     from dissect.settings import settings_from
 
-    runs = tmp_path_factory.mktemp("runs")
-    return run(settings_from({"name": "small", "limit": 60, "seeds": 2}), runs)
+    base = tmp_path_factory.getbasetemp()
+    runs = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"
+    runs.mkdir(exist_ok=True)
+    with FileLock(runs / "lock"):
+        if not (runs / "small" / "site").exists():
+            run(settings_from({"name": "small", "limit": 60, "seeds": 2}), runs)
+    return runs / "small"
 
 
 @pytest.fixture(scope="session")
@@ -186,14 +192,6 @@ def corpora_here(shared, monkeypatch) -> None:
     monkeypatch.setenv("DISSECT_DATA", str(shared))
     monkeypatch.setenv("NLTK_DATA", str(shared / "nltk_data"))  # for the chapters' kernels
     monkeypatch.setattr(nltk.data, "path", [str(shared / "nltk_data")])
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items) -> None:
-    """Tests that look at the one run of the book share the process that makes it."""
-    for item in items:
-        if "small_run" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("run"))
 
 
 def copy_model(source: str, target: Path) -> Path:
