@@ -1,5 +1,6 @@
 """The command line; `dissect --help` lists its commands. Those on finished runs are in `cli_runs`."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -186,14 +187,24 @@ def export_onnx(
     print(f"{out}: {about['bytes'] / 1e6:.0f} MB; importance within {about['error']['max']:.1e} of PyTorch's")
 
 
+class Interrupted(BaseException):
+    """Ctrl-C; the command line's library would take a KeyboardInterrupt for itself."""
+
+
+def interrupt(number: int, frame: object) -> None:
+    """What Ctrl-C does."""
+    raise Interrupted
+
+
 def main() -> None:
     """Run a command; a `DissectError` becomes one sentence and exit status 1."""
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except DissectError as error:
         print(f"dissect: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except Interrupted:
         print("dissect: interrupted; finished chapters are kept, run again to go on", file=sys.stderr)
         sys.exit(130)
 

@@ -15,7 +15,7 @@ def explain(loaded: Loaded, sentence: str, layer: int | None = None) -> pd.DataF
 
     Raises `DissectError` for an empty or too long sentence or a layer the model does not have.
     """
-    if not sentence.strip():
+    if not loaded.tokenizer(sentence, add_special_tokens=False, verbose=False)["input_ids"]:
         raise DissectError("the sentence is empty: give some text to dissect")
     batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)
     batch = {name: value.to(loaded.model.device) for name, value in batch.items()}

@@ -1,8 +1,7 @@
 """Chapters as the book shows them: the repository's prose around what a run computed.
 
 A run folder may come from somebody else, so nothing in it is trusted to be markup: of outputs only
-plain kinds are kept, HTML without anything that acts, and prose that is not the repository's own is
-shown letter by letter.
+plain kinds are kept, HTML without anything that acts, and prose is the repository's alone.
 """
 
 from pathlib import Path
@@ -23,17 +22,19 @@ NOT_RUN = """:::{{admonition}} Left out
 :class: warning
 This run left the chapter out{reason}: it is shown as it is before a run, without its results.
 :::"""
-OTHER = """:::{admonition} Another version
+OTHER = """## As it was run
+
+:::{admonition} Another version
 :class: warning
-This run was made with other code than that of the chapter as it is now: it is shown as it was run.
+This run was made with other code than that of the chapter above.
+Here is that code with what came of it.
 :::"""
 
 
-def chapter(source: Path, executed: Path, told: Manifest, own: bool) -> NotebookNode:
+def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
     """A chapter of a run, to be written where Jupyter Book reads it.
 
     source: the notebook of the repository. executed: the run's; it need not exist.
-    own: whether the run is part of the repository.
 
     Raises `DissectError` when the executed notebook is damaged.
     """
@@ -49,11 +50,10 @@ def chapter(source: Path, executed: Path, told: Manifest, own: bool) -> Notebook
         run.cells = merged(prose, run)
         run.cells.insert(1, box)
     else:
-        cells = [cell for cell in run.cells if cell.get("id") != "provenance"]
-        if not own:
-            cells = [as_text(cell) if cell.cell_type != "code" else cell for cell in cells]
-        title = next((cell for cell in prose.cells if cell.cell_type == "markdown"), None)
-        run.cells = [*([title] if title and not own else []), new_markdown_cell(OTHER, id="other"), *cells]
+        ran = [cell for cell in run.cells if cell.cell_type == "code"]
+        for n, cell in enumerate(ran):
+            cell.id = f"ran-{n}"
+        run.cells = [*prose.cells, new_markdown_cell(OTHER, id="other"), *ran]
         run.cells.insert(1, box)
     return run
 
@@ -101,9 +101,3 @@ def harmless(output: NotebookNode) -> NotebookNode:
         data["text/markdown"] = "".join(data["text/markdown"]).replace("<", "&lt;").replace("{", "&#123;")
     output.data = data
     return output
-
-
-def as_text(cell: NotebookNode) -> NotebookNode:
-    """A cell of prose, shown letter by letter."""
-    quoted = "\n".join(f"    {line}" for line in cell.source.splitlines())
-    return new_markdown_cell(f"Prose of the run's own:\n\n{quoted}\n", id=cell.get("id", "prose"))

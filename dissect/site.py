@@ -92,10 +92,9 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     shutil.copytree(ROOT / "notebooks", book / "sources", ignore=left)
     for name in ("chapters", "_run"):
         (book / name).mkdir(exist_ok=True)
-    own = folder.resolve().parent == PUBLISHED
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
-        nbformat.write(pages.chapter(source, executed, told, own), book / "chapters" / source.name)
+        nbformat.write(pages.chapter(source, executed, told), book / "chapters" / source.name)
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     evidence.link(book, folder / "results", ROOT / "dissect")

@@ -34,10 +34,11 @@ COMMAND = [
 
 
 def started(folder, command=COMMAND):
-    """The command in a session of its own, as from a terminal."""
+    """The command in a session of its own, as from a terminal, whatever this process does with Ctrl-C."""
     return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 def test_killed_a_dozen_times_a_run_ends_as_if_it_had_not_been(tmp_path):

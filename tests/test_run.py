@@ -17,7 +17,7 @@ from dissect.settings import CHAPTERS, settings_from
 
 TABLES = {
     "exactness", "dependence", "feedforward_r2", "importance", "correlation", "models",
-    *(f"masked_words{part}" for part in ("", "_intervals", "_pairs", "_trials", "_vocabulary")),
+    *(f"masked_words{part}" for part in ("", "_intervals", "_pairs", "_trials")),
     *(f"senses{part}" for part in ("", "_intervals", "_pairs", "_trials", "_agreement", "_corpus")),
     *(f"entities{part}" for part in ("", "_intervals", "_pairs", "_trials", "_agreement")),
     "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",

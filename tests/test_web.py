@@ -15,7 +15,7 @@ import torch
 from dissect import Decomposer, web
 from dissect.onnx_export import session_of
 from dissect.parts import TERMS, subsets
-from tests.test_site import WIDTHS, browser  # noqa: F401 - a fixture
+from tests.test_site import WIDTHS
 
 SENTENCES = [
     "The crane stood in the river.",
@@ -88,7 +88,7 @@ def serve() -> Iterator:
 class Visit:
     """A page that is open, what it asked for, and what went wrong."""
 
-    def __init__(self, browser, address: str, device: str = "desktop"):  # noqa: F811
+    def __init__(self, browser, address: str, device: str = "desktop"):
         self.context = browser.new_context(viewport={"width": WIDTHS[device], "height": 900})
         self.tab = self.context.new_page()
         self.trouble: list[str] = []
@@ -125,7 +125,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser) -> Iterator:  # noqa: F811
+def visit(browser) -> Iterator:
     visits: list[Visit] = []
 
     def open_page(*args) -> Visit:
