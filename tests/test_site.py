@@ -141,7 +141,7 @@ def test_the_first_page_is_light(browser, site: Path) -> None:
     answers = []
     tab.on("response", lambda answer: answers.append(answer))  # Playwright takes no builtin
     tab.goto((site / "index.html").as_uri())
-    tab.wait_for_selector("h1")
+    tab.wait_for_selector("article h1")
     tab.wait_for_load_state("networkidle")
     files = {Path(unquote(urlsplit(answer.url).path)) for answer in answers}
     tab.close()
