@@ -159,7 +159,9 @@ def test_the_cheap_commands_run(line: str) -> None:
 
 
 def test_make_lists_its_targets() -> None:
-    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert {line.split()[0] for line in listed.splitlines()} == TARGETS
 
 
