@@ -3,6 +3,9 @@ RUN ?= default
 VENV := .venv
 BIN := $(VENV)/bin
 
+# What is imported is compiled then and kept, whatever the shell says; pip would compile all there is.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help book site pdf publish test dist clean
 
@@ -42,13 +45,12 @@ $(VENV)/installed: pyproject.toml
 		{ echo "Python 3.11 or newer is needed; set PYTHON=python3.11, say" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile -e .
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # on all cores, unlike pip
 	touch $@
 
 $(VENV)/web: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet -e '.[web]'
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[web]'
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet -e '.[test]'
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[test]'
 	touch $@
