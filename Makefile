@@ -13,7 +13,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
 
 book: $(VENV)/installed ## run the chapters on the default model and build the site
-	$(BIN)/dissect run --name $(RUN)
+	$(BIN)/dissect run --name $(RUN) --jobs 2
 
 site: $(VENV)/web ## build the published report, without executing anything
 	$(BIN)/dissect site

@@ -56,6 +56,9 @@ def run(
         int | None, typer.Option(help="Search for hyper-parameters with so many trials; 0: the recorded.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of samples and fine-tuning.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Chapters run side by side, each with its share of the cores.")
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
     ] = None,
@@ -69,7 +72,7 @@ def run(
     options = {
         "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
         "corpus": corpus, "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
-        "seed": seed, "device": device, "data": data,
+        "seed": seed, "device": device, "jobs": jobs, "data": data,
     }  # fmt: skip
     given = {option: value for option, value in options.items() if value is not None}
     told = settings_from((settings_file(settings) if settings else {}) | given)

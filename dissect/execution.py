@@ -1,12 +1,16 @@
-"""Executes one chapter with papermill, in a process of its own."""
+"""Executes chapters with papermill, each in a process of its own."""
 
-import os
-import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
 from dissect import progress, provenance
@@ -15,46 +19,117 @@ from dissect.files import write_text
 from dissect.watching import watching
 
 
-def execute(source: Path, target: Path, parameters: dict, folder: Path) -> float:
+def side_by_side(
+    chapters: Iterable[str],
+    work: Callable[[str, Path], float],
+    done: Callable[[str, float], None],
+    jobs: int = 1,
+) -> None:
+    """Run chapters, so many at a time, and tell `done` of each that is finished, and its seconds.
+
+    work: a chapter and the file for its progress -> seconds; it calls `execute`.
+
+    Raises what the first chapter that failed raised; those that were at work then are finished, no
+    other is begun. When interrupted, all are.
+    """
+    stop = threading.Event()
+
+    def unless_stopped(chapter: str) -> float:
+        if stop.is_set():
+            raise CancelledError
+        try:
+            return work(chapter, folder / chapter)
+        except DissectError:
+            stop.set()
+            raise
+
+    failed: DissectError | None = None
+    with watching() as folder, ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(unless_stopped, chapter): chapter for chapter in chapters}
+        try:
+            for future in as_completed(futures):
+                try:
+                    done(futures[future], future.result())
+                except CancelledError:
+                    continue
+                except DissectError as error:
+                    failed = failed or error
+        except BaseException:
+            stop.set()
+            while wait(futures, timeout=0.2).not_done:
+                kill()
+            raise
+    if failed:
+        raise failed
+
+
+def execute(
+    source: Path, target: Path, parameters: dict, folder: Path, lines: Path, threads: int | None = None
+) -> float:
     """Run one notebook; `target` appears when it is finished, and not before. Seconds taken.
 
-    folder: the run's, in which the chapter works.
+    folder: the run's, in which the chapter works. lines: a new file, to which it writes its progress.
+    threads: for its matrix products; by default as many as there are cores.
 
     Raises `DissectError` when a cell fails; the notebook up to there is kept beside as *.failed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        lines, unfinished = Path(scratch) / "progress", Path(scratch) / source.name
-        quiet = {progress.VARIABLE: str(lines), "PYTHONWARNINGS": "ignore"}
-        before = {name: os.environ.get(name) for name in quiet}
-        os.environ |= quiet
-        try:
-            with watching(lines):
-                papermill.execute_notebook(
-                    str(source), str(unfinished), parameters, cwd=str(folder.resolve()),
-                    kernel_name="python3", progress_bar=False, request_save_on_cell_execute=False,
-                    extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-                )  # fmt: skip
-        except PapermillExecutionError as error:
-            failed = target.with_suffix(".failed")
-            write_text(failed, unfinished.read_text(encoding="utf-8"))
-            raise DissectError(
-                f"chapter {source.stem} failed at cell {error.exec_count}: "
-                f"{error.ename}: {error.evalue} (see {failed})"
-            ) from None
-        except (RuntimeError, OSError) as error:  # a kernel that died is a RuntimeError
-            raise DissectError(
-                f"chapter {source.stem} could not be run ({str(error).strip() or type(error).__name__}); "
-                "if its process was killed, memory may have run out: give fewer sentences (--limit)"
-            ) from None
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
-        book = nbformat.read(unfinished, as_version=4)
+    unfinished = lines.with_name(f".{source.name}")
+    lines.touch()
+    environment = {progress.VARIABLE: str(lines), "PYTHONWARNINGS": "ignore"}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    try:
+        papermill.execute_notebook(
+            str(source), str(unfinished), parameters, kernel_name="python3", progress_bar=False,
+            kernel_manager_class=kernel(environment, folder), request_save_on_cell_execute=False,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        )  # fmt: skip
+    except PapermillExecutionError as error:
+        failed = target.with_suffix(".failed")
+        write_text(failed, unfinished.read_text(encoding="utf-8"))
+        raise DissectError(
+            f"chapter {source.stem} failed at cell {error.exec_count}: "
+            f"{error.ename}: {error.evalue} (see {failed})"
+        ) from None
+    except (RuntimeError, OSError) as error:  # a kernel that died is a RuntimeError
+        raise DissectError(
+            f"chapter {source.stem} could not be run ({str(error).strip() or type(error).__name__}); "
+            "if its process was killed, memory may have run out: give fewer sentences (--limit)"
+        ) from None
+    finally:
+        lines.unlink(missing_ok=True)
+    book = nbformat.read(unfinished, as_version=4)
     provenance.clean(book)
     write_text(target, nbformat.writes(book) + "\n")
     return time.monotonic() - begun
+
+
+def kernel(environment: dict[str, str], folder: Path) -> type[AsyncKernelManager]:
+    """A manager whose process has this environment and folder; papermill can only change our own, which
+    other chapters share."""
+
+    class Kernel(AsyncKernelManager):
+        async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+            options |= {"env": options["env"] | environment, "cwd": str(folder.resolve())}
+            await super()._async_launch_kernel(kernel_cmd, **options)
+            AT_WORK.add(self)
+
+        _launch_kernel = _async_launch_kernel
+
+    return Kernel
+
+
+AT_WORK: WeakSet[AsyncKernelManager] = WeakSet()
+
+
+def kill() -> None:
+    """End the chapters' processes at once."""
+    for manager in list(AT_WORK):
+        process = getattr(manager.provisioner, "process", None)
+        if process is not None and process.poll() is None:
+            process.kill()
 
 
 def code_of(source: Path) -> list[str]:

@@ -74,29 +74,46 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     if before is not None:
         take_over(before, told, set(settings.chapters()), folder)
     begun = time.monotonic()
-    for n, chapter in enumerate(chapters, start=1):
-        source = ROOT / "notebooks" / f"{chapter}.ipynb"
-        parameters = settings.parameters(chapter, folder, tuned)
-        key = key_of(source, parameters, provenance.read_by(chapter, told.revisions))
-        title = f"chapter {n} of {len(chapters)}, {chapter}"
-        if not force and up_to_date(folder, chapter, key, told):
-            say(f"{title}: up to date")
-            continue
-        say(f"{title} …")
-        target = folder / "notebooks" / source.name
-        seconds = execution.execute(source, target, parameters, folder)
-        say(f"{title}: {seconds:.0f} s")
+    sources = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in chapters}
+    parameters = {chapter: settings.parameters(chapter, folder, tuned) for chapter in chapters}
+    keys = {
+        chapter: key_of(sources[chapter], parameters[chapter], provenance.read_by(chapter, told.revisions))
+        for chapter in chapters
+    }
+    titles = {
+        chapter: f"chapter {n} of {len(chapters)}, {chapter}" for n, chapter in enumerate(chapters, start=1)
+    }
+    current = {c for c in chapters if not force and up_to_date(folder, c, keys[c], told)}
+    for chapter in sorted(current):
+        say(f"{titles[chapter]}: up to date")
+
+    def work(chapter: str, lines: Path) -> float:
+        say(f"{titles[chapter]} …")
+        target = folder / "notebooks" / f"{chapter}.ipynb"
+        threads = cores() // settings.jobs if settings.jobs > 1 else None
+        return execution.execute(sources[chapter], target, parameters[chapter], folder, lines, threads)
+
+    def done(chapter: str, seconds: float) -> None:
+        say(f"{titles[chapter]}: {seconds:.0f} s")
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
-            key=key, parameters=parameters, seconds=round(seconds, 1), date=manifest.now(),
-            commit=str(told.git.get("commit", "")), notebook=sha256_of(target),
+            key=keys[chapter], parameters=parameters[chapter], seconds=round(seconds, 1),
+            date=manifest.now(), commit=str(told.git.get("commit", "")),
+            notebook=sha256_of(folder / "notebooks" / f"{chapter}.ipynb"),
             results={name: sums[name] for name in tables_of(chapter) if name in sums},
         )  # fmt: skip
         manifest.write(folder, told)
+
+    execution.side_by_side([c for c in chapters if c not in current], work, done, settings.jobs)
     scorecard.score(folder / "results")
     told.results = manifest.checksums(folder / "results")
     manifest.write(folder, told)
     say(f"all chapters done in {time.monotonic() - begun:.0f} s")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -> None:

@@ -61,6 +61,7 @@ class Settings(BaseModel):
     trials: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
     device: str | None = None  # "cpu", "cuda", …; by default the accelerator that torch finds
+    jobs: Positive = 1  # chapters run side by side, each with its share of the cores
     data: str | None = None  # the folder of corpora that are plain files
 
     @model_validator(mode="before")

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import ByT5Tokenizer
 
-from dissect import DissectError, execution, manifest, measures, models, results
+from dissect import DissectError, manifest, measures, models, results
 from dissect.decomposition import Decomposer
 from dissect.explain import explain
 from dissect.features import word_terms
@@ -120,19 +120,6 @@ def test_a_full_disk_while_a_model_is_saved_is_one_sentence(tmp_path, monkeypatc
         assert not list(place.iterdir())
     finally:
         subprocess.run(["umount", "-l", place], check=False)
-
-
-def notebook(path: Path, *cells: str) -> Path:
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbformat.write(book, path)
-    return path
-
-
-def test_a_chapter_whose_process_dies_is_one_sentence(tmp_path):
-    source = notebook(tmp_path / "dies.ipynb", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(DissectError, match="dies could not be run.*memory may have run out") as caught:
-        execution.execute(source, tmp_path / "out" / "dies.ipynb", {}, tmp_path)
-    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "dies.ipynb").exists()
 
 
 def test_what_a_chapter_left_is_made_again_where_it_is_damaged(small_run, tmp_path):

@@ -1,0 +1,109 @@
+"""Chapters in processes of their own, one at a time or side by side."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from dissect import DissectError, execution
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(book, path)
+    return path
+
+
+WAITS_FOR = """
+import pathlib, time
+pathlib.Path("{own}").touch()
+begun = time.monotonic()
+while not pathlib.Path("{other}").exists():
+    assert time.monotonic() - begun < 60, "the other never came"
+    time.sleep(0.05)
+"""
+
+
+def run(
+    folder: Path, cells: dict[str, str], finished: list[str], jobs: int = 2, threads: int | None = None
+) -> None:
+    """Execute one notebook for each cell, and put down in `finished` which are."""
+
+    def work(chapter: str, lines: Path) -> float:
+        target = folder / "out" / f"{chapter}.ipynb"
+        return execution.execute(folder / f"{chapter}.ipynb", target, {}, folder, lines, threads)
+
+    for name, cell in cells.items():
+        notebook(folder / f"{name}.ipynb", cell)
+    execution.side_by_side(cells, work, lambda chapter, seconds: finished.append(chapter), jobs)
+
+
+def said(folder: Path, name: str) -> str:
+    book = nbformat.read(folder / "out" / f"{name}.ipynb", as_version=4)
+    return "".join(output["text"] for cell in book.cells for output in cell.outputs)
+
+
+def test_two_chapters_run_at_the_same_time(tmp_path):
+    cells = {"a": WAITS_FOR.format(own="a", other="b"), "b": WAITS_FOR.format(own="b", other="a")}
+    before = Path.cwd(), dict(os.environ)
+    finished: list[str] = []
+    run(tmp_path, cells, finished)
+    assert set(finished) == {"a", "b"}
+    assert (Path.cwd(), dict(os.environ)) == before
+
+
+def test_each_has_its_own_progress_and_its_share_of_the_cores(tmp_path):
+    cell = "import os; print(os.environ['OMP_NUM_THREADS'], os.path.basename(os.environ['DISSECT_PROGRESS']))"
+    run(tmp_path, {"a": cell, "b": cell}, [], threads=3)
+    assert (said(tmp_path, "a"), said(tmp_path, "b")) == ("3 a\n", "3 b\n")
+
+
+def test_what_is_at_work_is_finished_when_another_fails_and_no_more_is_begun(tmp_path):
+    cells = {
+        "a": WAITS_FOR.format(own="a", other="b") + "raise ValueError('no such word')",
+        "b": WAITS_FOR.format(own="b", other="a") + "time.sleep(2)",
+        "c": "",
+    }
+    finished: list[str] = []
+    with pytest.raises(DissectError, match="chapter a failed at cell 1: ValueError: no such word"):
+        run(tmp_path, cells, finished)
+    assert (tmp_path / "out" / "b.ipynb").exists() and (tmp_path / "out" / "a.failed").exists()
+    assert not (tmp_path / "out" / "c.ipynb").exists() and finished == ["b"]
+
+
+def test_the_processes_end_with_an_interrupted_run(tmp_path):
+    """The run alone is interrupted, as by a scheduler; its chapters' processes are not."""
+    cell = "import os, time; open(f'pid-{os.getpid()}', 'w').close(); time.sleep(120)"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_execution as t;"
+        f"t.run(Path(sys.argv[2]), {{'a': {cell!r}, 'b': {cell!r}}}, [])"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)]
+    process = subprocess.Popen(
+        command, stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    until(lambda: len(list(tmp_path.glob("pid-*"))) == 2, 90)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) != 0
+    pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10)
+
+
+def test_a_chapter_whose_process_dies_is_one_sentence(tmp_path):
+    source = notebook(tmp_path / "dies.ipynb", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(DissectError, match="dies could not be run.*memory may have run out") as caught:
+        execution.execute(source, tmp_path / "out" / "dies.ipynb", {}, tmp_path, tmp_path / "lines")
+    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "dies.ipynb").exists()
+
+
+def until(come, seconds: float) -> None:
+    begun = time.monotonic()
+    while not come():
+        assert time.monotonic() - begun < seconds
+        time.sleep(0.1)
