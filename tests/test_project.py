@@ -25,7 +25,7 @@ ROOT = Path(dissect.__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-PROSE = sorted([*ROOT.glob("*.md"), *ROOT.glob("book/*.md"), *ROOT.glob("book/api/*.md")])
+PROSE = sorted([*ROOT.glob("*.md"), *ROOT.glob("book/*.md"), *ROOT.glob("book/api/**/*.md")])
 NAMED = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PROSE}
 API = "\n".join(text for page, text in NAMED.items() if page.startswith("book/api"))
 COMMANDS = typer.main.get_command(cli.app)
