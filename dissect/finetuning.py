@@ -92,8 +92,6 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     if out.exists():
         raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
-    if tokenizer.pad_token is None:  # decoders have none; what is padded has no part in the loss
-        tokenizer.pad_token = tokenizer.eos_token
     make = {"ner": tagger, "mlm": guesser}[recipe.task]
     model, examples, collator = make(name, recipe, tokenizer)
     model.config.pad_token_id = tokenizer.pad_token_id

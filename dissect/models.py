@@ -84,6 +84,9 @@ def load(name: str, device: str | None = None) -> Loaded:
             f"the tokenizer of {name!r} gives no character offsets, which words need; "
             "use a model with a fast tokenizer (a tokenizer.json)"
         )
+    if tokenizer.pad_token is None:  # decoders have none; what is padded is masked all the same
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    tokenizer.padding_side = "right"
     return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
 
 

@@ -6,6 +6,7 @@ runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,14 +88,20 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     for chapter in sorted(current):
         say(f"{titles[chapter]}: up to date")
 
+    lock = threading.Lock()
+
+    def tell(line: str) -> None:
+        with lock:  # chapters side by side, line by line
+            say(line)
+
     def work(chapter: str, lines: Path) -> float:
-        say(f"{titles[chapter]} …")
+        tell(f"{titles[chapter]} …")
         target = folder / "notebooks" / f"{chapter}.ipynb"
         threads = cores() // settings.jobs if settings.jobs > 1 else None
         return execution.execute(sources[chapter], target, parameters[chapter], folder, lines, threads)
 
     def done(chapter: str, seconds: float) -> None:
-        say(f"{titles[chapter]}: {seconds:.0f} s")
+        tell(f"{titles[chapter]}: {seconds:.0f} s")
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
             key=keys[chapter], parameters=parameters[chapter], seconds=round(seconds, 1),

@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "layer": ("whole", "layer; 0 is the embedding layer"),
     "learning_rate": ("number", "of AdamW"),
     "lemma": ("text", "lemma"),
+    "logit": ("number", "the part of the word's logit that is due to it"),
     "loss": ("number", "lowest loss on the development items, in nats"),
     "low": ("number", "lower end of the 95 % interval over test sentences"),
     "macro_f1": ("number", "F1 of each tag, mean over tags, 0 to 1"),
@@ -50,6 +51,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "senses": ("whole", "how many senses it has"),
     "sentence": ("text", "the chapter's example sentence"),
     "source": ("text", "the term that the map starts from"),
+    "finer_logits.term": ("text", "i, h, f or c; bias: the head's own"),
     "finer_sources.source": ("whole", "the place in the sentence of the token it came from, from 0"),
     "spearman": ("number", "Spearman's rank correlation over word pieces, −1 to 1"),
     "state": ("text", "complete or pruned"),
@@ -67,6 +69,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "unit": ("whole", "feed-forward unit, from 0"),
     "verdict": ("text", "replicated, partly, not replicated or not testable"),
     "weight_decay": ("number", "of AdamW"),
+    "word": ("text", "a candidate for the next word"),
 }
 
 
@@ -135,6 +138,9 @@ TABLES: dict[str, Table] = {
         FINER, "the same by the token it came from", "sentence term layer source importance token"
     ),
     "finer_units": _table(FINER, "the same by feed-forward unit", "sentence term layer unit importance"),
+    "finer_logits": _table(
+        FINER, "a part's say in the next word, where the model has one", "term layer word logit"
+    ),
     "verdicts": _table("", "the scorecard", "claim chapter text criterion verdict numbers"),
 }
 KINDS = {"text": "str", "whole": "int64", "number": "float64"}  # and what pandas calls them

@@ -1,0 +1,53 @@
+"""A decoder with norms before its sublayers, taken through a whole run."""
+
+import json
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from dissect import corpora, manifest, results
+from dissect.run import run
+from dissect.settings import settings_from
+from dissect.suitability import NO_MASK
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory) -> str:
+    """A random Llama with the tokenizer that such models have: byte pairs, neither mask nor padding."""
+    pairs = Tokenizer(models.BPE())
+    pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pairs.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=["</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )  # fmt: skip
+    pairs.train_from_iterator(corpora.text("teaching", 200), trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=pairs, eos_token="</s>", padding_side="left")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, intermediate_size=48,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("decoder") / "llama"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_decoder_runs_the_chapters_that_make_sense_for_it(llama, tmp_path):
+    said: list[str] = []
+    options = {"name": "decoder", "model": llama, "limit": 40, "seeds": 1, "jobs": 2}
+    folder = run(settings_from(options), tmp_path, site=False, say=said.append)
+    told = manifest.required(folder)
+    assert set(told.chapters) == {"1-derivation", "2-visualisation", "4-wsd", "5-ner", "6-finer"}
+    assert f"chapter 3-mlm is left out: {NO_MASK}" in said
+    assert told.left_out == {"3-mlm": NO_MASK}
+    tables = results.read(folder / "results")
+    assert tables["exactness"]["difference"].max() < 1e-4
+    # the say of each part in the next word adds up to the model's logits: checked in test_finer
+    assert set(tables["finer_logits"]["term"]) == {"i", "h", "f", "c"}
+    sums = tables["importance"].groupby(["model", "layer"])["mean"].sum()
+    assert (sums - 1).abs().max() < 1e-4
+    assert llama not in json.dumps(told.model_dump(mode="json"))
