@@ -24,7 +24,7 @@ from dissect.finetuning import tuned_sibling
 from dissect.manifest import Manifest
 from dissect.schema import TABLES
 from dissect.settings import PROFILES, Settings
-from dissect.suitability import unsuited
+from dissect.suitability import fitted, unsuited
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 NEEDS_TUNED = ("2-visualisation", "5-ner")
@@ -62,7 +62,8 @@ def run(
 def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[str], None]) -> None:
     """Run the chapters that are not up to date, and judge the claims by their tables."""
     before = manifest.read(folder)
-    left_out = unsuited(models.load(settings.model, "cpu"), settings.chapters())
+    loaded = models.load(settings.model, "cpu")
+    left_out = unsuited(loaded, settings.chapters())
     chapters = [chapter for chapter in settings.chapters() if chapter not in left_out]
     for chapter, reason in left_out.items():
         say(f"chapter {chapter} is left out: {reason}")
@@ -76,7 +77,9 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         take_over(before, told, set(settings.chapters()), folder)
     begun = time.monotonic()
     sources = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in chapters}
-    parameters = {chapter: settings.parameters(chapter, folder, tuned) for chapter in chapters}
+    parameters = {
+        chapter: settings.parameters(chapter, folder, tuned) | fitted(loaded, chapter) for chapter in chapters
+    }
     keys = {
         chapter: key_of(sources[chapter], parameters[chapter], provenance.read_by(chapter, told.revisions))
         for chapter in chapters

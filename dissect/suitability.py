@@ -1,11 +1,17 @@
-"""Which chapters a model can be taken through."""
+"""Which chapters a model can be taken through, and with what."""
 
 from collections.abc import Sequence
+
+import torch
 
 from dissect.families import has_stacks
 from dissect.models import Loaded
 
 NO_MASK = "its tokenizer has no mask token, so it was not made to guess masked words"
+CONTEXT_FIRST = {
+    "sentence": "Above the harbour the steel beam was lifted by a crane.",
+    "other": "In the shallow water the small frog was caught by a crane.",
+}
 TWO_TEXTS = "its decoder reads a target beside the source, and the corpora have no such pairs"
 
 
@@ -19,3 +25,17 @@ def unsuited(loaded: Loaded, chapters: Sequence[str]) -> dict[str, str]:
     if loaded.tokenizer.mask_token_id is None and "3-mlm" in chapters:
         return {"3-mlm": NO_MASK}
     return {}
+
+
+@torch.no_grad()
+def reads_ahead(loaded: Loaded) -> bool:
+    """Whether a token's vector depends on the tokens after it, as it does in encoders."""
+    first, second = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]], device=loaded.model.device).split(1)
+    one, other = (loaded.model(input_ids=ids).last_hidden_state[0, :3] for ids in (first, second))
+    return not torch.allclose(one, other, atol=1e-5)
+
+
+def fitted(loaded: Loaded, chapter: str) -> dict[str, str]:
+    """Parameters of a chapter that the model asks for: to a word that cannot read ahead, what sets two
+    sentences apart has to come before it."""
+    return CONTEXT_FIRST if chapter == "6-finer" and not reads_ahead(loaded) else {}

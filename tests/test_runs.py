@@ -12,7 +12,7 @@ from dissect import DissectError, checking, doctor, listing, manifest, results, 
 from dissect.cli_runs import folder_of
 from dissect.families import FAMILIES
 from dissect.settings import CHAPTERS, settings_from
-from dissect.suitability import NO_MASK, TWO_TEXTS, unsuited
+from dissect.suitability import NO_MASK, TWO_TEXTS, reads_ahead, unsuited
 from dissect.verification import verify
 
 
@@ -228,6 +228,7 @@ def test_chapters_that_make_no_sense_for_a_model_are_left_out(minilm, others):
     without = Loaded(decoder.name, decoder.model, WithoutMask())
     assert unsuited(without, CHAPTERS) == {"3-mlm": NO_MASK}
     assert unsuited(without, ["4-wsd"]) == {}
+    assert reads_ahead(minilm) and not reads_ahead(decoder)
 
 
 def test_a_model_of_another_kind_is_not_mixed_into_a_run(small_run, tmp_path):
