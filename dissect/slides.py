@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib
 import nbformat
 from markdown_it import MarkdownIt
+from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import math_to_image
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
@@ -38,10 +39,9 @@ h1, h2 {{ margin: 0 0 1rem; line-height: 1.15; font-size: 2.3rem; }}
 p {{ margin: 0.6rem 0; }}
 ul, ol {{ margin: 0.6rem 0; padding-left: 1.6rem; }}
 img.picture {{ display: block; max-width: 100%; max-height: 20rem; margin: 0.8rem auto; }}
-img.display {{ display: block; height: 2.6rem; max-width: 100%; margin: 1rem auto; }}
-img.inline {{ height: 1.05em; vertical-align: -0.2em; }}
+img.display {{ display: block; max-width: 100%; margin: 1rem auto; font-size: 1.4em; object-fit: contain; }}
 @media (max-width: 40rem) {{ body {{ font-size: 1.1rem; }} section {{ padding: 1.2rem; min-height: 0; }}
-  h1, h2 {{ font-size: 1.6rem; }} img.display {{ height: auto; }} }}
+  h1, h2 {{ font-size: 1.6rem; }} }}
 @media print {{
   @page {{ size: 28cm 16cm; margin: 0; }}
   body {{ background: #fff; }}
@@ -103,10 +103,16 @@ def formula(tex: str, options: dict) -> str:
     """A formula as a picture, whose alternative text is its TeX."""
     out = io.BytesIO()
     with matplotlib.rc_context({"mathtext.fontset": "stix", "svg.hashsalt": "slides"}):
-        math_to_image(f"${tex.strip()}$", out, format="svg")
+        depth = math_to_image(f"${tex.strip()}$", out, prop=FontProperties(size=10), dpi=72, format="svg")
+    found = re.search(rb'height="([\d.]+)pt"', out.getvalue())
+    height = float(found[1]) if found else 10.0
     kind = "display" if options["display_mode"] else "inline"
+    style = f"height: {height / 10:.2f}em; vertical-align: {-depth / 10:.2f}em"  # 10 points are 1 em
     # not <img src: that is how pictures are told
-    return f'<img alt="{escape(tex.strip())}" class="{kind}" src="{data("image/svg+xml", out.getvalue())}">'
+    return (
+        f'<img alt="{escape(tex.strip())}" class="{kind}" style="{style}" '
+        f'src="{data("image/svg+xml", out.getvalue())}">'
+    )
 
 
 def data(kind: str, content: bytes) -> str:
