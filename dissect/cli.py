@@ -105,7 +105,7 @@ def tune(
     import os
     from dataclasses import replace
 
-    from dissect.finetuning import DEFAULTS
+    from dissect.finetuning import DEFAULTS, usual
     from dissect.finetuning import tune as tune_model
 
     if task not in DEFAULTS:
@@ -117,7 +117,7 @@ def tune(
         "limit": limit,
     }  # fmt: skip
     recipe = replace(
-        DEFAULTS[task], frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
+        usual(task, model), frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
     )
     print(f"the model is in {tune_model(model, recipe, out)}")
 

@@ -1,6 +1,7 @@
 """Fine-tuning leaves a normal model that learned its task, and says what it was trained on."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer
 
 from dissect import DissectError, models
-from dissect.finetuning import IGNORED, Recipe, encode, tune, tuned_sibling
+from dissect.finetuning import IGNORED, Recipe, encode, guessing, tune, tuned_sibling, usual
 
 LINES = ["Anna went to Oslo .", "Oslo is cold .", "I met Anna .", "Bern is not Oslo ."] * 12
 TAGS = {"Anna": "B-PER", "Oslo": "B-LOC", "Bern": "B-LOC"}
@@ -88,6 +89,22 @@ def test_a_sibling_is_tuned_once(tagged, tmp_path):
     assert tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=10, epochs=1) == first
     assert (Path(first) / "model.safetensors").stat().st_mtime_ns == stamp
     assert tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=11, epochs=1) != first
+
+
+def test_a_wider_model_is_trained_at_a_smaller_rate(tmp_path, minilm):
+    from transformers import AutoModel, BertConfig
+
+    wide = BertConfig(vocab_size=32, hidden_size=768, num_hidden_layers=1, num_attention_heads=2)
+    AutoModel.from_config(wide).save_pretrained(tmp_path / "wide")
+    minilm.tokenizer.save_pretrained(tmp_path / "wide")
+    assert usual("ner", "minilm").learning_rate == 2e-4
+    assert usual("ner", str(tmp_path / "wide")).learning_rate == pytest.approx(5e-5)
+
+
+def test_a_model_that_learned_nothing_is_told(tagged, tmp_path, capsys):
+    assert guessing([{"labels": [0, 0, IGNORED]}, {"labels": [1, 1]}]) == pytest.approx(math.log(2))
+    tune("minilm", Recipe("ner", str(tagged), epochs=1, learning_rate=1e-9), tmp_path / "out")
+    assert "minilm has learned little but how frequent tags are" in capsys.readouterr().err
 
 
 def test_mistakes_leave_nothing_behind(tagged, tmp_path):
