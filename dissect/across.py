@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from dissect import claims, figures, manifest, published, results
 from dissect.claims import shares
+from dissect.manifest import Manifest
 from dissect.parts import TERMS
 from dissect.provenance import markdown as escaped
 from dissect.provenance import shown
@@ -41,17 +42,24 @@ def read(folder: Path, here: bool = False) -> Run:
 
     Raises `DissectError` when the folder holds no run.
     """
-    settings = manifest.required(folder).settings
-    profile = PROFILES[settings.profile]
-    limit = f", at most {settings.limit:,} sentences of each" if settings.limit else ""
-    about = (
-        f"{shown(settings.corpus or profile.text)}, {profile.senses}, {profile.entities}{limit}; "
-        f"{settings.seeds or profile.seeds} seeds"
-    )
+    told = manifest.required(folder)
+    settings = told.settings
     published_here = folder.resolve().parent == PUBLISHED
     evidence = HERE if here else ELSEWHERE % folder.name if published_here else ""
     name = f"{shown(settings.model)} ({settings.profile} profile)"
-    return Run(name, about, results.read(folder / "results"), evidence=evidence)
+    return Run(name, about(told), results.read(folder / "results"), evidence=evidence)
+
+
+def about(told: Manifest) -> str:
+    """Which corpora a run's chapters took, and how much of them."""
+    profile = PROFILES[told.settings.profile]
+    corpora: dict[str, str] = {}
+    for chapter in (told.chapters[name] for name in sorted(told.chapters)):
+        if corpus := chapter.parameters.get("corpus"):
+            limit = chapter.parameters.get("limit")
+            corpora[shown(corpus)] = f" (at most {limit:,} sentences)" if limit else ""
+    taken = ", ".join(corpus + limit for corpus, limit in corpora.items())
+    return f"{taken}; {told.settings.seeds or profile.seeds} seeds"
 
 
 def paper() -> Run:
