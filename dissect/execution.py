@@ -18,6 +18,8 @@ from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.watching import watching
 
+AT_WORK: WeakSet[AsyncKernelManager] = WeakSet()  # those who look after chapters' processes
+
 
 def side_by_side(
     chapters: Iterable[str],
@@ -30,7 +32,7 @@ def side_by_side(
     work: a chapter and the file for its progress -> seconds; it calls `execute`.
 
     Raises what the first chapter that failed raised; those that were at work then are finished, no
-    other is begun. When interrupted, all are.
+    other is begun. When interrupted, or when `done` raises, all are ended at once.
     """
     stop = threading.Event()
 
@@ -49,11 +51,13 @@ def side_by_side(
         try:
             for future in as_completed(futures):
                 try:
-                    done(futures[future], future.result())
+                    seconds = future.result()
                 except CancelledError:
                     continue
                 except DissectError as error:
                     failed = failed or error
+                    continue
+                done(futures[future], seconds)
         except BaseException:
             stop.set()
             while wait(futures, timeout=0.2).not_done:
@@ -116,12 +120,7 @@ def kernel(environment: dict[str, str], folder: Path) -> type[AsyncKernelManager
             await super()._async_launch_kernel(kernel_cmd, **options)
             AT_WORK.add(self)
 
-        _launch_kernel = _async_launch_kernel
-
     return Kernel
-
-
-AT_WORK: WeakSet[AsyncKernelManager] = WeakSet()
 
 
 def kill() -> None:

@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import torch
 
 import dissect
 from dissect import corpora, execution, manifest, models, provenance, schema, scorecard
@@ -28,6 +30,17 @@ from dissect.suitability import fitted, unsuited
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 NEEDS_TUNED = ("2-visualisation", "5-ner")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A chapter that is to be executed."""
+
+    title: str  # what it is called on the terminal
+    source: Path
+    target: Path
+    parameters: dict
+    key: str  # see `key_of`
 
 
 def run(
@@ -76,21 +89,17 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     if before is not None:
         take_over(before, told, set(settings.chapters()), folder)
     begun = time.monotonic()
-    sources = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in chapters}
-    parameters = {
-        chapter: settings.parameters(chapter, folder, tuned) | fitted(loaded, chapter) for chapter in chapters
-    }
-    keys = {
-        chapter: key_of(sources[chapter], parameters[chapter], provenance.read_by(chapter, told.revisions))
-        for chapter in chapters
-    }
-    titles = {
-        chapter: f"chapter {n} of {len(chapters)}, {chapter}" for n, chapter in enumerate(chapters, start=1)
-    }
-    current = {c for c in chapters if not force and up_to_date(folder, c, keys[c], told)}
-    for chapter in sorted(current):
-        say(f"{titles[chapter]}: up to date")
-
+    plan: dict[str, Planned] = {}
+    for n, chapter in enumerate(chapters, start=1):
+        source = ROOT / "notebooks" / f"{chapter}.ipynb"
+        parameters = settings.parameters(chapter, folder, tuned) | fitted(loaded, chapter)
+        key = key_of(source, parameters, provenance.read_by(chapter, told.revisions))
+        title = f"chapter {n} of {len(chapters)}, {chapter}"
+        if not force and up_to_date(folder, chapter, key, told):
+            say(f"{title}: up to date")
+            continue
+        plan[chapter] = Planned(title, source, folder / "notebooks" / source.name, parameters, key)
+    threads = max(1, torch.get_num_threads() // settings.jobs) if settings.jobs > 1 else None
     lock = threading.Lock()
 
     def tell(line: str) -> None:
@@ -98,32 +107,26 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
             say(line)
 
     def work(chapter: str, lines: Path) -> float:
-        tell(f"{titles[chapter]} …")
-        target = folder / "notebooks" / f"{chapter}.ipynb"
-        threads = cores() // settings.jobs if settings.jobs > 1 else None
-        return execution.execute(sources[chapter], target, parameters[chapter], folder, lines, threads)
+        planned = plan[chapter]
+        tell(f"{planned.title} …")
+        return execution.execute(planned.source, planned.target, planned.parameters, folder, lines, threads)
 
     def done(chapter: str, seconds: float) -> None:
-        tell(f"{titles[chapter]}: {seconds:.0f} s")
+        planned = plan[chapter]
+        tell(f"{planned.title}: {seconds:.0f} s")
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
-            key=keys[chapter], parameters=parameters[chapter], seconds=round(seconds, 1),
-            date=manifest.now(), commit=str(told.git.get("commit", "")),
-            notebook=sha256_of(folder / "notebooks" / f"{chapter}.ipynb"),
+            key=planned.key, parameters=planned.parameters, seconds=round(seconds, 1),
+            date=manifest.now(), commit=str(told.git.get("commit", "")), notebook=sha256_of(planned.target),
             results={name: sums[name] for name in tables_of(chapter) if name in sums},
         )  # fmt: skip
         manifest.write(folder, told)
 
-    execution.side_by_side([c for c in chapters if c not in current], work, done, settings.jobs)
+    execution.side_by_side(plan, work, done, settings.jobs)
     scorecard.score(folder / "results")
     told.results = manifest.checksums(folder / "results")
     manifest.write(folder, told)
     say(f"all chapters done in {time.monotonic() - begun:.0f} s")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -> None:

@@ -39,7 +39,7 @@ def _watch(folder: Path, done: threading.Event) -> None:
                 print(f"\r    {note:<74}" if terminal else f"    {note}", file=sys.stderr)
             told[chapter] = len(records)
         text = _together({chapter: _latest(records) for chapter, records in chapters.items()})
-        if text == shown or not terminal and time.monotonic() - last < 10:
+        if text in (shown, "") or not terminal and time.monotonic() - last < 10:
             continue
         shown, last = text, time.monotonic()
         line = f"    {time.monotonic() - begun:4.0f} s  {text}"

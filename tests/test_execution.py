@@ -76,6 +76,22 @@ def test_what_is_at_work_is_finished_when_another_fails_and_no_more_is_begun(tmp
     assert not (tmp_path / "out" / "c.ipynb").exists() and finished == ["b"]
 
 
+def test_what_is_at_work_is_ended_when_a_finished_chapter_cannot_be_noted(tmp_path):
+    cells = {"a": WAITS_FOR.format(own="a", other="b"), "b": "open('b', 'w'); import time; time.sleep(120)"}
+
+    def work(chapter: str, lines: Path) -> float:
+        source = notebook(tmp_path / f"{chapter}.ipynb", cells[chapter])
+        return execution.execute(source, tmp_path / "out" / source.name, {}, tmp_path, lines)
+
+    def done(chapter: str, seconds: float) -> None:
+        raise DissectError("no room on the disk")
+
+    begun = time.monotonic()
+    with pytest.raises(DissectError, match="no room"):
+        execution.side_by_side(cells, work, done, jobs=2)
+    assert time.monotonic() - begun < 60 and not (tmp_path / "out" / "b.ipynb").exists()
+
+
 def test_the_processes_end_with_an_interrupted_run(tmp_path):
     """The run alone is interrupted, as by a scheduler; its chapters' processes are not."""
     cell = "import os, time; open(f'pid-{os.getpid()}', 'w').close(); time.sleep(120)"
