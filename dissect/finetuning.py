@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from transformers import (
+    AutoConfig,
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
     DataCollatorForLanguageModeling,
@@ -65,13 +66,13 @@ WIDTH = 384  # of the model that the rate for entities was found on
 def usual(task: str, name: str) -> Recipe:
     """How a model is trained where nothing else is asked for.
 
-    All of a wide model moves at a smaller rate: 2e-4 suits MiniLM, and MPNet-base, twice as wide,
-    forgets everything at that rate; with a quarter of it, that of the BERT paper, it learns.
+    Wide models take a smaller rate: 2e-4 suits MiniLM, and MPNet-base, twice as wide, learns nothing
+    at it. A quarter of it is the largest rate that BERT-base was tuned at (Devlin et al. 2019).
 
-    Raises what `load` raises.
+    Raises `UnknownModel` when there is no such model.
     """
     recipe = DEFAULTS[task]
-    width = getattr(load(name, "cpu").model.config, "hidden_size", WIDTH)
+    width = getattr(_from_pretrained(AutoConfig, name), "hidden_size", WIDTH)
     if task == "ner" and width > WIDTH:
         return replace(recipe, learning_rate=recipe.learning_rate * (WIDTH / width) ** 2)
     return recipe
@@ -120,7 +121,9 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
         trained = Path(scratch) / "model"
         loss = train(model, examples, collator, recipe, f"fine-tuning {Path(name).name}", scratch)
         if recipe.task == "ner" and loss > 0.9 * guessing(examples):
-            note(f"{Path(name).name} has learned little but how frequent tags are: try a smaller rate")
+            note(
+                f"{Path(name).name} has learned little but how frequent tags are: more epochs, another rate?"
+            )
         model.cpu().save_pretrained(trained)
         tokenizer.save_pretrained(trained)
         (trained / "README.md").write_text(card(name, recipe, len(examples), loss), encoding="utf-8")

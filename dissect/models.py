@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
@@ -208,7 +209,7 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
     transformers_logging.disable_progress_bar()
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
-    if kind is not AutoTokenizer:
+    if kind not in (AutoTokenizer, AutoConfig):
         options["use_safetensors"] = True
     try:
         with torch.random.fork_rng(devices=[]):
