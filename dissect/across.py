@@ -53,13 +53,12 @@ def read(folder: Path, here: bool = False) -> Run:
 def about(told: Manifest) -> str:
     """Which corpora a run's chapters took, and how much of them."""
     profile = PROFILES[told.settings.profile]
-    corpora: dict[str, str] = {}
-    for chapter in (told.chapters[name] for name in sorted(told.chapters)):
+    taken = []
+    for _, chapter in sorted(told.chapters.items()):
         if corpus := chapter.parameters.get("corpus"):
             limit = chapter.parameters.get("limit")
-            corpora[shown(corpus)] = f" (at most {limit:,} sentences)" if limit else ""
-    taken = ", ".join(corpus + limit for corpus, limit in corpora.items())
-    return f"{taken}; {told.settings.seeds or profile.seeds} seeds"
+            taken.append(shown(corpus) + (f" (at most {limit:,} sentences)" if limit else ""))
+    return f"{', '.join(dict.fromkeys(taken))}; {told.settings.seeds or profile.seeds} seeds"
 
 
 def paper() -> Run:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dissect import DissectError, across, published
+from dissect import DissectError, across, manifest, published
 from dissect.across import PUBLISHED
 from dissect.quoted import filled
 
@@ -15,6 +15,15 @@ from dissect.quoted import filled
 @pytest.fixture(scope="module")
 def here(small_run) -> across.Run:
     return across.read(small_run, here=True)
+
+
+def test_a_run_says_how_much_of_each_corpus_its_chapters_took():
+    assert across.read(PUBLISHED / "minilm").about == (
+        "europarl (at most 10,000 sentences), semcor, wnut16; 5 seeds"
+    )
+    told = manifest.required(PUBLISHED / "mpnet")
+    told.chapters["2-visualisation"].parameters["limit"] = 9
+    assert across.about(told) == "europarl (at most 9 sentences), semcor (at most 2,000 sentences); 5 seeds"
 
 
 def test_the_papers_column_holds_its_published_figures():
