@@ -2,8 +2,8 @@
 
     python benchmarks/rates.py [--save book/measured/rates.csv]
 
-The first run's split of the published run's targets: 10,000 sentences of Europarl through MiniLM, a
-word masked in each sentence as often as the paper does. The recorded training is the first row of
+The first run's split of the published run's targets: 10,000 sentences of Europarl through MiniLM,
+masked once, 15 % of the word pieces. The recorded training is the first row of
 each set of terms; the others wait longer for the loss on the development targets to fall.
 Needs Europarl (see `dissect fetch`); some five minutes on two cores.
 """
