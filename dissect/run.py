@@ -18,6 +18,7 @@ import torch
 
 import dissect
 from dissect import corpora, execution, manifest, models, provenance, schema, scorecard
+from dissect.book_process import BookProcess
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import padded, tokenized
@@ -180,28 +181,29 @@ def build_site(
     from dissect import across, explore, glance, site  # the book is not needed to run chapters
     from dissect.exercises import pages as exercises
 
-    say("building the site …")
     told = manifest.required(folder)
-    verdicts = scorecard.judge(folder / "results")
-    if others is None:
-        others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
-    read = [across.read(folder, here=True), *map(across.read, others)]
-    runs = [across.paper(), *across.apart(read, [folder, *others])]
-    shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
-    loaded = explore.loaded_for(manifest.place(folder, told.settings.model))
-    pages = {
-        "summary": provenance.summary(told),
-        "scorecard": scorecard.page(verdicts),
-        "criteria": scorecard.criteria(verdicts),
-        "verdicts": across.markdown(across.verdicts(runs), "claim"),
-        "across": across.page(runs),
-        "tables": schema.page(),
-        **exercises.pages(told),
-        "explore": explore.page(explore.read(shown, loaded)),
-        "glance": glance.page(verdicts),
-    }
-    pictures = across.pictures(runs) | explore.pictures(shown, loaded)
-    page = site.build(folder, told, pages, out, pictures, with_pdf, live)
+    say("building the site …")
+    with BookProcess() as process:  # loads beside what follows
+        verdicts = scorecard.judge(folder / "results")
+        if others is None:
+            others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
+        read = [across.read(folder, here=True), *map(across.read, others)]
+        runs = [across.paper(), *across.apart(read, [folder, *others])]
+        shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+        loaded = explore.loaded_for(manifest.place(folder, told.settings.model))
+        pages = {
+            "summary": provenance.summary(told),
+            "scorecard": scorecard.page(verdicts),
+            "criteria": scorecard.criteria(verdicts),
+            "verdicts": across.markdown(across.verdicts(runs), "claim"),
+            "across": across.page(runs),
+            "tables": schema.page(),
+            **exercises.pages(told),
+            "explore": explore.page(explore.read(shown, loaded)),
+            "glance": glance.page(verdicts),
+        }
+        pictures = across.pictures(runs) | explore.pictures(shown, loaded)
+        page = site.build(folder, told, pages, out, pictures, with_pdf, live, process)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
         say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")

@@ -8,8 +8,6 @@ import base64
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from matplotlib.figure import Figure
 import dissect
 from dissect import across, evidence, pages, pdf, web
 from dissect.across import PUBLISHED
+from dissect.book_process import BookProcess
 from dissect.errors import DissectError
 from dissect.manifest import Manifest
 from dissect.quoted import filled
@@ -40,6 +39,7 @@ def build(
     pictures: Mapping[str, Figure] | None = None,
     with_pdf: bool = False,
     live: bool = False,
+    process: BookProcess | None = None,
 ) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
@@ -50,6 +50,7 @@ def build(
     out: replaced when the build has succeeded, and left as it was when not.
     with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
     live: build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
+    process: Jupyter Book's, where it was begun before.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
     build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
@@ -65,7 +66,7 @@ def build(
         raise DissectError(f"no executed chapter in {folder}: run one before building the site")
     log = out.with_name(out.name + ".log")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with process or BookProcess() as process, tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
         stage(folder, told, {"pdf": pdf.ABSENT, **included}, staged)
         for name, figure in (pictures or {}).items():
@@ -74,7 +75,7 @@ def build(
             shutil.copy(printed(staged, log), out.with_name("book.pdf"))
         with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
             assets = beside.submit(web.assets if live else lambda: web.LEFT_OUT)
-            html = jupyter_book(staged, log)
+            html = jupyter_book(staged, log, process)
             assets.result().put(html)
         replace(html, out)
     log.unlink(missing_ok=True)
@@ -115,7 +116,8 @@ def printed(staged: Path, log: Path) -> Path:
     """The PDF of a staged book, in its place for the site to link to."""
     run = staged / "book" / "_run"
     (run / "pdf.md").write_text(pdf.ITSELF, encoding="utf-8")
-    made = pdf.write(jupyter_book(staged, log, "singlehtml"), run / "book.pdf")
+    with BookProcess() as process:
+        made = pdf.write(jupyter_book(staged, log, process, "singlehtml"), run / "book.pdf")
     (run / "pdf.md").write_text(pdf.PRESENT, encoding="utf-8")
     return made
 
@@ -135,25 +137,14 @@ def glued_picture(executed: Path, name: str) -> bytes | None:
     return None
 
 
-def jupyter_book(staged: Path, log: Path, builder: str = "html") -> Path:
+def jupyter_book(staged: Path, log: Path, process: BookProcess, builder: str = "html") -> Path:
     """Run Jupyter Book on a staged book, warnings as errors; returns the folder of the pages.
 
     builder: "html", or "singlehtml" for all pages on one.
 
     Raises `DissectError`, with the first thing that Jupyter Book complained of, when it fails.
     """
-    code = "from jupyter_book.cli.main import main; main()"
-    options = ("build", str(staged), "--all", "-W", "-n", "--keep-going", "--builder", builder)
-    with log.open("w", encoding="utf-8") as file:
-        status = subprocess.run(
-            [sys.executable, "-c", code, *options],
-            cwd=staged,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
-            check=False,
-        ).returncode
+    status = process.build(staged, log, builder)
     html = staged / "_build" / builder
     if status or not (html / "index.html").is_file():
         complaint = first_complaint(log).replace(f"{staged}{os.sep}", "")

@@ -2,14 +2,14 @@
 
 Each is looked for, in this order: under an explicit path, in its usual place (NLTK's corpora in
 NLTK_DATA, plain files in the data folder, the setting DISSECT_DATA), on its home page. The
-teaching corpus is part of the package.
+teaching corpus is part of the package, and NLTK, slow to import, is only for the others.
 """
 
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from dissect.corpora import europarl, files, nltk_data, semcor, teaching
+from dissect.corpora import europarl, files, teaching
 from dissect.corpora.conll import read_conll
 from dissect.corpora.items import SenseCorpus, SenseItem, TaggedSentence
 from dissect.errors import DissectError, MissingCorpus
@@ -71,6 +71,8 @@ def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Sen
     if name == TEACHING:
         return teaching.senses()
     if name == "semcor":
+        from dissect.corpora import semcor
+
         return semcor.senses(limit, seed)
     raise DissectError(f"no word senses under {name!r}: the corpora are 'teaching' and 'semcor'")
 
@@ -115,6 +117,8 @@ def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> lis
 
 def fetch() -> Iterator[tuple[str, str]]:
     """Find or download every corpus: name by name, and where it is, or why it is not there."""
+    from dissect.corpora import nltk_data
+
     for name in ("europarl_raw", "semcor"):
         try:
             yield name, nltk_data.place(name)

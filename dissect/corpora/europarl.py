@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-from nltk.corpus.reader import EuroparlCorpusReader
-
-from dissect.corpora.nltk_data import reading
 from dissect.errors import MissingCorpus
 
 MARKUP = re.compile(r"<[^>]*>")
@@ -16,6 +13,10 @@ def text() -> list[str]:
 
     Raises `MissingCorpus` when NLTK does not find them, or they are damaged.
     """
+    from nltk.corpus.reader import EuroparlCorpusReader
+
+    from dissect.corpora.nltk_data import reading
+
     with reading("europarl_raw", "english/") as root:
         reader = EuroparlCorpusReader(root, r"ep-.*\.en", encoding="utf-8")
         return sentences("\n".join(reader.raw(name) for name in reader.fileids()))
