@@ -91,6 +91,7 @@ def doctor(
     seeds: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
     limit: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
     device: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
     data: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
 ) -> None:
     """Tell what a run would find here: packages, model, corpora, disk, memory, and how long it would take."""
@@ -99,7 +100,7 @@ def doctor(
 
     options = {
         "profile": profile, "model": model, "sections": sections, "seeds": seeds, "limit": limit,
-        "device": device, "data": data,
+        "device": device, "jobs": jobs, "data": data,
     }  # fmt: skip
     given = {option: value for option, value in options.items() if value is not None}
     found = examine(settings_from((settings_file(settings) if settings else {}) | given))

@@ -2,8 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from heapq import heapreplace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -158,13 +159,19 @@ def memory_and_disk(loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]
 
 
 def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:
-    """Seconds by chapter, estimated."""
-    seconds = estimates(settings, loaded, sizes)
+    """Seconds by chapter, estimated, and of them all when so many run at a time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.threads(threads))
+    try:
+        seconds = estimates(settings, loaded, sizes)
+    finally:
+        torch.set_num_threads(threads)
     left_out = unsuited(loaded, settings.chapters())
     asked = {name: s for name, s in seconds.items() if name in settings.chapters() and name not in left_out}
     for name, value in asked.items():
         yield f"time of {name}", OK, f"about {said(value)}"
-    total = sum(asked.values()) + seconds["fine-tuning"] + seconds["site"]
+    chapters = [asked[name] for name in settings.order(asked)]
+    total = finished(chapters, settings.jobs) + seconds["fine-tuning"] + seconds["site"]
     yield "time of everything", OK, f"about {said(total)}, within a factor of two"
 
 
@@ -192,6 +199,18 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
         "fine-tuning": of_tuning if not settings.tuned else 0.0,
         "site": 25.0,
     }  # fmt: skip
+
+
+def finished(seconds: Iterable[float], jobs: int) -> float:
+    """When the last is done, if each is begun as soon as one of so many places is free.
+
+    >>> finished([3, 3, 2, 2], jobs=1), finished([3, 3, 2, 2], jobs=2), finished([5, 1, 1], jobs=2)
+    (10.0, 5.0, 5.0)
+    """
+    free = [0.0] * jobs
+    for taken in seconds:
+        heapreplace(free, free[0] + taken)
+    return max(free)
 
 
 def pass_rates(loaded: Loaded) -> dict[str, float]:

@@ -50,6 +50,7 @@ class Recipe:
     epochs: int = 6
     learning_rate: float = 2e-4
     batch_size: int = 16
+    head_rate: float = 1.0  # of the head, in learning rates of the rest
     frozen: bool = False  # train the head alone
     seed: int = 0
 
@@ -204,14 +205,28 @@ def train(
     )
     kind = MaskedOnly if recipe.task == "mlm" else Trainer
     trainer = kind(
-        model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)]
-    )
+        model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)],
+        optimizers=(optimizer_of(model, recipe), None),
+    )  # fmt: skip
     trainer.pop_callback(PrinterCallback)
     trainer.train()
     loss = [row["loss"] for row in trainer.state.log_history if "loss" in row][-1]
     if not torch.tensor(loss).isfinite() or loss == 0:
         raise DissectError(f"{label} diverged; use a smaller learning rate")
     return loss
+
+
+def optimizer_of(model: PreTrainedModel, recipe: Recipe) -> torch.optim.Optimizer | None:
+    """AdamW with a rate of its own for the head; None, the Trainer's, where it is that of the rest."""
+    if recipe.head_rate == 1:
+        return None
+    prefix = f"{model.base_model_prefix}."
+    head = [parameter for name, parameter in model.named_parameters() if not name.startswith(prefix)]
+    groups: list[dict[str, Any]] = [
+        {"params": list(model.base_model.parameters())},
+        {"params": head, "lr": recipe.learning_rate * recipe.head_rate},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=0.0)
 
 
 def guessing(examples: Sequence[dict]) -> float:

@@ -31,7 +31,6 @@ from dissect.suitability import fitted, unsuited
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 NEEDS_TUNED = ("2-visualisation", "5-ner")
-LONGEST = ("3-mlm", "5-ner")  # begun first where chapters run side by side; no core is idle at the end
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
             say(f"{title}: up to date")
             continue
         plan[chapter] = Planned(title, source, folder / "notebooks" / source.name, parameters, key)
-    threads = max(1, torch.get_num_threads() // settings.jobs) if settings.jobs > 1 else None
+    threads = settings.threads(torch.get_num_threads()) if settings.jobs > 1 else None
     lock = threading.Lock()
 
     def tell(line: str) -> None:
@@ -124,8 +123,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         )  # fmt: skip
         manifest.write(folder, told)
 
-    order = sorted(plan, key=lambda chapter: settings.jobs > 1 and chapter not in LONGEST)
-    execution.side_by_side(order, work, done, settings.jobs)
+    execution.side_by_side(settings.order(plan), work, done, settings.jobs)
     scorecard.score(folder / "results")
     told.results = manifest.checksums(folder / "results")
     manifest.write(folder, told)

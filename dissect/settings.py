@@ -2,7 +2,7 @@
 
 import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dissect.errors import DissectError
 from dissect.files import relative
 
+LONGEST = ("3-mlm", "5-ner")  # begun first where chapters run side by side; no core is idle at the end
 CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer")
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
 Positive = Annotated[int, Field(ge=1)]
@@ -95,6 +96,14 @@ class Settings(BaseModel):
     def chapters(self) -> list[str]:
         """The chapters to run, in the book's order."""
         return [CHAPTERS[n - 1] for n in sorted(set(self.sections))]
+
+    def order(self, chapters: Iterable[str]) -> list[str]:
+        """The order in which chapters are begun."""
+        return sorted(chapters, key=lambda chapter: self.jobs > 1 and chapter not in LONGEST)
+
+    def threads(self, there: int) -> int:
+        """A chapter's share of the threads that are there."""
+        return max(1, there // self.jobs)
 
     def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
         """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
