@@ -96,6 +96,9 @@ def tune(
     learning_rate: Annotated[
         float | None, typer.Option(min=0, help="The largest; it warms up and falls.")
     ] = None,
+    head_rate: Annotated[
+        float | None, typer.Option(min=0, help="The head's, in learning rates of the rest.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Sentences a step.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many sentences.")] = None,
     seed: Annotated[int, typer.Option(help="Of the head's first weights and the order.")] = 0,
@@ -113,8 +116,8 @@ def tune(
     if data is not None:
         os.environ["DISSECT_DATA"] = str(data.resolve())
     given: dict[str, Any] = {
-        "corpus": corpus, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
-        "limit": limit,
+        "corpus": corpus, "epochs": epochs, "learning_rate": learning_rate, "head_rate": head_rate,
+        "batch_size": batch_size, "limit": limit,
     }  # fmt: skip
     recipe = replace(
         usual(task, model), frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
