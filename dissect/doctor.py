@@ -21,7 +21,7 @@ from dissect.finetuning import DEFAULTS
 from dissect.manifest import memory_gib
 from dissect.models import Loaded
 from dissect.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
-from dissect.settings import FEW, PROFILES, Settings
+from dissect.settings import PROFILES, Settings
 from dissect.suitability import unsuited
 
 OK, MISSING, NOTE = "ok", "missing", "note"
@@ -179,7 +179,7 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
     """Seconds by chapter, of fine-tuning and of the site."""
     profile = PROFILES[settings.profile]
     seeds, text = settings.seeds or profile.seeds, sizes["text"]
-    times = profile.times if text.sentences >= FEW else max(3, profile.times)
+    times = settings.times()
     rate = pass_rates(loaded)
     others = len(settings.tuned) or 1
     probes = 15 * seeds

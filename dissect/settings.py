@@ -105,6 +105,12 @@ class Settings(BaseModel):
         """A chapter's share of the threads that are there."""
         return max(1, there // self.jobs)
 
+    def times(self) -> int:
+        """How often chapter 3 masks a sentence."""
+        profile = PROFILES[self.profile]
+        sentences = self.limit or profile.sentences
+        return profile.times if sentences is None or sentences >= FEW else max(3, profile.times)
+
     def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
         """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
 
@@ -112,9 +118,7 @@ class Settings(BaseModel):
         """
         profile = PROFILES[self.profile]
         text = _seen_from(folder, self.corpus) if self.corpus else profile.text
-        sentences = self.limit or profile.sentences
-        times = profile.times if sentences is None or sentences >= FEW else max(3, profile.times)
-        of_text = {"corpus": text, "limit": sentences}
+        of_text = {"corpus": text, "limit": self.limit or profile.sentences}
         of_probes = {
             "seeds": self.seeds or profile.seeds, "trials": self.trials, "features": "features",
         }  # fmt: skip
@@ -123,7 +127,7 @@ class Settings(BaseModel):
             "1-derivation": {**of_text, "seed": self.seed},
             "2-visualisation": {**of_text, **of_tuning, "tuned": list(tuned) or None},
             "3-mlm": {
-                **of_text, **of_probes, "times": times, "vocabulary": profile.vocabulary,
+                **of_text, **of_probes, "times": self.times(), "vocabulary": profile.vocabulary,
                 "head": _seen_from(folder, self.head) if self.head else None,
             },
             "4-wsd": {"corpus": profile.senses, "limit": self.limit, **of_probes},

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,17 @@ from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer
 
 from dissect import DissectError, models
-from dissect.finetuning import IGNORED, Recipe, encode, guessing, tune, tuned_sibling, usual
+from dissect.finetuning import (
+    IGNORED,
+    Recipe,
+    encode,
+    guessing,
+    optimizer_of,
+    tagger,
+    tune,
+    tuned_sibling,
+    usual,
+)
 
 LINES = ["Anna went to Oslo .", "Oslo is cold .", "I met Anna .", "Bern is not Oslo ."] * 12
 TAGS = {"Anna": "B-PER", "Oslo": "B-LOC", "Bern": "B-LOC"}
@@ -99,6 +110,17 @@ def test_a_wider_model_is_trained_at_a_smaller_rate(tmp_path, minilm):
     minilm.tokenizer.save_pretrained(tmp_path / "wide")
     assert usual("ner", "minilm").learning_rate == 2e-4
     assert usual("ner", str(tmp_path / "wide")).learning_rate == 5e-5
+
+
+def test_a_head_may_learn_faster_than_the_rest(tagged):
+    recipe = Recipe("ner", str(tagged), head_rate=30)
+    model, _, _ = tagger("minilm", recipe, models.load("minilm", "cpu").tokenizer)
+    assert optimizer_of(model, replace(recipe, head_rate=1)) is None
+    body, head = optimizer_of(model, recipe).param_groups
+    assert head["lr"] == pytest.approx(30 * body["lr"]) and body["lr"] == recipe.learning_rate
+    assert {id(p) for p in head["params"]} == {id(model.classifier.weight), id(model.classifier.bias)}
+    together = [id(p) for group in (body, head) for p in group["params"]]
+    assert sorted(together) == sorted(id(p) for p in model.parameters())
 
 
 def test_a_model_that_learned_nothing_is_told(tagged, tmp_path, capsys):

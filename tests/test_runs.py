@@ -171,6 +171,15 @@ def test_more_work_takes_longer_by_the_doctors_estimate(minilm):
     assert all(two[name] > one[name] for name in one if name not in ("6-finer", "site"))
 
 
+def test_chapters_side_by_side_share_the_threads_and_the_longest_begin():
+    alone, two = settings_from({}), settings_from({"jobs": 2})
+    assert alone.order(alone.chapters()) == alone.chapters() and alone.threads(4) == 4
+    assert two.order(two.chapters())[:2] == ["3-mlm", "5-ner"] and set(two.order(two.chapters())) == set(
+        two.chapters()
+    )
+    assert (two.threads(4), two.threads(1)) == (2, 1)
+
+
 @pytest.fixture(scope="module")
 def others(minilm, tmp_path_factory):
     """Random models of other kinds, with a tokenizer."""
