@@ -2,16 +2,20 @@
 
 import importlib.util
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 
 from dissect import pdf
+from dissect.book_process import BookProcess
 from dissect.errors import DissectError
 
-EXTENSIONS = Path(__file__).resolve().parents[1] / "book" / "_ext"
+ROOT = Path(__file__).resolve().parents[1]
+EXTENSIONS = ROOT / "book" / "_ext"
 
 
 def extension(name: str) -> ModuleType:
@@ -48,28 +52,46 @@ def test_a_repository_elsewhere_has_binder_alone() -> None:
     }
 
 
-class App:
-    """As much of Sphinx's application as the buttons ask."""
+@pytest.fixture(scope="module")
+def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds the report's settings around a home page and a chapter, for a repository's address."""
 
-    def __init__(self, url: str):
-        self.config = type("Config", (), {"html_theme_options": {"repository_url": url}})
+    def build(url: str) -> Path:
+        folder = tmp_path_factory.mktemp("tiny")
+        for name in ("_ext", "_static", "references.bib"):
+            copy = shutil.copytree if (ROOT / "book" / name).is_dir() else shutil.copy
+            (folder / "book").mkdir(exist_ok=True)
+            copy(ROOT / "book" / name, folder / "book" / name)
+        config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+        assert config.count('  url: ""') == 1
+        (folder / "_config.yml").write_text(config.replace('  url: ""', f'  url: "{url}"'), encoding="utf-8")
+        toc = "format: jb-book\nroot: book/index\nchapters:\n  - file: book/chapters/4-wsd\n"
+        (folder / "_toc.yml").write_text(toc, encoding="utf-8")
+        (folder / "book/index.md").write_text("# Home\n", encoding="utf-8")
+        (folder / "book/chapters").mkdir()
+        (folder / "book/chapters/4-wsd.md").write_text("# A chapter\n", encoding="utf-8")
+        with BookProcess() as process:
+            assert process.build(folder, folder / "log", "html") == 0, (folder / "log").read_text()
+        return folder / "_build/html/book"
+
+    return build
 
 
-@pytest.mark.parametrize(
-    ("url", "page", "services"),
-    [
-        ("https://github.com/some/book", "book/chapters/4-wsd", ["Binder", "Colab"]),
-        ("https://github.com/some/book", "book/glossary", []),
-        ("", "book/chapters/4-wsd", []),
-    ],
-)
-def test_chapters_alone_get_buttons(url: str, page: str, services: list[str]) -> None:
-    context: dict = {"header_buttons": []}
-    extension("launch").add_buttons(App(url), page, "page.html", context, None)
-    buttons = [button for group in context["header_buttons"] for button in group["buttons"]]
-    assert [button["text"] for button in buttons] == services
-    assert all(button["url"].endswith("notebooks/4-wsd.ipynb") for button in buttons)
-    assert not any("://" in button["icon"] for button in buttons)  # pictures are the site's own
+def test_chapters_alone_get_buttons(tiny_book: Callable[[str], Path]) -> None:
+    html = tiny_book("https://github.com/some/book")
+    chapter = BeautifulSoup((html / "chapters/4-wsd.html").read_text(encoding="utf-8"), "html.parser")
+    services = {
+        link.get_text(strip=True): link for link in chapter.select(".bd-header-article a[href*='://']")
+    }
+    assert services["Colab"]["href"].endswith("/some/book/blob/main/notebooks/4-wsd.ipynb")
+    assert services["Binder"]["href"].endswith("/some/book/main?urlpath=lab/tree/notebooks/4-wsd.ipynb")
+    for link in services.values():  # pictures are the site's own
+        assert (html / "chapters" / link.img["src"]).is_file()
+    assert "mybinder" not in (html / "index.html").read_text(encoding="utf-8")
+
+
+def test_without_an_address_no_page_has_buttons(tiny_book: Callable[[str], Path]) -> None:
+    assert "mybinder" not in (tiny_book("") / "chapters/4-wsd.html").read_text(encoding="utf-8")
 
 
 # ---- docstrings ----

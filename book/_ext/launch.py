@@ -5,9 +5,11 @@ own buttons would look for the executed chapters, which are not in the repositor
 nothing is asked of either service before one is followed.
 """
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import yaml
 from sphinx.application import Sphinx
 
 CHAPTERS = "book/chapters/"
@@ -40,11 +42,12 @@ def add_buttons(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     """Add the buttons to a chapter's header."""
     if not page.startswith(CHAPTERS) or "header_buttons" not in context:
         return
-    options = app.config.html_theme_options
+    # From the file: Jupyter Book's own options for the theme, this one among them, are replaced by those
+    # under `sphinx:`.
+    config = yaml.safe_load((Path(app.confdir) / "_config.yml").read_text(encoding="utf-8"))
+    repository = config.get("repository") or {}
     notebook = f"notebooks/{page.removeprefix(CHAPTERS)}.ipynb"
-    found = addresses(
-        options.get("repository_url") or "", options.get("repository_branch") or "main", notebook
-    )
+    found = addresses(repository.get("url") or "", repository.get("branch") or "main", notebook)
     icons = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
     buttons = [
         {"type": "link", "text": name, "tooltip": f"Open in {name}", "icon": icons[name], "url": url}
