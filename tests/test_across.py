@@ -23,7 +23,10 @@ def test_a_run_says_how_much_of_each_corpus_its_chapters_took():
     )
     told = manifest.required(PUBLISHED / "mpnet")
     told.chapters["2-visualisation"].parameters["limit"] = 9
-    assert across.about(told) == "europarl (at most 9 sentences), semcor (at most 2,000 sentences); 5 seeds"
+    assert across.about(told) == (
+        "europarl (at most 9 sentences), semcor (at most 2,000 sentences), wnut16 (at most 600 sentences); "
+        "5 seeds"
+    )
 
 
 def test_the_papers_column_holds_its_published_figures():

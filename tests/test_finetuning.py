@@ -108,8 +108,9 @@ def test_a_wider_model_is_trained_at_a_smaller_rate(tmp_path, minilm):
     wide = BertConfig(vocab_size=32, hidden_size=768, num_hidden_layers=1, num_attention_heads=2)
     AutoModel.from_config(wide).save_pretrained(tmp_path / "wide")
     minilm.tokenizer.save_pretrained(tmp_path / "wide")
-    assert usual("ner", "minilm").learning_rate == 2e-4
-    assert usual("ner", str(tmp_path / "wide")).learning_rate == 5e-5
+    narrow, wide_recipe = usual("ner", "minilm"), usual("ner", str(tmp_path / "wide"))
+    assert (narrow.learning_rate, narrow.head_rate) == (2e-4, 1)
+    assert wide_recipe.learning_rate == 5e-5 and wide_recipe.head_rate > 1
 
 
 def test_a_head_may_learn_faster_than_the_rest(tagged):
