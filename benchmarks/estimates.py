@@ -7,13 +7,12 @@ run takes from its store it does not compute. A minute a run.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from dissect import doctor, manifest, models
+from dissect.run import environment
 
 
 def main() -> None:
@@ -30,14 +29,10 @@ def main() -> None:
 def compared(run: Path) -> pd.DataFrame:
     """A row a chapter: estimated and taken, in seconds, and their ratio."""
     told = manifest.required(run)
-    settings = told.settings
-    model = manifest.place(run, settings.model)
-    if settings.data:
-        os.environ["DISSECT_DATA"] = settings.data
-    loaded = models.load(str(model))
-    sizes, _ = doctor.tokens(settings, loaded)
-    torch.set_num_threads(settings.threads(torch.get_num_threads()))
-    estimated = doctor.estimates(settings, loaded, sizes)
+    with environment(told.settings):
+        loaded = models.load(manifest.place(run, told.settings.model))
+        sizes, _ = doctor.tokens(told.settings, loaded)
+        estimated = doctor.estimates(told.settings, loaded, sizes)
     rows = [
         (run.name, chapter, f"{estimated[chapter]:.0f}", f"{done.seconds:.0f}",
          f"{done.seconds / estimated[chapter]:.2f}")

@@ -1,8 +1,25 @@
 """Dissect Transformer embeddings into input, attention, feed-forward and bias terms."""
 
-from dissect.decomposition import Decomposer, decompose
-from dissect.errors import DissectError
-from dissect.parts import TERMS, Parts, subsets
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dissect.decomposition import Decomposer, decompose
+    from dissect.errors import DissectError
+    from dissect.parts import TERMS, Parts, subsets
 
 __all__ = ["TERMS", "Decomposer", "DissectError", "Parts", "decompose", "subsets"]
 __version__ = "0.1.0"
+
+MODULES = {
+    "Decomposer": "decomposition", "decompose": "decomposition", "DissectError": "errors",
+    "Parts": "parts", "TERMS": "parts", "subsets": "parts",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Load torch and transformers, which takes seconds, when something is asked for that needs them: so
+    `dissect --help` answers at once, and Ctrl-C is heard while they load."""
+    if name not in MODULES:
+        raise AttributeError(f"module 'dissect' has no attribute {name!r}")
+    return getattr(import_module(f"dissect.{MODULES[name]}"), name)

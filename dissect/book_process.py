@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 class BookProcess:
-    """A process that builds one book, once `build` is called; end it with `with`."""
+    """A process that builds one book, once `build` is called; `with` ends it where it was not."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "dissect.book_process"]
+        pipe, quiet = subprocess.PIPE, os.environ | QUIET
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, env=os.environ | QUIET, text=True, encoding="utf-8"
+            command, stdin=pipe, stderr=pipe, env=quiet, text=True, encoding="utf-8"
         )
 
     def __enter__(self) -> "BookProcess":
@@ -28,24 +30,27 @@ class BookProcess:
 
     def __exit__(self, *exception: Any) -> None:
         self.process.kill()
-        self.process.communicate()
+        with self.process:  # closes the pipes, and waits
+            pass
 
     def build(self, staged: Path, log: Path, builder: str) -> int:
         """Build the staged book, warnings as errors, and write what is said to `log`; the exit status."""
         arguments = ["build", str(staged), "--all", "-W", "-n", "--keep-going", "--builder", builder]
         order = {"arguments": arguments, "folder": str(staged), "log": str(log.resolve())}
-        self.process.communicate(json.dumps(order))
+        with self:  # interrupted or not, it ends here
+            log.unlink(missing_ok=True)
+            _, failure = self.process.communicate(json.dumps(order))
+            if not log.exists():  # it did not come that far
+                log.write_text(failure, encoding="utf-8")
         return self.process.returncode
 
 
 def main() -> None:
     """Load, wait for an order on standard input, and carry it out; without one, end."""
-    import myst_nb  # noqa: F401
-    import sphinx_book_theme  # noqa: F401
     from jupyter_book.cli.main import main as jupyter_book
 
-    import dissect.run  # noqa: F401
-
+    for slow in ("myst_nb", "sphinx_book_theme", "dissect.run"):  # what Sphinx would import later
+        import_module(slow)
     line = sys.stdin.readline()
     if not line:
         return

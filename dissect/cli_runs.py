@@ -1,9 +1,8 @@
 """The commands on runs and models: site, list, compare, verify, export, doctor, check."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +10,9 @@ from rich.table import Table
 
 from dissect.cli import app
 from dissect.errors import DissectError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Runs = Annotated[list[str], typer.Argument(help="Runs: names in runs/, published ones, or folders.")]
 One = Annotated[str, typer.Argument(help="A run: its name in runs/, a published one, or a folder.")]
@@ -129,7 +131,7 @@ def folder_of(run: str) -> Path:
     raise DissectError(f"no run {run!r} in runs/, among the published ones, or as a folder; see dissect list")
 
 
-def show(table: pd.DataFrame, title: str) -> None:
+def show(table: "pd.DataFrame", title: str) -> None:
     """Print a table; nothing in it is taken for markup."""
     shown = Table(*map(escape, map(str, table.columns)), title=escape(title))
     for row in table.astype(str).itertuples(index=False):

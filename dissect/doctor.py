@@ -160,31 +160,31 @@ def memory_and_disk(loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]
 
 def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:
     """Seconds by chapter, estimated, and of them all when so many run at a time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(settings.threads(threads))
-    try:
-        seconds = estimates(settings, loaded, sizes)
-    finally:
-        torch.set_num_threads(threads)
+    seconds = estimates(settings, loaded, sizes)
     left_out = unsuited(loaded, settings.chapters())
     asked = {name: s for name, s in seconds.items() if name in settings.chapters() and name not in left_out}
     for name, value in asked.items():
         yield f"time of {name}", OK, f"about {said(value)}"
     chapters = [asked[name] for name in settings.order(asked)]
-    total = finished(chapters, settings.jobs) + seconds["fine-tuning"] + seconds["site"]
+    total = makespan(chapters, settings.jobs) + seconds["fine-tuning"] + seconds["site"]
     yield "time of everything", OK, f"about {said(total)}, within a factor of two"
 
 
 def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dict[str, float]:
-    """Seconds by chapter, of fine-tuning and of the site."""
+    """Seconds by chapter, with its share of the threads, of fine-tuning and of the site."""
     profile = PROFILES[settings.profile]
     seeds, text = settings.seeds or profile.seeds, sizes["text"]
-    times = settings.times()
-    rate = pass_rates(loaded)
+    times = settings.maskings()
     others = len(settings.tuned) or 1
     probes = 15 * seeds
     targets = int(0.15 * text.tokens * times)
-    epoch = epoch_seconds(loaded.model.config.hidden_size, targets, sizes)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.threads(threads))
+    try:
+        rate = pass_rates(loaded)
+        epoch = epoch_seconds(loaded.model.config.hidden_size, targets, sizes)
+    finally:
+        torch.set_num_threads(threads)
     of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * rate["terms"] * TRAINED
     return {
         "1-derivation": OVERHEAD + text.tokens * (rate["linear"] + rate["dependence"]),
@@ -201,10 +201,10 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
     }  # fmt: skip
 
 
-def finished(seconds: Iterable[float], jobs: int) -> float:
+def makespan(seconds: Iterable[float], jobs: int) -> float:
     """When the last is done, if each is begun as soon as one of so many places is free.
 
-    >>> finished([3, 3, 2, 2], jobs=1), finished([3, 3, 2, 2], jobs=2), finished([5, 1, 1], jobs=2)
+    >>> makespan([3, 3, 2, 2], jobs=1), makespan([3, 3, 2, 2], jobs=2), makespan([5, 1, 1], jobs=2)
     (10.0, 5.0, 5.0)
     """
     free = [0.0] * jobs

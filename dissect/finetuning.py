@@ -222,10 +222,11 @@ def optimizer_of(model: PreTrainedModel, recipe: Recipe) -> torch.optim.Optimize
     """AdamW with a rate of its own for the head; None, the Trainer's, where it is that of the rest."""
     if recipe.head_rate == 1:
         return None
-    prefix = f"{model.base_model_prefix}."
-    head = [parameter for name, parameter in model.named_parameters() if not name.startswith(prefix)]
+    body = list(model.base_model.parameters())
+    of_body = set(map(id, body))
+    head = [parameter for parameter in model.parameters() if id(parameter) not in of_body]
     groups: list[dict[str, Any]] = [
-        {"params": list(model.base_model.parameters())},
+        {"params": body},
         {"params": head, "lr": recipe.learning_rate * recipe.head_rate},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=0.0)

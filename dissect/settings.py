@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dissect.errors import DissectError
 from dissect.files import relative
 
-LONGEST = ("3-mlm", "5-ner")  # begun first where chapters run side by side; no core is idle at the end
 CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer")
+LONGEST = ("3-mlm", "5-ner")  # begun first where chapters run side by side; no core is idle at the end
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
 Positive = Annotated[int, Field(ge=1)]
 
@@ -105,7 +105,7 @@ class Settings(BaseModel):
         """A chapter's share of the threads that are there."""
         return max(1, there // self.jobs)
 
-    def times(self) -> int:
+    def maskings(self) -> int:
         """How often chapter 3 masks a sentence."""
         profile = PROFILES[self.profile]
         sentences = self.limit or profile.sentences
@@ -127,7 +127,7 @@ class Settings(BaseModel):
             "1-derivation": {**of_text, "seed": self.seed},
             "2-visualisation": {**of_text, **of_tuning, "tuned": list(tuned) or None},
             "3-mlm": {
-                **of_text, **of_probes, "times": self.times(), "vocabulary": profile.vocabulary,
+                **of_text, **of_probes, "times": self.maskings(), "vocabulary": profile.vocabulary,
                 "head": _seen_from(folder, self.head) if self.head else None,
             },
             "4-wsd": {"corpus": profile.senses, "limit": self.limit, **of_probes},

@@ -50,7 +50,7 @@ def build(
     out: replaced when the build has succeeded, and left as it was when not.
     with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
     live: build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
-    process: Jupyter Book's, where it was begun before.
+    process: Jupyter Book's, where it was begun earlier to save time.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
     build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
@@ -66,7 +66,7 @@ def build(
         raise DissectError(f"no executed chapter in {folder}: run one before building the site")
     log = out.with_name(out.name + ".log")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with process or BookProcess() as process, tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
         stage(folder, told, {"pdf": pdf.ABSENT, **included}, staged)
         for name, figure in (pictures or {}).items():
@@ -75,7 +75,7 @@ def build(
             shutil.copy(printed(staged, log), out.with_name("book.pdf"))
         with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
             assets = beside.submit(web.assets if live else lambda: web.LEFT_OUT)
-            html = jupyter_book(staged, log, process)
+            html = jupyter_book(staged, log, process or BookProcess())
             assets.result().put(html)
         replace(html, out)
     log.unlink(missing_ok=True)
@@ -116,8 +116,7 @@ def printed(staged: Path, log: Path) -> Path:
     """The PDF of a staged book, in its place for the site to link to."""
     run = staged / "book" / "_run"
     (run / "pdf.md").write_text(pdf.ITSELF, encoding="utf-8")
-    with BookProcess() as process:
-        made = pdf.write(jupyter_book(staged, log, process, "singlehtml"), run / "book.pdf")
+    made = pdf.write(jupyter_book(staged, log, BookProcess(), "singlehtml"), run / "book.pdf")
     (run / "pdf.md").write_text(pdf.PRESENT, encoding="utf-8")
     return made
 

@@ -13,9 +13,11 @@ from docutils.core import publish_doctree
 from dissect import pdf
 from dissect.book_process import BookProcess
 from dissect.errors import DissectError
+from dissect.site import jupyter_book
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTENSIONS = ROOT / "book" / "_ext"
+LAUNCHED = {"mybinder.org", "colab.research.google.com"}
 
 
 def extension(name: str) -> ModuleType:
@@ -58,10 +60,9 @@ def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
     def build(url: str) -> Path:
         folder = tmp_path_factory.mktemp("tiny")
-        for name in ("_ext", "_static", "references.bib"):
-            copy = shutil.copytree if (ROOT / "book" / name).is_dir() else shutil.copy
-            (folder / "book").mkdir(exist_ok=True)
-            copy(ROOT / "book" / name, folder / "book" / name)
+        for name in ("_ext", "_static"):
+            shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+        shutil.copy(ROOT / "book/references.bib", folder / "book")
         config = (ROOT / "_config.yml").read_text(encoding="utf-8")
         assert config.count('  url: ""') == 1
         (folder / "_config.yml").write_text(config.replace('  url: ""', f'  url: "{url}"'), encoding="utf-8")
@@ -70,8 +71,7 @@ def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         (folder / "book/index.md").write_text("# Home\n", encoding="utf-8")
         (folder / "book/chapters").mkdir()
         (folder / "book/chapters/4-wsd.md").write_text("# A chapter\n", encoding="utf-8")
-        with BookProcess() as process:
-            assert process.build(folder, folder / "log", "html") == 0, (folder / "log").read_text()
+        assert BookProcess().build(folder, folder / "log", "html") == 0, (folder / "log").read_text()
         return folder / "_build/html/book"
 
     return build
@@ -87,11 +87,29 @@ def test_chapters_alone_get_buttons(tiny_book: Callable[[str], Path]) -> None:
     assert services["Binder"]["href"].endswith("/some/book/main?urlpath=lab/tree/notebooks/4-wsd.ipynb")
     for link in services.values():  # pictures are the site's own
         assert (html / "chapters" / link.img["src"]).is_file()
-    assert "mybinder" not in (html / "index.html").read_text(encoding="utf-8")
+    assert not LAUNCHED & set((html / "index.html").read_text(encoding="utf-8").split("/"))
+    assert chapter.select_one("nav.bd-links a")["href"].endswith("index.html")  # the way home
 
 
 def test_without_an_address_no_page_has_buttons(tiny_book: Callable[[str], Path]) -> None:
-    assert "mybinder" not in (tiny_book("") / "chapters/4-wsd.html").read_text(encoding="utf-8")
+    chapter = tiny_book("") / "chapters/4-wsd.html"
+    assert not LAUNCHED & set(chapter.read_text(encoding="utf-8").split("/"))
+
+
+# ---- the process ----
+
+
+def test_a_process_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "myst_nb.py").write_text("raise ImportError('no Sphinx today')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(DissectError, match="no Sphinx today"):
+        jupyter_book(tmp_path, tmp_path / "log", BookProcess())
+
+
+def test_a_process_that_is_not_wanted_ends() -> None:
+    with BookProcess() as process:
+        assert process.process.poll() is None
+    assert process.process.poll() is not None
 
 
 # ---- docstrings ----

@@ -18,6 +18,7 @@ from dissect.finetuning import (
     guessing,
     optimizer_of,
     tagger,
+    train,
     tune,
     tuned_sibling,
     usual,
@@ -122,6 +123,15 @@ def test_a_head_may_learn_faster_than_the_rest(tagged):
     assert {id(p) for p in head["params"]} == {id(model.classifier.weight), id(model.classifier.bias)}
     together = [id(p) for group in (body, head) for p in group["params"]]
     assert sorted(together) == sorted(id(p) for p in model.parameters())
+
+
+def test_training_keeps_to_the_heads_rate(tagged, tmp_path):
+    recipe = Recipe("ner", str(tagged), epochs=1, head_rate=0)
+    model, examples, collator = tagger("minilm", recipe, models.load("minilm", "cpu").tokenizer)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    train(model, examples, collator, recipe, "training", str(tmp_path))
+    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved and not any(name.startswith("classifier") for name in moved)
 
 
 def test_a_model_that_learned_nothing_is_told(tagged, tmp_path, capsys):

@@ -174,10 +174,34 @@ def test_more_work_takes_longer_by_the_doctors_estimate(minilm):
 def test_chapters_side_by_side_share_the_threads_and_the_longest_begin():
     alone, two = settings_from({}), settings_from({"jobs": 2})
     assert alone.order(alone.chapters()) == alone.chapters() and alone.threads(4) == 4
-    assert two.order(two.chapters())[:2] == ["3-mlm", "5-ner"] and set(two.order(two.chapters())) == set(
-        two.chapters()
-    )
+    order = two.order(two.chapters())
+    assert order[:2] == ["3-mlm", "5-ner"] and sorted(order) == two.chapters()
     assert (two.threads(4), two.threads(1)) == (2, 1)
+
+
+def test_the_doctor_counts_on_chapters_side_by_side(minilm, monkeypatch):
+    seconds = dict.fromkeys([*settings_from({}).chapters(), "fine-tuning", "site"], 10.0)
+    monkeypatch.setattr(doctor, "estimates", lambda *_: seconds)
+
+    def total(jobs: int) -> str:
+        return {what: detail for what, _, detail in doctor.times(settings_from({"jobs": jobs}), minilm, {})}[
+            "time of everything"
+        ]
+
+    assert "80 seconds" in total(1) and "50 seconds" in total(2)
+
+
+RATES = dict.fromkeys(("terms", "layers", "linear", "dependence"), 1e-3)
+
+
+def test_estimates_are_taken_with_a_chapters_share_of_the_threads(minilm, monkeypatch):
+    seen = []
+    monkeypatch.setattr(doctor, "pass_rates", lambda _: seen.append(torch.get_num_threads()) or RATES)
+    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
+    before = torch.get_num_threads()
+    sizes = {name: doctor.Size(100, 20, 5) for name in ("text", "senses", "entities", "tuning")}
+    doctor.estimates(settings_from({"jobs": before}), minilm, sizes)
+    assert seen == [1] and torch.get_num_threads() == before
 
 
 @pytest.fixture(scope="module")
