@@ -1,5 +1,6 @@
 """The built site in a browser: whole, light, open to all readers, and asking nobody else for anything."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from dissect.site import build, first_complaint, replace
 WIDTHS = {"desktop": 1280, "phone": 390}
 THEMES = ("light", "dark")
 AXE = "axe-core@4.14.1"
+MARKUP = re.compile(r"(?:`{3}|:{3})\{[\w-]+\}.*|\{[a-z-]+\}`[^`<]*`")  # directives and roles of MyST
 FIRST_PAGE = 1_000_000  # bytes, with all that it loads
 # What a reader would see of the page: pictures, mathematics, raw TeX in the prose, and its width.
 LOOK = """async () => {
@@ -91,6 +93,12 @@ def test_the_site_has_its_pages(site: Path) -> None:
     names = {page.stem for page in pages_of(site)}
     chapters = {"1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner"}
     assert chapters | {"index", "explore", "rerun", "teach", "code", "glossary", "ja", "references"} <= names
+
+
+def test_no_page_shows_its_markup(site: Path) -> None:
+    """A fence that Markdown takes for code swallows what follows, without a warning."""
+    shown = {page.name: MARKUP.findall(page.read_text(encoding="utf-8")) for page in pages_of(site)}
+    assert not {page: found for page, found in shown.items() if found}
 
 
 @pytest.fixture(scope="session")
