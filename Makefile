@@ -18,7 +18,7 @@ book: $(VENV)/installed ## run the chapters on the default model and build the s
 site: $(VENV)/web ## build the published report, without executing anything
 	$(BIN)/dissect site
 
-pdf: $(VENV)/installed ## build the published report and print it to a PDF, with Chromium
+pdf: $(VENV)/web ## build the published report and print it to a PDF, with Chromium
 	$(BIN)/dissect site --pdf
 
 publish: ## put the finished run RUN among the published ones

@@ -129,7 +129,7 @@ def last_layer(tables: Tables, model: int) -> str:
     """Mean importance in the last layer, of the model at that place in the table."""
     name = list(dict.fromkeys(tables["importance"]["model"]))[model]
     last = shares(tables["importance"], name).iloc[-1]
-    return ", ".join(f"{term} {last[term]:.2f}" for term in TERMS)
+    return ", ".join(f"{term} {last[term]:z.2f}" for term in TERMS)
 
 
 @number("importance in the last layer")

@@ -38,10 +38,11 @@ def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
 
 
 def importance(run: Run, model: str, term: str, layer: str) -> str:
-    """Mean importance: the model's place in the table (0 is the pretrained one), term, layer or `last`."""
+    """Mean importance: the model's place in the table (0 is the pretrained one), term, and a layer, the
+    `last` one, or the `mean` over layers."""
     table = run.tables["importance"]
-    of = shares(table, list(dict.fromkeys(table["model"]))[int(model)])
-    return f"{of[term].iloc[-1] if layer == 'last' else of.loc[int(layer), term]:.2f}"
+    of = shares(table, list(dict.fromkeys(table["model"]))[int(model)])[term]
+    return f"{of.iloc[-1] if layer == 'last' else of.mean() if layer == 'mean' else of.loc[int(layer)]:z.2f}"
 
 
 def correlation(run: Run, term: str) -> str:
@@ -72,6 +73,19 @@ def verdict(run: Run, claim: str) -> str:
     return claims.verdicts(run.tables).set_index("claim")["verdict"][claim]
 
 
+def evidence(run: Run, claim: str) -> str:
+    """The numbers that decide a claim, as the scorecard has them."""
+    return claims.verdicts(run.tables).set_index("claim")["numbers"][claim]
+
+
+def agreement(run: Run, table: str, predictor: str, a: str, b: str) -> str:
+    """How far two subsets' predictions agree, in percent."""
+    rows = run.tables[f"{table}_agreement"]
+    rows = rows[rows["predictor"] == predictor]
+    row = rows[rows[["terms_a", "terms_b"]].isin([a, b]).all(axis=1) & (rows["terms_a"] != rows["terms_b"])]
+    return f"{100 * row['agreement'].iloc[0]:.0f} %"
+
+
 def count(run: Run, *words: str) -> str:
     """How many claims have a verdict."""
     return str((claims.verdicts(run.tables)["verdict"] == " ".join(words)).sum())
@@ -79,5 +93,5 @@ def count(run: Run, *words: str) -> str:
 
 KINDS: dict[str, Callable[..., str]] = {
     "importance": importance, "correlation": correlation, "difference": difference, "r2": linear,
-    "verdict": verdict, "count": count,
+    "verdict": verdict, "evidence": evidence, "agreement": agreement, "count": count,
 }  # fmt: skip

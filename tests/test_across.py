@@ -84,6 +84,11 @@ def test_numbers_in_prose_come_from_the_tables():
     assert filled("<<paper senses classifier accuracy i+h>> %", runs) == "66.7 %"
     assert filled("<<paper masked_words pretrained accuracy f>>", runs) == "1.4"
     assert filled("<<paper importance 0 i last>>", runs) == "0.04"
+    assert (
+        filled("<<paper importance 0 c mean>>, <<paper agreement senses classifier h f>>", runs)
+        == "0.18, 83 %"
+    )
+    assert filled("<<paper evidence W1>>", runs).startswith("h 66.7, f ")
     assert filled("<<paper r2 min>> to <<paper r2 max>>", runs) == "0.39 to 0.71"
     assert filled("<<paper verdict W1>>, <<paper count not testable>>", runs) == "replicated, 9"
     ask = "<<x difference senses classifier accuracy {} {}>>"
@@ -95,7 +100,7 @@ def test_numbers_in_prose_come_from_the_tables():
 @pytest.mark.parametrize(
     "quote",
     ["<<nobody r2 min>>", "<<paper r2 mean>>", "<<paper senses knn accuracy h>>", "<<paper nonsense>>",
-     "<<paper senses classifier accuracy x>>", "<<paper importance 9 i last>>"],
+     "<<paper senses classifier accuracy x>>", "<<paper importance 9 i last>>", "<<paper evidence W9>>", "<<paper agreement senses classifier h x>>"],
 )  # fmt: skip
 def test_a_number_that_no_run_has_is_an_error(quote):
     with pytest.raises(DissectError, match="no published run has"):

@@ -177,6 +177,27 @@ def test_a_difference_that_other_test_sentences_could_undo_is_not_sure():
     assert unsure["verdict"] == "partly" and "p 1.000" in unsure["numbers"]
 
 
+@pytest.mark.parametrize(("p", "said_of_it"), [(0.012, "replicated"), (0.02, "partly")])
+def test_p_is_corrected_for_the_number_of_pairs_that_a_claim_compares(p, said_of_it):
+    """Four pairs, so 0.05 is asked of 4 p: either is sure by itself, and one of them among four."""
+    pairs = pd.DataFrame(
+        [("classifier", "accuracy", *sorted(pair), 0.06, 0.01, 0.2, p) for pair in H_FOR_F],
+        columns=["predictor", "score", "terms_a", "terms_b", "difference", "low", "high", "p"],
+    )
+    assert said({"senses": senses(), "senses_pairs": pairs}, "W1")["verdict"] == said_of_it
+
+
+def test_a_lead_that_other_seeds_take_back_is_not_sure():
+    """On average h is ahead in every pair, but hardly so in more runs than not."""
+    table = senses()
+    swing = table["seed"].map(dict(enumerate([0.3, -0.25, 0.2, -0.2, 0.1])))
+    table["accuracy"] += swing.where(table["terms"].isin([a for a, _ in H_FOR_F]), 0)
+    unsure = said({"senses": table}, "W1")
+    assert unsure["verdict"] == "partly"
+    chances = [float(p) for p in re.findall(r"p ([\d.]+)", unsure["numbers"])]
+    assert len(chances) == 4 and min(chances) > 0.05
+
+
 def test_what_cannot_be_tested_says_why():
     nothing = verdicts({})
     assert set(nothing["verdict"]) == {"not testable"}

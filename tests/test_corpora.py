@@ -221,6 +221,36 @@ def test_a_damaged_zip_is_named(monkeypatch, tmp_path):
         corpora.senses("semcor")
 
 
+def test_a_corpus_of_nltk_without_some_of_its_files_is_not_read(monkeypatch, tmp_path):
+    import nltk
+
+    english = tmp_path / "corpora/europarl_raw/english"
+    english.mkdir(parents=True)
+    (english / "ep-00-01-17.en").write_text("One sentence .\n", encoding="utf-8")
+    tagged = tmp_path / "corpora/semcor/brown1/tagfiles"
+    tagged.mkdir(parents=True)
+    (tagged / "br-a01.xml").write_text("<c><s snum='1'><wf>One</wf></s></c>", encoding="utf-8")
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    with pytest.raises(MissingCorpus, match="europarl_raw is damaged .it has 1 files of 10.*dissect fetch"):
+        corpora.text("europarl")
+    with pytest.raises(MissingCorpus, match="semcor is damaged .it has 1 files of 352"):
+        corpora.senses("semcor")
+
+
+def test_without_a_network_a_download_ends_in_one_sentence(monkeypatch, tmp_path, capfd):
+    """NLTK's own downloader, which has its own words for it."""
+    import nltk
+
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    monkeypatch.setattr(nltk.downloader.Downloader, "DEFAULT_URL", "http://127.0.0.1:9/index.xml")
+    monkeypatch.setattr(nltk.downloader._downloader, "_url", "http://127.0.0.1:9/index.xml")
+    with pytest.raises(MissingCorpus, match="could not download it"):
+        corpora.text("europarl")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.fixture
 def served(monkeypatch, tmp_path):
     """A little web server for a file of entities, and empty folders to look in before it."""

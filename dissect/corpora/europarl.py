@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dissect.errors import MissingCorpus
 
+FILES = 10  # of English sessions in NLTK's corpus
 MARKUP = re.compile(r"<[^>]*>")
 
 
@@ -15,10 +16,11 @@ def text() -> list[str]:
     """
     from nltk.corpus.reader import EuroparlCorpusReader
 
-    from dissect.corpora.nltk_data import reading
+    from dissect.corpora.nltk_data import complete, reading
 
     with reading("europarl_raw", "english/") as root:
         reader = EuroparlCorpusReader(root, r"ep-.*\.en", encoding="utf-8")
+        complete("europarl_raw", reader.fileids(), FILES)
         return sentences("\n".join(reader.raw(name) for name in reader.fileids()))
 
 

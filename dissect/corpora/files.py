@@ -67,7 +67,8 @@ def find(name: str) -> Path:
             source.url, f"sha256:{source.sha256}", fname=path.name, path=path.parent, progressbar=False
         )
     except Exception as error:  # whatever the network, the disk or the checksum has against it
-        reason = str(error).splitlines()[0][:120]
+        said = str(error).partition("\n")[0]
+        reason = said if 0 < len(said) < 100 else type(error).__name__
         raise MissingCorpus(
             f"{name} is not in the data folder {data_folder()} and could not be downloaded from "
             f"{source.url} ({reason}): put it there, or set DISSECT_DATA (--data) to a folder that has it"

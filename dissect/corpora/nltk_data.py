@@ -1,8 +1,8 @@
 """NLTK's corpora: found where NLTK looks, else downloaded; one clear sentence when that fails."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
@@ -25,8 +25,7 @@ def place(name: str) -> str:
         nltk.data.path.append(folder)
     if found := find(name):
         return found
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        nltk.download(name, folder, quiet=True)
+    nltk.download(name, folder, quiet=True, print_error_to=io.StringIO())  # the error below says it
     if found := find(name):
         return found
     raise MissingCorpus(
@@ -55,6 +54,12 @@ def reading(name: str, folder: str = "") -> Iterator[PathPointer]:
         yield nltk.data.find(f"corpora/{inside}/{folder}")
     except DAMAGE as error:
         raise damaged(name, error) from None
+
+
+def complete(name: str, files: Sequence[str], many: int) -> None:
+    """Raises `MissingCorpus` when a corpus has not as many files as NLTK packages."""
+    if len(files) != many:
+        raise damaged(name, ValueError(f"it has {len(files)} files of {many}"))
 
 
 def damaged(name: str, error: Exception) -> MissingCorpus:

@@ -12,10 +12,11 @@ from nltk.corpus.reader import XMLCorpusReader
 
 from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
-from dissect.corpora.nltk_data import place, reading
+from dissect.corpora.nltk_data import complete, place, reading
 from dissect.progress import track
 from dissect.results import write
 
+FILES = 352  # in NLTK's corpus
 ITEM = ["sentence", "start", "end", "lemma", "sense"]
 
 
@@ -80,6 +81,7 @@ def parse() -> tuple[list[str], list[tuple]]:
                 sentence, found = read_sentence(element, len(sentences))
                 sentences.append(sentence)
                 items += found
+        complete("semcor", reader.fileids(), FILES)
     return sentences, items
 
 
