@@ -13,7 +13,7 @@ from dissect.manifest import Manifest
 from dissect.parts import TERMS
 from dissect.provenance import markdown as escaped
 from dissect.provenance import shown
-from dissect.scorecard import MARKS
+from dissect.scorecard import MARKS, coloured
 from dissect.settings import PROFILES
 
 PAPER = "BERT (paper)"
@@ -34,7 +34,7 @@ class Run:
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "book" / "published"
 HERE = "[{text}](chapters/{chapter}.ipynb)"
-ELSEWHERE = "{{download}}`{text} <published/%s/results/{table}.parquet>`"
+ELSEWHERE = "[{text}](published/%s/results/{table}.parquet)"
 
 
 def read(folder: Path, here: bool = False) -> Run:
@@ -75,11 +75,11 @@ def paper() -> Run:
     f_alone = (("pretrained", published.F_ALONE_PRETRAINED_HEAD), ("learned", published.F_ALONE_LEARNED_HEAD))
     rows = [(predictor, "f", 0, percent / 100) for predictor, percent in f_alone]
     known = pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"])
-    return Run(PAPER, "europarl, semcor, wnut16; 5 runs", tables, {"masked_words": known})
+    return Run(PAPER, "europarl, semcor, wnut16; 5 runs", tables, {"masked_words": known}, HERE)
 
 
 def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
-    """A row a claim, a column a run: the verdict with its mark, linked to its evidence."""
+    """A row a claim, a column a run: the verdict with its mark, linked to the evidence it has."""
     columns: dict[str, dict[str, str]] = {}
     for run in runs:
         for row in claims.verdicts(run.tables).itertuples():
@@ -87,6 +87,8 @@ def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
             table = claims.named(str(row.claim)).needs[0]
             if run.evidence and table in run.tables:
                 said = run.evidence.format(text=said, chapter=row.chapter, table=table)
+            if run.evidence:
+                said = coloured(str(row.verdict), said)
             columns.setdefault(run.name, {})[f"{row.claim} {row.text}"] = said
     return pd.DataFrame(columns)
 

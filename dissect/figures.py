@@ -81,33 +81,34 @@ def feedforward_r2(table: pd.DataFrame) -> Figure:
 
 
 def senses_beside_paper(table: pd.DataFrame) -> Figure:
-    """The probe's accuracy by subset, the paper's across and a run's upward; a panel a run.
+    """The probe's accuracy by subset, a run's filled and the paper's hollow; a panel a run.
 
-    table: run, terms, paper, here. Subsets with h, with f, with both and with neither are told apart.
+    table: run, terms, paper, here. Subsets stand in the paper's order; those with h, with f, with both
+    and with neither are told apart.
     """
-    kinds = {
-        name: " and ".join(term for term in "hf" if term in name) or "neither" for name in table["terms"]
-    }
-    table = table.assign(has=table["terms"].map(kinds))
-    order = ["h", "f", "h and f", "neither"]
+    looks = {
+        "h, not f": (COLOURS["h"], MARKERS["h"]), "f, not h": (COLOURS["f"], MARKERS["f"]),
+        "h and f": (COLOURS["i"], "^"), "neither": ("#555555", "v"),
+    }  # fmt: skip
+    kinds = [list(looks)[(3, 0, 1, 2)[("h" in name) + 2 * ("f" in name)]] for name in table["terms"]]
+    order = table.drop_duplicates("terms").sort_values("paper")["terms"].tolist()
+    table = table.assign(has=kinds, row=table["terms"].map(order.index))
     runs = list(dict.fromkeys(table["run"]))
-    columns = min(2, len(runs))
-    rows = -(-len(runs) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(5 * columns, 4.2 * rows), squeeze=False)
-    for axis, run in zip(axes.flat, runs, strict=False):
+    figure, axes = plt.subplots(
+        1, len(runs), figsize=(2.2 + 3.2 * len(runs), 4.8), squeeze=False, sharey=True
+    )
+    for axis, run in zip(axes.flat, runs, strict=True):
         part = table[table["run"] == run]
-        sns.scatterplot(
-            part, x="paper", y="here", hue="has", style="has", hue_order=order, style_order=order, s=70,
-            legend=axis is axes.flat[0], ax=axis,
-        )  # fmt: skip
-        for row in part.itertuples():
-            axis.annotate(row.terms, (row.paper, row.here), (5, -3), textcoords="offset points", fontsize=7)
-        axis.set(xlabel="BERT in the paper: accuracy (%)", ylabel="here (%)")
+        axis.scatter(
+            part["paper"], part["row"], s=46, facecolors="none", edgecolors="grey", label="BERT in the paper"
+        )
+        for kind, (colour, marker) in looks.items():
+            of = part[part["has"] == kind]
+            axis.scatter(of["here"], of["row"], s=40, color=colour, marker=marker, label=f"here: {kind}")
+        axis.set_yticks(range(len(order)), order)
+        axis.set(xlabel="accuracy (%)")
         axis.set_title(run, **TITLE)
-    for axis in axes.flat[len(runs) :]:
-        axis.set_visible(False)
     _legend_below(figure, axes.flat[0])
-    axes.flat[0].get_legend().remove()
     return figure
 
 

@@ -42,10 +42,12 @@ def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
     """
     columns: dict[str, dict[str, str]] = {}
     for row in intervals.itertuples():
-        factor = 1 if row.score == "cross_entropy" else 100
+        factor, digits = (1, 2) if row.score == "cross_entropy" else (100, 1)
         mean, std, low, high = (factor * value for value in (row.mean, row.std, row.low, row.high))
         column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
-        column[str(row.terms) or "none"] = f"{mean:.1f} ± {std:.1f} [{low:.1f}, {high:.1f}]"
+        column[str(row.terms) or "none"] = (
+            f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        )
     return pd.DataFrame(columns).rename_axis(columns="terms")
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from dissect import claims
-from dissect.scorecard import MARKS
+from dissect.scorecard import chip
 
 
 def page(verdicts: pd.DataFrame) -> str:
@@ -14,7 +14,7 @@ def page(verdicts: pd.DataFrame) -> str:
     counts = verdicts["verdict"].value_counts()
     summary = ", ".join(f"{chip(name, str(counts.get(name, 0)))} {name}" for name in claims.VERDICTS)
     lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", ""]
-    lines += ["| chapter | a mark a claim |", "|---|---|"]
+    lines += ["| chapter | its claims, by their numbers in the [scorecard](scorecard.md) |", "|---|---|"]
     for chapter, part in verdicts.groupby("chapter", sort=False):
         marks = " ".join(chip(str(row.verdict), str(row.claim)) for row in part.itertuples())
         lines.append(f"| [](chapters/{chapter}.ipynb) | {marks} |")
@@ -24,8 +24,3 @@ def page(verdicts: pd.DataFrame) -> str:
         lines += [f"- {chip('not replicated', row.claim)} {row.text}" for row in failed.itertuples()]
     lines += ["", "[](scorecard.md) has every claim with its criterion and its numbers."]
     return "\n".join(lines) + "\n"
-
-
-def chip(verdict: str, text: str) -> str:
-    """A verdict's mark and some text, in the verdict's colour."""
-    return f"[{MARKS[verdict]} {text}]{{.verdict .{verdict.replace(' ', '-')}}}"

@@ -11,6 +11,16 @@ from dissect.results import read, save
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
 
 
+def chip(verdict: str, text: str) -> str:
+    """A verdict's mark and some text, in the verdict's colour."""
+    return coloured(verdict, f"{MARKS[verdict]} {text}")
+
+
+def coloured(verdict: str, text: str) -> str:
+    """Text, which may be a link, in the verdict's colour."""
+    return f"[{text}]{{.verdict .{verdict.replace(' ', '-')}}}"
+
+
 def judge(results: Path) -> pd.DataFrame:
     """The verdicts on a run by the folder of its tables; columns as those of `claims.verdicts`."""
     return claims.verdicts(read(results))
@@ -39,7 +49,7 @@ def criteria(verdicts: pd.DataFrame) -> str:
 
 def _table(part: pd.DataFrame) -> Sequence[str]:
     rows = [
-        f"| {row.claim} | {row.text} | {MARKS[str(row.verdict)]} {row.verdict} | {row.numbers} |"
+        f"| {row.claim} | {row.text} | {chip(str(row.verdict), str(row.verdict))} | {row.numbers} |"
         for row in part.itertuples()
     ]
     return ["| | the paper's claim | verdict | the numbers |", "|---|---|---|---|", *rows]

@@ -33,12 +33,14 @@ PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 body {{ margin: 0; background: #e9ebee; color: #1b1f24; font: 1.5rem/1.45 system-ui, sans-serif; }}
-section {{ box-sizing: border-box; max-width: 64rem; min-height: 36rem; margin: 1.5rem auto;
+section {{ box-sizing: border-box; display: flex; flex-direction: column;
+  max-width: 64rem; min-height: 36rem; margin: 1.5rem auto;
   padding: 2.5rem 3.5rem; background: #fff; scroll-margin: 1.5rem; }}
 h1, h2 {{ margin: 0 0 1rem; line-height: 1.15; font-size: 2.3rem; }}
 p {{ margin: 0.6rem 0; }}
 ul, ol {{ margin: 0.6rem 0; padding-left: 1.6rem; }}
-img.picture {{ display: block; max-width: 100%; max-height: 20rem; margin: 0.8rem auto; }}
+p:has(> img.picture) {{ flex: 1 1 16rem; min-height: 0; text-align: center; }}
+img.picture {{ max-width: 100%; max-height: 27rem; height: 100%; object-fit: contain; }}
 img.display {{ display: block; max-width: 100%; margin: 1rem auto; font-size: 1.4em; object-fit: contain; }}
 @media (max-width: 40rem) {{ body {{ font-size: 1.1rem; }} section {{ padding: 1.2rem; min-height: 0; }}
   h1, h2 {{ font-size: 1.6rem; }} }}

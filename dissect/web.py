@@ -50,7 +50,7 @@ DECIMALS = 5
 
 def stage(book: Path) -> None:
     """Put the page's scripts and prepared sentences into a staged book, the folder `book`."""
-    (book / "_static" / STATIC).mkdir(parents=True)
+    LEFT_OUT.put(book)  # until there is more
     for name in SCRIPTS:
         shutil.copy(SOURCES / name, book / "_static" / STATIC)
     sentences = (SOURCES / "examples.txt").read_text(encoding="utf-8").splitlines()
@@ -105,16 +105,20 @@ class Assets:
     reason: str = ""  # in words that follow "Here you cannot type your own:"
 
     def put(self, site: Path) -> None:
-        """Copy them into a built site, with `built.json`, which tells the page what there is."""
+        """Copy them into a built site, with `built.js`, which tells the page what there is.
+
+        A script, since a page that was opened from the disk may read nothing else.
+        """
         target = site / "_static" / STATIC
         target.mkdir(parents=True, exist_ok=True)
-        if self.folder is None:
-            (target / "built.json").write_text(json.dumps({"reason": self.reason}), encoding="utf-8")
-        else:
+        about = json.dumps({"reason": self.reason})
+        if self.folder is not None:
             shutil.copytree(self.folder, target, dirs_exist_ok=True)
+            about = (target / "built.json").read_text(encoding="utf-8")
+        (target / "built.js").write_text(f"window.dissectBuilt = {about};\n", encoding="utf-8")
 
 
-LEFT_OUT = Assets(None, "this site was built without the model, which `dissect site RUN` builds in")
+LEFT_OUT = Assets(None, "this site was built without the model, which the command dissect site RUN builds in")
 
 
 def assets() -> Assets:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from transformers import AutoConfig, AutoModel
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
 
+AXE = "axe-core@4.14.1"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -199,3 +201,16 @@ def copy_model(source: str, target: Path) -> Path:
     for file in target.rglob("*"):
         file.chmod(0o644 if file.is_file() else 0o755)
     return target
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> str:
+    """The script of axe-core, which looks for what keeps readers out; empty where it is not to be had."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return ""
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--silent", "--no-save", "--prefix", str(folder), AXE]
+    subprocess.run(command, capture_output=True, timeout=120)
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    return script.read_text(encoding="utf-8") if script.is_file() else ""

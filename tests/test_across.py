@@ -59,9 +59,13 @@ def test_verdicts_link_to_their_evidence(here, small_run):
     here, there = across.apart([here, there], [Path("one"), Path("two")])
     table = across.verdicts([across.paper(), here, there])
     row = table[table.index.str.startswith("W1 ")].iloc[0]
-    assert row[across.PAPER] == "✓ replicated"
-    assert row[here.name].endswith("](chapters/4-wsd.ipynb)")
-    assert row[there.name].endswith(f"<published/{small_run.name}/results/senses.parquet>`")
+    assert row[across.PAPER] == "[[✓ replicated](chapters/4-wsd.ipynb)]{.verdict .replicated}"
+    assert (
+        table.loc[table.index.str.startswith("M1 "), across.PAPER].item()
+        == "[– not testable]{.verdict .not-testable}"
+    )
+    assert row[here.name].endswith("](chapters/4-wsd.ipynb)]{.verdict .partly}")
+    assert f"](published/{small_run.name}/results/senses.parquet)" in row[there.name]
     assert {here.name, there.name} == {"minilm (teach profile), one", "minilm (teach profile), two"}
 
 
@@ -100,7 +104,8 @@ def test_numbers_in_prose_come_from_the_tables():
 @pytest.mark.parametrize(
     "quote",
     ["<<nobody r2 min>>", "<<paper r2 mean>>", "<<paper senses knn accuracy h>>", "<<paper nonsense>>",
-     "<<paper senses classifier accuracy x>>", "<<paper importance 9 i last>>", "<<paper evidence W9>>", "<<paper agreement senses classifier h x>>"],
+     "<<paper senses classifier accuracy x>>", "<<paper importance 9 i last>>", "<<paper evidence W9>>",
+     "<<paper agreement senses classifier h x>>"],
 )  # fmt: skip
 def test_a_number_that_no_run_has_is_an_error(quote):
     with pytest.raises(DissectError, match="no published run has"):

@@ -25,8 +25,20 @@ ROOT = Path(dissect.__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+
+
+def text_of(notebook: Path) -> str:
+    """The prose of a notebook."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
 PROSE = sorted([*ROOT.glob("*.md"), *ROOT.glob("book/*.md"), *ROOT.glob("book/api/**/*.md")])
 NAMED = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PROSE}
+CHAPTERS = {  # and the exercises
+    **{place.name: text_of(place) for place in ROOT.glob("notebooks/*.ipynb")},
+    **{place.name: place.read_text(encoding="utf-8") for place in ROOT.glob("dissect/data/exercises/*")},
+}
 API = "\n".join(text for page, text in NAMED.items() if page.startswith("book/api"))
 COMMANDS = typer.main.get_command(cli.app)
 assert isinstance(COMMANDS, TyperGroup)
@@ -106,7 +118,7 @@ def test_methods_on_the_interface_pages_are_documented() -> None:
 def shown_commands() -> list[tuple[str, str]]:
     """The commands in the prose, with their pages: in consoles, in indented lines, in the text."""
     found = []
-    for page, text in NAMED.items():
+    for page, text in {**NAMED, **CHAPTERS}.items():
         lines = re.findall(r"^(?:\$ |    (?:\$ )?)((?:\.venv/bin/)?dissect .+|make .+)$", text, re.MULTILINE)
         inline = re.findall(r"`((?:dissect|make) [^`\n]+)`", text)
         found += [(page, line.split("  #")[0].strip()) for line in lines + inline]
@@ -292,9 +304,16 @@ def test_workflows_call_what_there_is(name: str) -> None:
                 assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]), step
             else:
                 tool, what = step["run"].split()[:2]
-                assert (tool == "make" and what in TARGETS) or (tool, what) == ("gh", "release"), step
+                known = {("gh", "release"), ("sudo", "apt-get")}
+                assert (tool == "make" and what in TARGETS) or (tool, what) in known, step
                 called.append(what)
     assert called
+
+
+def test_the_site_is_deployed_with_the_model_in_its_page() -> None:
+    steps = loaded(".github/workflows/site.yml")["jobs"]["deploy"]["steps"]
+    (target,) = (step["run"].split()[1] for step in steps if step.get("run", "").startswith("make "))
+    assert re.search(rf"^{target}: \$\(VENV\)/web ", MAKEFILE, re.MULTILINE)
 
 
 def test_workflows_use_a_python_that_the_project_takes() -> None:

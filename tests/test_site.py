@@ -1,8 +1,6 @@
 """The built site in a browser: whole, light, open to all readers, and asking nobody else for anything."""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +12,10 @@ from dissect.across import PUBLISHED
 from dissect.errors import DissectError
 from dissect.manifest import required
 from dissect.site import build, first_complaint, replace
+from tests.conftest import AXE
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 THEMES = ("light", "dark")
-AXE = "axe-core@4.14.1"
 MARKUP = re.compile(r"(?:`{3}|:{3})\{[\w-]+\}.*|\{[a-z-]+\}`[^`<]*`")  # directives and roles of MyST
 FIRST_PAGE = 1_000_000  # bytes, with all that it loads
 # What a reader would see of the page: pictures, mathematics, raw TeX in the prose, and its width.
@@ -101,19 +99,6 @@ def test_no_page_shows_its_markup(site: Path) -> None:
     assert not {page: found for page, found in shown.items() if found}
 
 
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory) -> str:
-    """The script of axe-core, which looks for what keeps readers out; empty where it is not to be had."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return ""
-    folder = tmp_path_factory.mktemp("axe")
-    command = [npm, "install", "--silent", "--no-save", "--prefix", str(folder), AXE]
-    subprocess.run(command, capture_output=True, timeout=120)
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    return script.read_text(encoding="utf-8") if script.is_file() else ""
-
-
 def test_axe_is_to_be_had(axe: str) -> None:
     if not axe:
         pytest.skip(f"npm could not install {AXE}: pages are looked at, but not for what keeps readers out")
@@ -146,6 +131,7 @@ def test_every_page_is_whole_and_accessible(
             found = complaints(tab.evaluate(LOOK)) | {"errors": list(trouble)}  # axe makes its own
             if axe:
                 tab.evaluate(axe)
+                tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
                 found["keeps readers out"] = objections(tab, then)
         if found := {what: value for what, value in found.items() if value}:
             wrong[page.relative_to(site).as_posix()] = found
@@ -178,6 +164,15 @@ def test_mathematics_is_rendered_where_there_is_any(browser, site: Path) -> None
     page = next(page for page in pages_of(site) if page.stem == "1-derivation")
     with opened(browser, page, WIDTHS["desktop"], "light") as (tab, _trouble):
         assert tab.evaluate(LOOK)["rendered"] > 20
+
+
+def test_columns_of_computed_tables_stand_apart(browser, site: Path) -> None:
+    page = next(page for page in pages_of(site) if page.stem == "4-wsd")
+    with opened(browser, page, WIDTHS["desktop"], "light") as (tab, _trouble):
+        gaps = tab.eval_on_selector_all(
+            ".cell_output table td", "all => all.map(td => parseFloat(getComputedStyle(td).paddingRight))"
+        )
+    assert gaps and min(gaps) >= 8
 
 
 def test_clean_notebooks_come_with_the_site(site: Path) -> None:

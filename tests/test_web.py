@@ -15,7 +15,7 @@ import torch
 from dissect import Decomposer, web
 from dissect.onnx_export import session_of
 from dissect.parts import TERMS, subsets
-from tests.test_site import WIDTHS
+from tests.test_site import LOOK, THEMES, WIDTHS, complaints, objections
 
 SENTENCES = [
     "The crane stood in the river.",
@@ -189,8 +189,7 @@ def test_the_small_model_is_the_one_whose_error_is_stated(visit, serve, whole, m
         feeds = {name: inputs[name].astype(np.int64) for name in ("input_ids", "attention_mask")}
         (expected,) = session.run(["importance"], feeds)
         assert np.abs(seen.importance() - expected[:, :, 0].transpose(0, 2, 1)).max() < 1e-4
-    built = json.loads((whole / "_static" / web.STATIC / "built.json").read_text())
-    error = built["variants"]["int8"]["error"]
+    error = seen.tab.evaluate("window.dissectBuilt")["variants"]["int8"]["error"]
     assert f"{error['mean']:.4f} on average and {error['max']:.3f} at most" in seen.tab.inner_text(
         "#os-models"
     )
@@ -202,7 +201,7 @@ def test_nothing_is_downloaded_before_the_button_says_how_much(visit, serve, who
     seen.tab.wait_for_selector("#os-load")
     files = whole / "_static" / web.STATIC
     before = {one.rsplit("/", 1)[1] for one in seen.asked if one.startswith(address)}
-    assert before == {"your-sentence.html", "page.css", "page.js", "built.json"}
+    assert before == {"your-sentence.html", "page.css", "page.js", "built.js"}
     stated = seen.tab.inner_text("#os-load")
     seen.load("int8")
     after = {one.rsplit("/", 1)[1] for one in seen.asked if one.startswith(address)} - before
@@ -231,8 +230,8 @@ def test_too_long_and_empty_sentences_are_told_so(visit, serve, whole) -> None:
     assert not seen.trouble
 
 
-def test_from_the_disk_prepared_sentences_are_shown_and_why(visit, bare, minilm) -> None:
-    seen = visit((bare / "book" / "your-sentence.html").as_uri())
+def test_from_the_disk_prepared_sentences_are_shown_and_why(visit, whole, minilm) -> None:
+    seen = visit((whole / "book" / "your-sentence.html").as_uri())
     assert "opened from the disk" in seen.tab.inner_text("#os-why")
     assert not seen.tab.is_visible("#os-form")
     options = seen.tab.eval_on_selector_all("#os-example option", "all => all.map(one => one.textContent)")
@@ -243,6 +242,37 @@ def test_from_the_disk_prepared_sentences_are_shown_and_why(visit, bare, minilm)
         assert np.abs(seen.importance() - theirs(minilm, sentence)).max() < 1e-4
     assert not seen.trouble
     assert all(one.startswith(("file:", "data:")) for one in seen.asked)
+
+
+def test_a_site_without_the_model_says_so_wherever_it_is_opened(visit, serve, bare) -> None:
+    for address in ((bare / "book").as_uri() + "/", serve(bare) + "book/"):
+        seen = visit(address + "your-sentence.html")
+        assert "built without the model" in seen.tab.inner_text("#os-why")
+        assert "serve the site" not in seen.tab.inner_text("#os-why")
+        assert seen.cells("#os-tokens") and not seen.tab.is_visible("#os-form")
+        assert not seen.trouble
+
+
+@pytest.mark.parametrize(("device", "first", "then"), [("desktop", *THEMES), ("phone", *THEMES[::-1])])
+def test_in_the_book_the_page_is_whole_and_accessible(
+    visit, serve, site, whole, axe, tmp_path, device: str, first: str, then: str
+) -> None:
+    """The theme and the book's style around it, the model loaded, a sentence dissected."""
+    shutil.copytree(site, tmp_path / "site")
+    shutil.copytree(
+        whole / "_static" / web.STATIC, tmp_path / "site/_static" / web.STATIC, dirs_exist_ok=True
+    )
+    address = serve(tmp_path / "site")
+    seen = visit(address + "book/your-sentence.html", device)
+    seen.tab.emulate_media(color_scheme=first, reduced_motion="reduce")
+    seen.load("int8")
+    assert seen.dissect(SENTENCES[0])["tokens"][1:3] == ["the", "crane"]
+    found = complaints(seen.tab.evaluate(LOOK)) | {"errors": list(seen.trouble)}
+    assert not {what: value for what, value in found.items() if value}
+    assert all(one.startswith((address, "data:", "blob:")) for one in seen.asked)
+    if axe:
+        seen.tab.evaluate(axe)
+        assert not objections(seen.tab, then)
 
 
 def test_the_keyboard_is_enough(visit, bare) -> None:

@@ -245,22 +245,15 @@
     }
   }
 
-  async function look() {
+  function look() {
     const prepare = `The ${prepared.sentences.length} prepared sentences below were dissected when this page was built.`;
     const why = find("os-why");
-    if (!location.protocol.startsWith("http")) {
+    state.built = window.dissectBuilt;
+    if (state.built.reason) {
+      why.textContent = `Here you cannot type your own: ${state.built.reason}. ${prepare}`;
+    } else if (!location.protocol.startsWith("http")) {
       why.textContent = `This page was opened from the disk, where a browser lets no page load a model. ${prepare} To type your own, serve the site's folder, with python -m http.server say, and open it from there.`;
-      return;
-    }
-    try {
-      const response = await fetch(new URL("built.json", here));
-      if (!response.ok) throw new Error(String(response.status));
-      state.built = await response.json();
-    } catch {
-      state.built = { reason: "the model's files are not where this page looks for them" };
-    }
-    if (state.built.reason) why.textContent = `Here you cannot type your own: ${state.built.reason}. ${prepare}`;
-    else offer();
+    } else offer();
   }
 
   window.dissect = { last: null, ofSubset };
