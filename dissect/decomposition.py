@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from dissect import splits
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
-from dissect.families import default_stack, family_of, has_stacks
+from dissect.families import default_stack, family_of, find, find_all, has_stacks
 from dissect.fold import Memo, fold, fold_layers
 from dissect.parts import Parts, names_of
 from dissect.trace import Add, Sites, recording, sites_of
@@ -64,7 +64,7 @@ class Decomposer:
         base: Any = model.base_model
         self.base = base
         self.config: Any = base.config
-        self.version: int | None = None
+        self.state: tuple[Any, ...] = ()
         self.sites: Sites
         self.memo: Memo
         self.reads = "input_ids"
@@ -72,9 +72,13 @@ class Decomposer:
             self.base = getattr(base, "encoder", base)
         elif has_stacks(model) and self.config.is_encoder_decoder:
             self.reads = "decoder_input_ids"
+        self.projections = [
+            find(layer, sublayer.out)
+            for layer in find_all(self.base, self.family.layers)
+            for sublayer in self.family.sublayers
+            if sublayer.value
+        ]
         keep_freed_memory()
-        self.modules = list(self.base.modules())
-        self.parameters = list(self.base.parameters())
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
     @torch.no_grad()
@@ -97,9 +101,12 @@ class Decomposer:
         Raises `TooLarge` (a `DissectError`) before a split is computed that would not fit.
         """
         request = None if by is None else splits.Request(by, layers, tokens)
+        if by == "source":
+            splits.refuse_attention(self.config, inputs.get(self.reads), inputs.get("input_ids"))
         output, trace, mask = self._forward(inputs, splits.KEEP.get(by or "", ()), by == "source")
         terms, weights = fold(trace, self.names, self.memo)
-        parts = self._checked(Parts(output.last_hidden_state, terms, mask, self.names))
+        embedding = output.last_hidden_state.to(terms.device)  # elsewhere, where there are several
+        parts = self._checked(Parts(embedding, terms, mask, self.names))
         if request is None:
             return parts
         # many families compute attention weights in float32 whatever the format
@@ -118,7 +125,7 @@ class Decomposer:
         _, trace, mask = self._forward(inputs)
         states = fold_layers(trace, self.names, self.memo)
         parts = [
-            Parts(embedding, terms, mask, self.names)
+            Parts(embedding.to(terms.device), terms, mask, self.names)
             for embedding, terms in zip(trace.states, states, strict=True)
         ]
         self._checked(parts[-1])
@@ -143,7 +150,7 @@ class Decomposer:
         options: dict[str, Any] = {"return_dict": True}
         if self.may_cache:
             options["use_cache"] = False
-        training = [module for module in self.modules if module.training]
+        training = [module for module in self.base.modules() if module.training]
         if training:
             self.base.eval()
         try:
@@ -158,21 +165,23 @@ class Decomposer:
         shape = trace.states[-1].shape[:2]
         mask = inputs.get(self.reads.replace("input_ids", "attention_mask"))
         if mask is None or mask.shape != shape:
-            mask = torch.ones(shape, dtype=torch.bool, device=trace.states[-1].device)
-        return output, trace, mask.bool()
+            mask = torch.ones(shape, dtype=torch.bool)
+        assert trace.start is not None
+        return output, trace, mask.to(trace.start.device).bool()
 
     def _current(self) -> tuple[Sites, Memo]:
-        """What depends on the weights alone; looked up anew when a weight has changed."""
-        version = sum(parameter._version for parameter in self.parameters)
-        if version != self.version:
-            self.version = version
+        """What depends on the weights alone; looked up anew when they have changed."""
+        state = state_of(self.base, self.projections)
+        if state != self.state:
+            self.state = state
             self.sites, self.memo = sites_of(self.base, self.family, self.config), {}
         return self.sites, self.memo
 
     def tolerance(self, dtype: torch.dtype) -> float:
         """How far the sum may miss, relative to the embedding."""
-        # some families compute their norms in float32 whatever the format
-        return TOLERANCE[torch.float32 if self.family.float32_norms and dtype == torch.float64 else dtype]
+        # some families round what they normalise to float32 whatever the format
+        rounded = self.family.float32_norms == "vector" and dtype == torch.float64
+        return TOLERANCE[torch.float32 if rounded else dtype]
 
     def _checked(self, parts: Parts) -> Parts:
         allowed = self.tolerance(parts.embedding.dtype)
@@ -188,6 +197,32 @@ class Decomposer:
                 "dissect/families.py"
             )
         return parts
+
+
+def state_of(base: PreTrainedModel, projections: Sequence[Any]) -> tuple[Any, ...]:
+    """What differs when a model's weights do, taken in a fraction of a millisecond.
+
+    A parameter's place, format and version tell most changes. Fused optimizers and `.data` raise no
+    version, so vectors, and a row of each of the `projections` that meet a bias, are summed up as well.
+
+    Raises `UnsupportedModel` for weights that are not in memory.
+    """
+    parameters = list(base.parameters())
+    if any(one.is_meta for one in parameters):
+        raise UnsupportedModel(
+            "parts of this model are not in memory (device_map with offloading); "
+            "load it where it fits whole, on one device or on several"
+        )
+    state: list[Any] = [
+        (one.data_ptr(), one.dtype, 0 if one.is_inference() else one._version) for one in parameters
+    ]
+    some = [one for one in parameters if one.dim() == 1]
+    some += [next(module.parameters())[0] for module in projections]
+    for device in dict.fromkeys(one.device for one in some):
+        numbers = torch.cat([one for one in some if one.device == device])
+        numbers = numbers.to(torch.float32 if device.type == "mps" else torch.float64)
+        state += [numbers.sum().item(), numbers.square().sum().item()]
+    return tuple(state)
 
 
 def keep_freed_memory() -> None:

@@ -37,7 +37,7 @@ class Family:
     embedding: tuple[str, ...] = ()  # norms and affine maps before the first layer
     final: tuple[str, ...] = ()  # norms and affine maps after the last layer
     norms: str = "layer"  # "layer", "rms", or "rms + 1" where the gain is one plus the weight
-    float32_norms: bool = False  # whether norms are computed in float32 whatever the model's format
+    float32_norms: str = ""  # what norms round to float32 whatever the model's format: "scale", "vector"
     counts_padding: bool = False  # whether positions are counted from the padding id
     needs: tuple[tuple[str, Any, str], ...] = ()  # (setting, the value that works, why no other)
 
@@ -188,7 +188,7 @@ LLAMA = Family(
     ),
     final=("norm",),
     norms="rms",
-    float32_norms=True,
+    float32_norms="vector",
 )
 
 PHI = replace(
@@ -199,7 +199,7 @@ PHI = replace(
     ),
     final=("final_layernorm",),
     norms="layer",
-    float32_norms=False,
+    float32_norms="",
 )
 
 OLMO2 = replace(
@@ -250,7 +250,7 @@ T5_ENCODER = Family(
     ),
     final=("final_layer_norm",),
     norms="rms",
-    float32_norms=True,
+    float32_norms="scale",
 )
 
 T5_DECODER = replace(

@@ -154,8 +154,7 @@ def split(
         attentions = attentions_of(output, term)
         heads = heads_of(config, output)
         refuse_too_large(request.by, sights[layers[0]], len(layers), heads, attentions, embedding)
-        parts = []
-        for sight in (sights[n] for n in layers):
+        for place, sight in enumerate(sights[n] for n in layers):
             pieces = getattr(sight, f"by_{request.by}")(attentions, heads)
             total = pieces.sum(AXIS[request.by]) if request.by in AXIS else pieces
             missed = (total - sight.by_layer(attentions, heads)).norm(dim=-1).max() / largest
@@ -164,8 +163,9 @@ def split(
                     f"the parts of {term} by {request.by} in layer {sight.add.layer} miss their sum by "
                     f"{missed:.1e}; this model's attention is not a weighted mean of its values"
                 )
-            parts.append(pieces)
-        result[term] = torch.stack(parts)
+            if place == 0:  # filled layer by layer: to stack the parts would take twice the room
+                result[term] = pieces.new_empty(len(layers), *pieces.shape)
+            result[term][place] = pieces
     return result
 
 
@@ -190,6 +190,24 @@ def heads_of(config: Any, output: Any) -> int:
     if hasattr(output, "decoder_attentions") and hasattr(config, "decoder_attention_heads"):
         return config.decoder_attention_heads
     return config.num_attention_heads
+
+
+def refuse_attention(config: Any, ids: Tensor | None, source: Tensor | None) -> None:
+    """Raises `TooLarge`, before the pass, where its attention weights alone would take too much.
+
+    ids, source: what a model reads and, of an encoder-decoder, attends to; None where it reads no text.
+    """
+    if ids is None or source is None:
+        return
+    batch, tokens = ids.shape[:2]
+    heads = getattr(config, "decoder_attention_heads", config.num_attention_heads)
+    layers = getattr(config, "decoder_layers", config.num_hidden_layers)
+    size = layers * batch * heads * tokens * max(tokens, source.shape[1]) * 4
+    if size > LARGEST:
+        raise TooLarge(
+            f"by='source' needs the attention weights of all layers, {size / 2**30:.1f} GiB, more than the "
+            f"{LARGEST / 2**30:.1f} of dissect.splits.LARGEST; ask for fewer or shorter sentences at a time"
+        )
 
 
 def refuse_too_large(

@@ -246,19 +246,25 @@ class Recorder:
         )
         bias = None if module.bias is None else self.work(module.bias)
         mean, rstd = (self.like_stream(self.work(number)) for number in (mean, rstd))
-        self.trace.operations.append(Norm(self.work(module.weight), bias, mean, rstd))
+        self.trace.operations.append(Norm(self.gain_of(module, x), bias, mean, rstd))
         return out
 
     def norm_of(self, module: Any, x: Tensor) -> Norm:
         x = self.like_stream(self.work(x))
         eps = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
-        gain = self.work(module.weight)
+        gain = self.gain_of(module, x)
         if self.sites.family.norms == "layer":
             bias = getattr(module, "bias", None)
             variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
             return Norm(gain, None if bias is None else self.work(bias), mean, (variance + eps).rsqrt())
         gain = gain + 1 if self.sites.family.norms == "rms + 1" else gain
-        return Norm(gain, None, None, (x.square().mean(-1, keepdim=True) + eps).rsqrt())
+        numbers = x.float() if self.sites.family.float32_norms else x  # as the model rounds
+        rstd = (numbers.square().mean(-1, keepdim=True) + eps).rsqrt()
+        return Norm(gain, None, None, rstd.to(x.dtype))
+
+    def gain_of(self, module: Any, x: Tensor) -> Tensor:
+        """A norm's gain; ones where it has none."""
+        return self.work(x.new_ones(x.shape[-1]) if module.weight is None else module.weight)
 
     # ---- hooks ----
 
@@ -275,7 +281,8 @@ class Recorder:
         """Show the action what comes out of a module."""
 
         def hook(module, args, out):
-            x = out[0] if isinstance(out, tuple) else out
+            # of a tuple the vectors: attention weights have one more axis
+            x = next(one for one in out if one.dim() < 4) if isinstance(out, tuple) else out
             action(x)
 
         self.stack.callback(module.register_forward_hook(hook).remove)
@@ -297,16 +304,10 @@ def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
 def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
     """The bias of the values as it reaches the output projection, (heads · width of a head,).
 
-    Zeros for a feed-forward. Raises `UnsupportedModel` for weights that are not in memory.
+    Zeros for a feed-forward.
     """
     out: Any = find(layer, sublayer.out)
-    weight = next(out.parameters())
-    if weight.device.type == "meta":
-        raise UnsupportedModel(
-            "parts of this model are not in memory (device_map with offloading); "
-            "load it where it fits whole, on one device or on several"
-        )
-    zeros = weight.new_zeros(width_of(out))
+    zeros = next(out.parameters()).new_zeros(width_of(out))
     if not sublayer.value:
         return zeros
     value: Any = find(layer, sublayer.value)
