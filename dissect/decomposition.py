@@ -12,6 +12,7 @@ Decoders that attend to a source have a fifth term s, made as h is.
 """
 
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -185,7 +186,7 @@ class Decomposer:
 
     def _checked(self, parts: Parts) -> Parts:
         allowed = self.tolerance(parts.embedding.dtype)
-        if not parts.embedding[parts.mask].isfinite().all():
+        if not math.isfinite(parts.error) and not parts.embedding[parts.mask].isfinite().all():
             raise InexactSum(
                 "the model itself returns NaN or infinite values; check its weights, use float32, and "
                 "pad on the right"
@@ -202,26 +203,26 @@ class Decomposer:
 def state_of(base: PreTrainedModel, projections: Sequence[Any]) -> tuple[Any, ...]:
     """What differs when a model's weights do, taken in a fraction of a millisecond.
 
-    A parameter's place, format and version tell most changes. Fused optimizers and `.data` raise no
+    A parameter's place and version tell most changes. Fused optimizers and `.data` raise no
     version, so vectors, and a row of each of the `projections` that meet a bias, are summed up as well.
 
     Raises `UnsupportedModel` for weights that are not in memory.
     """
     parameters = list(base.parameters())
-    if any(one.is_meta for one in parameters):
+    state: list[Any] = [one.data_ptr() for one in parameters]
+    if 0 in state and any(one.is_meta for one in parameters):
         raise UnsupportedModel(
             "parts of this model are not in memory (device_map with offloading); "
             "load it where it fits whole, on one device or on several"
         )
-    state: list[Any] = [
-        (one.data_ptr(), one.dtype, 0 if one.is_inference() else one._version) for one in parameters
-    ]
+    if not parameters[0].is_inference():  # which count no versions
+        state += [one._version for one in parameters]
     some = [one for one in parameters if one.dim() == 1]
     some += [next(module.parameters())[0] for module in projections]
-    for device in dict.fromkeys(one.device for one in some):
+    for device in {one.device for one in some}:
         numbers = torch.cat([one for one in some if one.device == device])
         numbers = numbers.to(torch.float32 if device.type == "mps" else torch.float64)
-        state += [numbers.sum().item(), numbers.square().sum().item()]
+        state += [numbers.dtype, numbers.sum().item(), numbers.dot(numbers).item()]
     return tuple(state)
 
 

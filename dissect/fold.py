@@ -109,13 +109,15 @@ def fold_norms(
     gains, constants = memo[begin, end].gains, memo[begin, end].constants
     scales = scales_of(stretch, early[0])
     terms = early[0].new_empty(len(names), *early[0].shape)
+    room = torch.empty_like(early[0])  # to work in: new memory costs more than the product
     written: set[int] = set()
 
     def add(n: int, x: Tensor, k: int) -> None:
+        torch.mul(x, gains[k], out=room)
         if n in written:
-            terms[n].addcmul_(x * gains[k], scales[..., k : k + 1])
+            terms[n].addcmul_(room, scales[..., k : k + 1])
         else:
-            torch.mul(x * gains[k], scales[..., k : k + 1], out=terms[n])
+            torch.mul(room, scales[..., k : k + 1], out=terms[n])
             written.add(n)
 
     k = 0  # norms so far

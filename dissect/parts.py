@@ -101,9 +101,11 @@ class Parts:
     def error(self) -> float:
         """The largest |embedding − sum of terms| / |embedding| over real tokens."""
         e = self.embedding.to(self.terms.dtype)
-        missed = (e - self.terms.sum(0)).norm(dim=-1) / e.norm(dim=-1)
+        missed = e - self.terms[0]
+        for term in self.terms[1:]:
+            missed -= term
         # max() passes NaN on, as it should
-        return missed[self.mask].max().item()
+        return (missed.norm(dim=-1) / e.norm(dim=-1))[self.mask].max().item()
 
     def importance(self) -> Tensor:
         """How much of the embedding lies along each term: e·x / e·e, (4, batch, tokens).
