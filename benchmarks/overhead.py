@@ -3,8 +3,8 @@
     python benchmarks/overhead.py [--model minilm …] [--corpus teaching] [--sentences 1000]
                                   [--save book/measured/overhead.csv]
 
-Each round times the plain pass and, after it, the other ways, on every batch of 32 sentences; the
-table gives the median over rounds of the ratio to the plain pass of the same round. Peak memory is
+Each round times the plain pass and, after it, the other ways, batch by batch of 32 sentences; the table
+gives the median over rounds of the ratio to the plain pass of the same round. Peak memory is
 that of a fresh process which does one thing only, less what the loaded model takes.
 """
 
@@ -14,7 +14,10 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -48,62 +51,73 @@ def main() -> None:
         )
 
 
+@dataclass
+class Way:
+    """What is done with every batch, and once after the last."""
+
+    of_batch: Callable[[dict[str, Any]], object]
+    finish: Callable[[], object] = lambda: None
+
+
 def measured(name: str, options: argparse.Namespace) -> pd.DataFrame:
     """Ratios of time and of peak memory to the plain pass, a row a way."""
-    ways = ways_of(name, options)
+    batches, ways = ways_of(name, options)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for round_ in range(options.rounds + 1):
+        taken = dict.fromkeys(ways, 0.0)
+        for batch in batches:  # way by way on each batch, so that a slower minute is slower for all
+            for way, work in ways.items():
+                taken[way] += clock(partial(work.of_batch, batch))
         for way, work in ways.items():
-            seconds = clock(work)
+            taken[way] += clock(work.finish)
             if round_ > 0:  # the first warms up
-                times[way].append(seconds)
+                times[way].append(taken[way])
     base = times[PLAIN]
     memory = {way: peak_memory(name, way, options) for way in ways}
     rows = []
-    for way, taken in times.items():
-        ratios = [t / b for t, b in zip(taken, base, strict=True)]
+    for way, seconds in times.items():
+        ratios = [t / b for t, b in zip(seconds, base, strict=True)]
         middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
         label = load(name).label
-        seconds = statistics.median(taken)
-        rows.append((label, way, f"{middle:.2f}", f"{low:.2f} to {high:.2f}", f"{seconds:.2f}",
-                     f"{memory[way] / memory[PLAIN]:.2f}"))  # fmt: skip
+        rows.append((label, way, f"{middle:.2f}", f"{low:.2f} to {high:.2f}",
+                     f"{statistics.median(seconds):.2f}", f"{memory[way] / memory[PLAIN]:.2f}"))  # fmt: skip
     return pd.DataFrame(rows, columns=["model", "way", "time", "range", "seconds", "peak memory"])
 
 
-def ways_of(name: str, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+def ways_of(name: str, options: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, Way]]:
+    """The batches, and what is done with them."""
     loaded = load(name)
     sentences = corpora.text(options.corpus, options.sentences)
     ids = sorted(tokenized(loaded, sentences), key=len)
     batches = [padded(loaded, ids[n : n + options.batch]) for n in range(0, len(ids), options.batch)]
     decomposer = Decomposer(loaded.model)
+    fits: dict[int, LeastSquares] = {}
 
-    def plain() -> None:
-        with torch.no_grad():
-            for batch in batches:
-                loaded.model(**batch)
+    @torch.no_grad()
+    def plain(batch: dict[str, Any]) -> None:
+        loaded.model(**batch)
 
-    def last_layer() -> None:
-        for batch in batches:
-            decomposer(**batch)
+    def last_layer(batch: dict[str, Any]) -> None:
+        decomposer(**batch)
 
-    def all_layers() -> None:
-        for batch in batches:
-            for parts in decomposer.layers(**batch):
-                parts.importance()
+    def all_layers(batch: dict[str, Any]) -> None:
+        for parts in decomposer.layers(**batch):
+            parts.importance()
 
-    def linear() -> None:
-        fits: dict[int, LeastSquares] = {}
-        for batch in batches:
-            for layer, (x, y) in decomposer.feedforwards(**batch).items():
-                fits.setdefault(layer, LeastSquares()).add(x, y)
+    def linear(batch: dict[str, Any]) -> None:
+        for layer, (x, y) in decomposer.feedforwards(**batch).items():
+            fits.setdefault(layer, LeastSquares()).add(x, y)
+
+    def solve() -> None:
         for fit in fits.values():
             fit.r2()
+        fits.clear()
 
-    return {
-        PLAIN: plain,
-        "terms of the last layer": last_layer,
-        "terms and importance of all layers": all_layers,
-        "R² of all feed-forwards": linear,
+    return batches, {
+        PLAIN: Way(plain),
+        "terms of the last layer": Way(last_layer),
+        "terms and importance of all layers": Way(all_layers),
+        "R² of all feed-forwards": Way(linear, solve),
     }
 
 
@@ -119,11 +133,13 @@ def peak_memory(name: str, way: str, options: argparse.Namespace) -> float:
 
 
 def _peak(name: str, way: str, options: argparse.Namespace, send) -> None:
-    work = ways_of(name, options)[way]
+    batches, ways = ways_of(name, options)
     try:
         Path("/proc/self/clear_refs").write_text("5")  # Linux forgets the peak of loading
         begun = _status("VmRSS")
-        work()
+        for batch in batches:
+            ways[way].of_batch(batch)
+        ways[way].finish()
         send.send(_status("VmHWM") - begun)
     except OSError:  # other systems have no such files
         send.send(float("nan"))

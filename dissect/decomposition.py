@@ -26,6 +26,7 @@ from dissect.families import default_stack, family_of, find, find_all, has_stack
 from dissect.fold import Memo, fold, fold_layers
 from dissect.parts import Parts, names_of
 from dissect.trace import Add, Sites, recording, sites_of
+from dissect.weights import Weights
 
 # The largest error per format: tests measure it to be some ten times smaller.
 TOLERANCE = {
@@ -73,12 +74,13 @@ class Decomposer:
             self.base = getattr(base, "encoder", base)
         elif has_stacks(model) and self.config.is_encoder_decoder:
             self.reads = "decoder_input_ids"
-        self.projections = [
+        projections = [
             find(layer, sublayer.out)
             for layer in find_all(self.base, self.family.layers)
             for sublayer in self.family.sublayers
             if sublayer.value
         ]
+        self.weights = Weights(self.base, projections)
         keep_freed_memory()
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
@@ -151,7 +153,7 @@ class Decomposer:
         options: dict[str, Any] = {"return_dict": True}
         if self.may_cache:
             options["use_cache"] = False
-        training = [module for module in self.base.modules() if module.training]
+        training = [module for module in self.weights.modules if module.training]
         if training:
             self.base.eval()
         try:
@@ -172,7 +174,7 @@ class Decomposer:
 
     def _current(self) -> tuple[Sites, Memo]:
         """What depends on the weights alone; looked up anew when they have changed."""
-        state = state_of(self.base, self.projections)
+        state = self.weights.state()
         if state != self.state:
             self.state = state
             self.sites, self.memo = sites_of(self.base, self.family, self.config), {}
@@ -198,32 +200,6 @@ class Decomposer:
                 "dissect/families.py"
             )
         return parts
-
-
-def state_of(base: PreTrainedModel, projections: Sequence[Any]) -> tuple[Any, ...]:
-    """What differs when a model's weights do, taken in a fraction of a millisecond.
-
-    A parameter's place and version tell most changes. Fused optimizers and `.data` raise no
-    version, so vectors, and a row of each of the `projections` that meet a bias, are summed up as well.
-
-    Raises `UnsupportedModel` for weights that are not in memory.
-    """
-    parameters = list(base.parameters())
-    state: list[Any] = [one.data_ptr() for one in parameters]
-    if 0 in state and any(one.is_meta for one in parameters):
-        raise UnsupportedModel(
-            "parts of this model are not in memory (device_map with offloading); "
-            "load it where it fits whole, on one device or on several"
-        )
-    if not parameters[0].is_inference():  # which count no versions
-        state += [one._version for one in parameters]
-    some = [one for one in parameters if one.dim() == 1]
-    some += [next(module.parameters())[0] for module in projections]
-    for device in {one.device for one in some}:
-        numbers = torch.cat([one for one in some if one.device == device])
-        numbers = numbers.to(torch.float32 if device.type == "mps" else torch.float64)
-        state += [numbers.dtype, numbers.sum().item(), numbers.dot(numbers).item()]
-    return tuple(state)
 
 
 def keep_freed_memory() -> None:

@@ -22,7 +22,7 @@ from dissect.store import Store
 T = TypeVar("T")
 TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
-CODE = ("decomposition", "families", "features", "fold", "parts", "trace")  # what terms come out of
+CODE = ("decomposition", "families", "features", "fold", "parts", "trace", "weights")  # where terms come from
 
 
 @dataclass(frozen=True)
