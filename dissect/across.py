@@ -221,7 +221,7 @@ def senses_beside_paper(runs: Sequence[Run]) -> pd.DataFrame:
             here = mean(run.tables, "senses", "classifier")
             both = pd.DataFrame({"paper": theirs, "here": here}).dropna()
             parts.append(both.rename_axis("terms").reset_index().assign(run=run.name))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run", "terms"])
 
 
 def markdown(table: pd.DataFrame, corner: str = "") -> str:
@@ -247,7 +247,7 @@ def apart(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
 def page(runs: Sequence[Run]) -> str:
     """What the runs are, and their numbers, in Markdown."""
     what = "\n".join(f"{escaped(run.name)}\n: {escaped(run.about)}\n" for run in runs)
-    return f"{what}\n## Numbers\n\n{markdown(numbers(runs))}\n"
+    return f"{what}\n## Numbers\n\n{markdown(numbers(runs).map(escaped))}\n"
 
 
 def pictures(runs: Sequence[Run]) -> dict[str, Figure]:

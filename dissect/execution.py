@@ -107,6 +107,7 @@ def execute(
     book = nbformat.read(unfinished, as_version=4)
     provenance.clean(book)
     write_text(target, nbformat.writes(book) + "\n")
+    target.with_suffix(".failed").unlink(missing_ok=True)  # of an earlier attempt
     return time.monotonic() - begun
 
 

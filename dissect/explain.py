@@ -15,6 +15,10 @@ def explain(loaded: Loaded, sentence: str, layer: int | None = None) -> pd.DataF
 
     Raises `DissectError` for an empty or too long sentence or a layer the model does not have.
     """
+    try:
+        sentence.encode()
+    except UnicodeEncodeError:
+        raise DissectError("the sentence is not text in UTF-8: check how it is given") from None
     if not loaded.tokenizer(sentence, add_special_tokens=False, verbose=False)["input_ids"]:
         raise DissectError("the sentence is empty: give some text to dissect")
     batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)

@@ -86,6 +86,11 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
     table: run, terms, paper, here. Subsets stand in the paper's order; those with h, with f, with both
     and with neither are told apart.
     """
+    if table.empty:
+        figure, axis = plt.subplots(figsize=(5, 1.2))
+        axis.axis("off")
+        axis.text(0.5, 0.5, "no run here has the chapter on word senses", ha="center", va="center")
+        return figure
     looks = {
         "h, not f": (COLOURS["h"], MARKERS["h"]), "f, not h": (COLOURS["f"], MARKERS["f"]),
         "h and f": (COLOURS["i"], "^"), "neither": ("#555555", "v"),

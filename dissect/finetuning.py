@@ -34,7 +34,7 @@ from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError
 from dissect.files import writing
-from dissect.models import _from_pretrained, _head_of, load, pick_device
+from dissect.models import _from_pretrained, _head_of, fingerprint, load, pick_device
 from dissect.progress import note, track
 
 IGNORED = -100  # the label of a position that has no part in the loss
@@ -98,9 +98,16 @@ def tuned_sibling(
     Raises what `tune` raises.
     """
     recipe = replace(usual("ner", name), corpus=corpus, limit=limit, seed=seed, **changes)
-    key = hashlib.sha256(json.dumps([name, asdict(recipe)]).encode()).hexdigest()[:8]
+    revision = fingerprint(load(name, "cpu").model)
+    key = hashlib.sha256(json.dumps([name, revision, asdict(recipe)]).encode()).hexdigest()[:8]
     place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"
-    if not (place / "model.safetensors").exists():
+    if place.exists():
+        try:
+            load(str(place), "cpu")
+        except DissectError:
+            note(f"{place.name} is damaged and is made again")
+            shutil.rmtree(place)
+    if not place.exists():
         tune(name, recipe, place)
     return str(place)
 

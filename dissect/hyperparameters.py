@@ -104,4 +104,13 @@ def storage(folder: Path | None, about: dict) -> BaseStorage:
         return InMemoryStorage()
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(folder / f"trials-{key[:16]}.log")))
+    journal = folder / f"trials-{key[:16]}.log"
+    drop_half_a_line(journal)
+    return JournalStorage(JournalFileBackend(str(journal)))
+
+
+def drop_half_a_line(journal: Path) -> None:
+    """Cut what an interruption or a full disk left of the last line; Optuna reads whole ones only."""
+    if journal.exists() and not (written := journal.read_bytes()).endswith(b"\n"):
+        with journal.open("r+b") as file:
+            file.truncate(written.rfind(b"\n") + 1)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -215,7 +214,7 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return kind.from_pretrained(location(name), trust_remote_code=False, **options)
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:  # of a folder that is no model, transformers may raise anything
         if isinstance(error, ValueError) and kind is AutoModelForMaskedLM:
             raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,7 +1,8 @@
 """Chapters as the book shows them: the repository's prose around what a run computed.
 
-A run folder may come from somebody else, so nothing in it is trusted to be markup: of outputs only
-plain kinds are kept, HTML without anything that acts, and prose is the repository's alone.
+A run folder may come from somebody else, so nothing in it is trusted to be markup or settings: of
+outputs only plain kinds are kept, HTML without anything that acts; prose, and the metadata that Jupyter
+Book obeys, are the repository's alone.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import nbformat
 import nh3
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from dissect import provenance
 from dissect.errors import DissectError
@@ -40,28 +41,33 @@ def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
     """
     if not executed.is_file():
         reason = told.left_out.get(source.stem)
-        return without_results(source, f" ({reason})" if reason else "")
-    prose, run = read(source), read(executed)
-    for cell in run.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [harmless(output) for output in cell.outputs]
-    box = provenance.box(told, source.stem)
-    if [c.source for c in code_cells(prose)] == [c.source for c in code_cells(run)]:
-        run.cells = merged(prose, run)
-        run.cells.insert(1, box)
+        return without_results(source, f" ({provenance.markdown(reason)})" if reason else "")
+    book, run = read(source), read(executed)
+    ran = [shown(cell, f"ran-{n}") for n, cell in enumerate(run.cells) if cell.cell_type == "code"]
+    if [c.source for c in code_cells(book)] == [c.source for c in code_cells(run)]:
+        book.cells = merged(book, ran)
     else:
-        ran = [cell for cell in run.cells if cell.cell_type == "code"]
-        for n, cell in enumerate(ran):
-            cell.id = f"ran-{n}"
-        run.cells = [*prose.cells, new_markdown_cell(OTHER, id="other"), *ran]
-        run.cells.insert(1, box)
-    return run
+        book.cells += [new_markdown_cell(OTHER, id="other"), *ran]
+    book.cells.insert(1, provenance.box(told, source.stem))
+    return book
 
 
-def merged(prose: NotebookNode, run: NotebookNode) -> list[NotebookNode]:
+def shown(cell: NotebookNode, name: str) -> NotebookNode:
+    """A code cell of a run: its source and harmless outputs, and nothing of its metadata but a tag."""
+    injected = "injected-parameters" in cell.metadata.get("tags", [])
+    return new_code_cell(
+        cell.source,
+        id="injected" if injected else name,
+        metadata={"tags": ["injected-parameters"]} if injected else {},
+        outputs=[harmless(output) for output in cell.outputs],
+        execution_count=cell.execution_count,
+    )
+
+
+def merged(prose: NotebookNode, ran: list[NotebookNode]) -> list[NotebookNode]:
     """The cells of `prose`, its code cells with the outputs and parameters of the run."""
-    executed = iter(code_cells(run))
-    injected = [c for c in run.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    injected = [cell for cell in ran if cell.metadata.get("tags")]
+    executed = iter(cell for cell in ran if not cell.metadata.get("tags"))
     cells = []
     for cell in prose.cells:
         if cell.cell_type == "code":
@@ -69,7 +75,7 @@ def merged(prose: NotebookNode, run: NotebookNode) -> list[NotebookNode]:
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
-            cells += injected
+            cells += injected[:1]
     return cells
 
 
@@ -100,4 +106,5 @@ def harmless(output: NotebookNode) -> NotebookNode:
     if "text/markdown" in data:
         data["text/markdown"] = "".join(data["text/markdown"]).replace("<", "&lt;").replace("{", "&#123;")
     output.data = data
+    output.metadata = {name: value for name, value in output.metadata.items() if name == "scrapbook"}
     return output

@@ -1,9 +1,9 @@
 """Where a run's results come from: the revisions of what it read, the box on each page, the summary."""
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -56,8 +56,8 @@ def box(manifest: Manifest, chapter: str) -> NotebookNode:
 
 def shown(model: str) -> str:
     """A model's name for a page: of a local path its last part."""
-    local = model.startswith((".", "/")) or Path(model).is_dir()
-    return Path(model).resolve().name if local else model
+    local = model.startswith((".", "/")) or os.path.isdir(model)
+    return os.path.basename(os.path.abspath(model)) if local else model
 
 
 def markdown(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import torch
@@ -227,16 +228,25 @@ def check(settings: Settings) -> None:
         needed[section]()
     if not settings.tuned and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)
+    configs: list[Any] = []
     for name in (settings.model, *settings.tuned):
         loaded = models.load(name, "cpu")
+        configs.append(loaded.model.config)
         decomposer = Decomposer(loaded.model)
         if not decomposer.reads == "decoder_input_ids":
             try:
                 decomposer(**padded(loaded, tokenized(loaded, SAMPLE)))
             except DissectError as error:
                 raise DissectError(f"{loaded.label} cannot be run: {error}") from None
-    if settings.head:
-        models.load_masked_head(settings.head)
+    sizes = [(m.num_hidden_layers, m.hidden_size) for m in configs]
+    for name, size in zip(settings.tuned, sizes[1:], strict=True):
+        if size != sizes[0]:
+            raise DissectError(
+                f"{name} has {size[0]} layers, {size[1]} wide, and {settings.model} has {sizes[0][0]}, "
+                f"{sizes[0][1]} wide: --tuned takes a model that was fine-tuned from this one"
+            )
+    if settings.head and models.load_masked_head(settings.head) is None:
+        raise DissectError(f"{settings.head} has no head for masked words: leave --head out, or give another")
 
 
 SAMPLE = ["The crane stood in the river.", "A crane lifted the last steel beam."]

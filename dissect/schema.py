@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dissect.errors import DissectError
+from dissect.parts import subsets
 
 # Every column: what it holds ("text", "whole" numbers, "number") and what that means; with the
 # table's name before it where one table uses the name otherwise.
@@ -143,6 +144,7 @@ TABLES: dict[str, Table] = {
     ),
     "verdicts": _table("", "the scorecard", "claim chapter text criterion verdict numbers"),
 }
+SUBSETS = ("terms", "terms_a", "terms_b")  # columns that hold subsets of the terms
 KINDS = {"text": "str", "whole": "int64", "number": "float64"}  # and what pandas calls them
 
 
@@ -165,6 +167,8 @@ def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
         kind, _ = meaning(name, column)
         if not _holds(table[column], kind):
             raise DissectError(f"table {name}, column {column}: expected {kind}, found {table[column].dtype}")
+        if column in SUBSETS and (strange := set(table[column]) - set(subsets())):
+            raise DissectError(f"table {name}, column {column}: {min(strange)!r} is no subset of the terms")
     return table
 
 

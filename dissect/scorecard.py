@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from dissect import claims, evidence
+from dissect.provenance import markdown
 from dissect.results import read, save
 
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
@@ -49,7 +50,7 @@ def criteria(verdicts: pd.DataFrame) -> str:
 
 def _table(part: pd.DataFrame) -> Sequence[str]:
     rows = [
-        f"| {row.claim} | {row.text} | {chip(str(row.verdict), str(row.verdict))} | {row.numbers} |"
-        for row in part.itertuples()
+        f"| {row.claim} | {row.text} | {chip(row.verdict, row.verdict)} | {markdown(row.numbers)} |"
+        for row in part.astype(str).itertuples()
     ]
     return ["| | the paper's claim | verdict | the numbers |", "|---|---|---|---|", *rows]

@@ -1,5 +1,6 @@
 """What a run is told: its settings, and what each chapter makes of them."""
 
+import os
 import re
 import reprlib
 from collections.abc import Iterable, Sequence
@@ -56,7 +57,9 @@ class Settings(BaseModel):
     tuned: tuple[str, ...] = ()
     head: str | None = None  # whose masked-word head chapter 3 reads with; by default the model's
     corpus: str | None = None  # text for chapters 1 to 3, in place of the profile's
-    sections: tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...] = (1, 2, 3, 4, 5, 6)
+    sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
+        1, 2, 3, 4, 5, 6,
+    )  # fmt: skip
     seeds: Positive | None = None
     limit: Positive | None = None
     trials: Annotated[int, Field(ge=0)] = 0
@@ -165,7 +168,7 @@ def settings_file(path: Path) -> dict[str, Any]:
     """
     try:
         options = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
+    except OSError:
         raise DissectError(f"no settings in {path}: give a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
@@ -179,4 +182,4 @@ def settings_file(path: Path) -> dict[str, Any]:
 
 def _seen_from(folder: Path, name: str) -> str:
     """A local path as seen from the run's folder; other names unchanged."""
-    return relative(name, folder) if Path(name).exists() else name
+    return relative(name, folder) if os.path.exists(name) else name

@@ -67,7 +67,11 @@ def inside(folder: Path) -> Iterator[Finding]:
         if {name, f"{name}_intervals"} <= set(tables):
             yield f"{name}: means of scores", *means(tables[name], tables[f"{name}_intervals"])
     if "verdicts" in tables:
-        again = claims.verdicts({k: v for k, v in tables.items() if k != "verdicts"})
+        try:
+            again = claims.verdicts({k: v for k, v in tables.items() if k != "verdicts"})
+        except (KeyError, IndexError, ValueError) as error:
+            yield "verdicts of the tables", DIFFERS, f"the claims cannot be judged ({error!r})"
+            return
         columns = ["claim", "verdict", "numbers"]
         same = again[columns].equals(tables["verdicts"][columns])
         yield "verdicts of the tables", SAME if same else DIFFERS, "" if same else "other code, or altered"
@@ -79,8 +83,8 @@ def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
     for (score, predictor), part in intervals.groupby(["score", "predictor"]):
         mine = scores[scores["predictor"] == predictor]
         seen = mine[np.isfinite(mine[score])].groupby("terms")[score].mean()
-        worst = max(worst, (part.set_index("terms")["mean"] - seen).abs().max())
-    return (SAME, "") if worst < EXACT else (DIFFERS, f"by {worst:.1e}")
+        worst = np.maximum(worst, (part.set_index("terms")["mean"] - seen).abs().to_numpy().max())
+    return (SAME, "") if worst < EXACT else (DIFFERS, f"by {worst:.1e}")  # also where a mean is missing
 
 
 def versions(told: Manifest) -> Iterator[Finding]:
@@ -120,7 +124,7 @@ def tuned_of(told: Manifest) -> list[str]:
     """The fine-tuned models of a run, as its chapters were given them."""
     for name in ("2-visualisation", "5-ner"):
         if name in told.chapters:
-            tuned = told.chapters[name].parameters["tuned"]
+            tuned = told.chapters[name].parameters.get("tuned")
             return [tuned] if isinstance(tuned, str) else list(tuned or [])
     return list(told.settings.tuned)
 
@@ -140,7 +144,10 @@ def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
 
 def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Finding]:
     """Some results computed again, of chapters whose model and corpus are here and the same."""
-    tables = results.read(folder / "results")
+    try:
+        tables = results.read(folder / "results")
+    except DissectError:
+        return  # said above
     for chapter, again in track(list(SAMPLES.items()), "computing results again"):
         if chapter not in told.chapters:
             continue
@@ -153,8 +160,15 @@ def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Fin
         try:
             os.chdir(folder)  # where the chapter ran: its parameters are paths from there
             then, now, allowed = again(parameters, tables)
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            yield f"sample of {chapter}", DIFFERS, f"cannot be computed again ({what})"
+            continue
         finally:
             os.chdir(there)
+        if np.shape(then) != np.shape(now):
+            yield f"sample of {chapter}", DIFFERS, f"{np.size(then)} numbers then, {np.size(now)} now"
+            continue
         difference = float(np.max(np.abs(np.asarray(then) - np.asarray(now))))
         finding = SAME if difference <= allowed else DIFFERS
         elsewhere = hardware_of(told.machine) != hardware_of(manifest.machine())

@@ -283,6 +283,37 @@ def test_a_run_folder_can_be_sent_to_somebody_else(small_run, tmp_path):
     assert "differs" not in set(found)
 
 
+def test_nothing_in_somebody_elses_run_is_obeyed(small_run, tmp_path):
+    """Metadata would tell Jupyter Book to run the cells; a tag would pass a cell off as parameters."""
+    from dissect import manifest, pages
+    from dissect.run import ROOT
+
+    for chapter in ("4-wsd", "6-finer"):
+        source, executed = ROOT / f"notebooks/{chapter}.ipynb", tmp_path / f"{chapter}.ipynb"
+        book = nbformat.read(ROOT / f"book/published/minilm/notebooks/{chapter}.ipynb", as_version=4)
+        book.metadata["mystnb"] = {"execution_mode": "force"}
+        for cell in book.cells:
+            cell.metadata["mystnb"] = {"execution_mode": "force", "remove_code_source": True}
+            for output in cell.get("outputs", []):
+                if "metadata" in output:
+                    output.metadata["myst"] = "anything"
+        tags = {"tags": ["injected-parameters"], "mystnb": {"execution_mode": "force"}}
+        book.cells.append(nbformat.v4.new_code_cell("open('mine', 'w')", metadata=tags))
+        book.cells.append(nbformat.v4.new_markdown_cell("```{raw} html\n<b>\n```", metadata=tags))
+        nbformat.write(book, executed)
+        told = manifest.required(ROOT / "book/published/minilm")
+        shown = pages.chapter(source, executed, told)
+        ours = nbformat.read(source, as_version=4)
+        assert shown.metadata == ours.metadata
+        known = [cell.metadata for cell in ours.cells] + [{"tags": ["injected-parameters"]}, {}]
+        assert all(cell.metadata in known for cell in shown.cells)
+        assert not any("{raw}" in cell.source for cell in shown.cells)
+        injected = [cell for cell in shown.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+        assert len(injected) == 1 and "mine" not in injected[0].source
+        assert all(set(output.get("metadata", {})) <= {"scrapbook"}
+                   for cell in shown.cells for output in cell.get("outputs", []))  # fmt: skip
+
+
 def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     """A model called as a page element: the site shows its name letter by letter."""
     from dissect.run import build_site
@@ -294,6 +325,7 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     told = json.loads((folder / "manifest.json").read_text())
     told["settings"]["model"] = name
     told["settings"]["corpus"] = name
+    told["left_out"] = {"2-visualisation": "<script>alert(7)</script> ```{include} ../../secret\n```"}
     (folder / "manifest.json").write_text(json.dumps(told))
     chapter = folder / "notebooks" / "4-wsd.ipynb"
     book = nbformat.read(chapter, as_version=4)
@@ -311,6 +343,12 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
         nbformat.v4.new_markdown_cell("<script>alert(6)</script>\n\n```{raw} html\n<b onclick=x>\n```")
     )
     nbformat.write(book, other)
+    table = pd.read_parquet(folder / "results/senses.parquet")
+    table.loc[table["terms"] == "h", "terms"] = "<script>alert(8)</script>"
+    table.to_parquet(folder / "results/senses.parquet")
+    with pytest.raises(DissectError, match="is no subset of the terms"):
+        build_site(folder, tmp_path / "site", say=lambda line: None)
+    shutil.copy(small_run / "results/senses.parquet", folder / "results/senses.parquet")
     build_site(folder, tmp_path / "site", say=lambda line: None)
     for page in (tmp_path / "site" / "book").rglob("*.html"):
         text = page.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Fine-tuning leaves a normal model that learned its task, and says what it was trained on."""
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -101,6 +102,24 @@ def test_a_sibling_is_tuned_once(tagged, tmp_path):
     assert tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=10, epochs=1) == first
     assert (Path(first) / "model.safetensors").stat().st_mtime_ns == stamp
     assert tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=11, epochs=1) != first
+
+
+def test_a_sibling_of_other_weights_or_a_damaged_one_is_not_taken(tagged, tmp_path, minilm):
+    source = tmp_path / "source"
+    minilm.model.save_pretrained(source)
+    minilm.tokenizer.save_pretrained(source)
+    options = {"limit": 4, "epochs": 1}
+    first = tuned_sibling(str(source), str(tagged), tmp_path / "models", **options)
+    weights = Path(first) / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    assert tuned_sibling(str(source), str(tagged), tmp_path / "models", **options) == first
+    assert weights.read_bytes() == whole  # made again
+    changed = copy.deepcopy(minilm.model)
+    with torch.no_grad():
+        changed.encoder.layer[0].output.dense.bias += 0.1
+    changed.save_pretrained(source)
+    assert tuned_sibling(str(source), str(tagged), tmp_path / "models", **options) != first
 
 
 def test_a_wider_model_is_trained_at_a_smaller_rate(tmp_path, minilm):

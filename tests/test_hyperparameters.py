@@ -51,6 +51,15 @@ def test_an_interrupted_search_goes_on_and_ends_as_an_uninterrupted_one(tmp_path
     assert training == whole[0] and table.equals(whole[1])
 
 
+def test_half_a_line_in_the_journal_is_dropped(tmp_path):
+    """As a full disk leaves it."""
+    _, table = search(probe, DEFAULT, 4, tmp_path)
+    (journal,) = tmp_path.glob("trials-*.log")
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole.splitlines()[-1][:20])
+    assert search(probe, DEFAULT, 4, tmp_path)[1].equals(table)
+
+
 def test_finished_trials_are_not_made_again_unless_something_changed(tmp_path):
     calls = []
 

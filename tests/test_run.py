@@ -79,6 +79,7 @@ def test_committed_chapters_have_no_outputs_and_one_parameters_cell():
     [
         ({"limit": 0}, "limit=0"),
         ({"sections": (1, 9)}, "sections"),
+        ({"sections": ()}, "sections"),
         ({"profile": "quick"}, "profile='quick'"),
         ({"name": "../elsewhere"}, "letters, digits"),
         ({"name": "<b>"}, "letters, digits"),
@@ -138,6 +139,27 @@ def dissect(*arguments, **environment):
         [sys.executable, "-m", "dissect.cli", *arguments],
         capture_output=True, text=True, env={**os.environ, "COLUMNS": "100", **environment},
     )  # fmt: skip
+
+
+def test_names_no_file_can_have_are_names_that_are_not_there(tmp_path):
+    from dissect import corpora
+    from dissect.errors import MissingCorpus
+    from dissect.provenance import shown
+    from dissect.settings import settings_file
+
+    with pytest.raises(MissingCorpus):
+        corpora.text("x" * 300)
+    assert shown("x" * 300) == "x" * 300
+    (tmp_path / "file").touch()
+    with pytest.raises(DissectError, match="give a YAML file"):
+        settings_file(tmp_path / "file" / "run.yaml")
+
+
+def test_explain_refuses_what_is_no_text(minilm):
+    from dissect.explain import explain
+
+    with pytest.raises(DissectError, match="UTF-8"):
+        explain(minilm, "caf\udce9")
 
 
 def test_explain_prints_tokens_by_terms():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel
 
 from dissect import DissectError, checking, doctor, listing, manifest, results, schema
 from dissect.cli_runs import folder_of
@@ -69,6 +69,24 @@ def test_what_is_missing_or_too_many_is_named(copied):
     assert rows.loc["notebooks/4-wsd.ipynb", "detail"] == "missing"
     assert rows.loc["results/models.parquet", "detail"] == "missing"
     assert rows.loc["results/more.parquet", "detail"] == "the manifest does not name it"
+
+
+def test_what_cannot_be_computed_again_is_a_finding(copied):
+    """A row gone, a parameter gone, a mean that is no number: verify goes on to its end."""
+    told = manifest.required(copied)
+    told.chapters["5-ner"].parameters.clear()
+    table = pd.read_parquet(copied / "results/senses.parquet")
+    table[table["terms"] != "i+h"].to_parquet(copied / "results/senses.parquet", index=False)
+    table = pd.read_parquet(copied / "results/masked_words_intervals.parquet")
+    table.loc[0, "mean"] = float("nan")
+    table.to_parquet(copied / "results/masked_words_intervals.parquet", index=False)
+    told.results = manifest.checksums(copied / "results")
+    manifest.write(copied, told)
+    rows = verify(copied, sample=True).set_index("what")
+    assert rows.loc["masked_words: means of scores", "finding"] == "differs"
+    for chapter in ("4-wsd", "5-ner"):
+        assert rows.loc[f"sample of {chapter}", "finding"] == "differs"
+        assert "cannot be computed again" in rows.loc[f"sample of {chapter}", "detail"]
 
 
 def test_another_model_than_the_run_read_is_told(copied):
@@ -262,6 +280,25 @@ def test_chapters_that_make_no_sense_for_a_model_are_left_out(minilm, others):
     assert unsuited(without, CHAPTERS) == {"3-mlm": NO_MASK}
     assert unsuited(without, ["4-wsd"]) == {}
     assert reads_ahead(minilm) and not reads_ahead(decoder)
+
+
+def test_a_head_that_is_none_and_a_sibling_of_another_size_are_refused_at_once(minilm, tmp_path):
+    from dissect.run import check
+
+    with pytest.raises(DissectError, match="no head for masked words"):
+        check(settings_from({"head": "minilm", "sections": (3,)}))
+    other = tmp_path / "other"
+    config = BertConfig.from_dict({**minilm.model.config.to_dict(), "num_hidden_layers": 2})
+    BertModel(config).save_pretrained(other)
+    minilm.tokenizer.save_pretrained(other)
+    with pytest.raises(DissectError, match="has 2 layers, 384 wide, and minilm has 6"):
+        check(settings_from({"tuned": str(other), "sections": (2,)}))
+
+
+def test_runs_without_the_chapter_on_senses_can_be_pictured():
+    from dissect import across
+
+    assert across.pictures([across.paper()])["across-senses"].axes
 
 
 def test_a_model_of_another_kind_is_not_mixed_into_a_run(small_run, tmp_path):

@@ -5,6 +5,7 @@ NLTK_DATA, plain files in the data folder, the setting DISSECT_DATA), on its hom
 teaching corpus is part of the package, and NLTK, slow to import, is only for the others.
 """
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[
         sentences = teaching.text()
     elif name == "europarl":
         sentences = europarl.text()
-    elif Path(name).is_dir():
+    elif os.path.isdir(name):
         sentences = europarl.release(Path(name))
     else:
         sentences = _lines(Path(name))
@@ -149,7 +150,7 @@ def _sample(sentences: list, limit: int | None, seed: int) -> list:
 def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except (FileNotFoundError, IsADirectoryError):
+    except OSError:
         raise MissingCorpus(
             f"no text under {str(path)!r}: give 'teaching', 'europarl' or a text file"
         ) from None
