@@ -38,6 +38,11 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except SafetensorError as error:
         raise DissectError(f"no room on the disk for {path} ({error}): make some and run again") from None
+    except shutil.Error as error:  # of a folder that was copied: what went wrong, file by file
+        *_, reason = error.args[0][0]
+        raise DissectError(
+            f"{path} could not be written in full ({reason}): make room and run again"
+        ) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DissectError(f"no room on the disk for {path}: make some and run again") from None

@@ -21,6 +21,7 @@ from dissect import across, evidence, pages, pdf, web
 from dissect.across import PUBLISHED
 from dissect.book_process import BookProcess
 from dissect.errors import DissectError
+from dissect.files import writing
 from dissect.manifest import Manifest
 from dissect.quoted import filled
 
@@ -162,8 +163,9 @@ def first_complaint(log: Path) -> str:
 def replace(new: Path, out: Path) -> None:
     """Put the folder `new` in the place of `out`; between two renames there is no `out`."""
     arriving, leaving = (out.with_name(f".{out.name}.{which}.{os.getpid()}") for which in ("new", "old"))
-    shutil.copytree(new, arriving)
     try:
+        with writing(out):
+            shutil.copytree(new, arriving)
         if out.exists():
             out.rename(leaving)
         arriving.rename(out)

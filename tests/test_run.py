@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import pandas as pd
 import pytest
 
 from dissect import DissectError
+from dissect.manifest import required
 from dissect.results import save
-from dissect.run import ROOT, check, run
+from dissect.run import ROOT, check, key_of, run
 from dissect.settings import CHAPTERS, settings_from
 
 TABLES = {
@@ -245,3 +247,39 @@ def test_the_paper_profile_takes_its_three_models_by_name(corpora_here, shared, 
 def test_environment_yml_installs_what_pyproject_names():
     text = (ROOT / "environment.yml").read_text()
     assert "-e .[test]" in text and "python=3.11" in text
+
+
+def test_a_chapter_is_run_again_when_anything_that_it_depends_on_changes():
+    source = ROOT / "notebooks/4-wsd.ipynb"
+    parameters, revisions = {"seeds": 2}, {"model": "a", "senses": "b"}
+    key = key_of(source, parameters, revisions)
+    assert key == key_of(source, dict(parameters), dict(revisions))
+    others = [
+        key_of(source, {"seeds": 3}, revisions),
+        key_of(source, parameters, revisions | {"model": "c"}),
+        key_of(source, parameters, revisions | {"senses": "c"}),
+        key_of(ROOT / "notebooks/5-ner.ipynb", parameters, revisions),
+    ]
+    assert len({key, *others}) == 5
+
+
+def test_a_new_version_of_a_package_is_another_key(monkeypatch):
+    from dissect import manifest
+
+    source = ROOT / "notebooks/4-wsd.ipynb"
+    key = key_of(source, {}, {})
+    versions = {**manifest.versions(), "torch": "0.1"}
+    monkeypatch.setattr(manifest, "versions", lambda: versions)
+    assert key_of(source, {}, {}) != key
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_force_runs_what_is_up_to_date(small_run, tmp_path, monkeypatch, force):
+    from dissect import execution
+
+    folder = shutil.copytree(small_run, tmp_path / small_run.name, ignore=shutil.ignore_patterns("site"))
+    planned: list[str] = []
+    monkeypatch.setattr(execution, "side_by_side", lambda chapters, *_: planned.extend(chapters))
+    settings = required(folder).settings
+    run(settings, force=force, site=False, runs=tmp_path, say=lambda line: None)
+    assert planned == (settings.chapters() if force else [])

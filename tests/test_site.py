@@ -1,6 +1,7 @@
 """The built site in a browser: whole, light, open to all readers, and asking nobody else for anything."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -207,4 +208,17 @@ def test_a_new_site_takes_the_place_of_the_old(tmp_path: Path) -> None:
         (folder / name).touch()
     replace(new, out)
     assert [path.name for path in out.iterdir()] == ["fresh"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "site"]
+
+
+def test_a_full_disk_leaves_the_old_site(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "site").mkdir()
+
+    def full(*_):
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device")])
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(DissectError, match="No space left on device.: make room"):
+        replace(tmp_path / "new", tmp_path / "site")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "site"]
