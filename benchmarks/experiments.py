@@ -16,6 +16,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -39,7 +40,9 @@ def main() -> None:
     options = parser.parse_args()
     loaded = load(options.model)
     corpus = corpora.senses("semcor", options.sentences)
-    print(f"{machine()}; {loaded}; {options.sentences} sentences of SemCor, {len(corpus.items)} items")
+    size = f"{len(corpus.sentences):,} sentences of SemCor, {len(corpus.items):,} items"
+    about = f"{machine()}; {loaded}; {size}"
+    print(about)
     rows = [terms(loaded, corpus, options.rounds)]
     items = sense_terms(loaded, corpus)
     rows += [neighbours(items, options.rounds), probe(items, options.rounds)]
@@ -47,6 +50,7 @@ def main() -> None:
     print(table.to_string(index=False))
     if options.save:
         table.to_csv(options.save, index=False)
+        Path(options.save).with_suffix(".txt").write_text(f"{about}.\n")
 
 
 def ratio(ours: Callable[[], object], plain: Callable[[], object], rounds: int) -> str:

@@ -165,12 +165,12 @@ class Decomposer:
         finally:
             for module in training:
                 module.training = True
-        shape = trace.states[-1].shape[:2]
+        assert trace.start is not None
+        shape, device = trace.states[-1].shape[:2], trace.start.device
         mask = inputs.get(self.reads.replace("input_ids", "attention_mask"))
         if mask is None or mask.shape != shape:
-            mask = torch.ones(shape, dtype=torch.bool)
-        assert trace.start is not None
-        return output, trace, mask.to(trace.start.device).bool()
+            mask = torch.ones(shape, dtype=torch.bool, device=device)
+        return output, trace, mask.to(device).bool()
 
     def _current(self) -> tuple[Sites, Memo]:
         """What depends on the weights alone; looked up anew when they have changed."""

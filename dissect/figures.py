@@ -95,7 +95,11 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
         "h, not f": (COLOURS["h"], MARKERS["h"]), "f, not h": (COLOURS["f"], MARKERS["f"]),
         "h and f": (COLOURS["i"], "^"), "neither": ("#555555", "v"),
     }  # fmt: skip
-    kinds = [list(looks)[(3, 0, 1, 2)[("h" in name) + 2 * ("f" in name)]] for name in table["terms"]]
+    kind_of = {
+        (True, False): "h, not f", (False, True): "f, not h", (True, True): "h and f",
+        (False, False): "neither",
+    }  # fmt: skip
+    kinds = [kind_of["h" in name, "f" in name] for name in table["terms"]]
     order = table.drop_duplicates("terms").sort_values("paper")["terms"].tolist()
     table = table.assign(has=kinds, row=table["terms"].map(order.index))
     runs = list(dict.fromkeys(table["run"]))
