@@ -46,7 +46,7 @@ def examine(settings: Settings) -> pd.DataFrame:
             loaded, of_model = model(settings)
             rows += of_model
             sizes, of_corpora = tokens(settings, loaded)
-            rows += of_corpora
+            rows += [*of_corpora, *copies(settings)]
             if loaded and not any(state == MISSING for _, state, _ in rows):
                 rows += [*memory_and_disk(loaded, sizes), *times(settings, loaded, sizes)]
     except DissectError as error:  # a device that is not to be had
@@ -140,6 +140,16 @@ def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], 
         except DissectError as error:
             rows.append((f"corpus: {name}", MISSING, str(error)))
     return sizes, rows
+
+
+def copies(settings: Settings) -> Iterator[Finding]:
+    """Corpora that are there, but are not the copy that the published runs read."""
+    for name in settings.corpora():
+        try:
+            if said := corpora.another_copy(name):
+                yield "corpus", NOTE, said
+        except DissectError:
+            continue  # said already
 
 
 def memory_and_disk(loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:

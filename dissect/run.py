@@ -26,6 +26,7 @@ from dissect.features import padded, tokenized
 from dissect.files import relative, sha256_of, sweep
 from dissect.finetuning import tuned_sibling
 from dissect.manifest import Manifest
+from dissect.progress import note
 from dissect.schema import TABLES
 from dissect.settings import PROFILES, Settings
 from dissect.suitability import fitted, unsuited
@@ -226,6 +227,9 @@ def check(settings: Settings) -> None:
     }
     for section in set(settings.sections) & set(needed):
         needed[section]()
+    for name in settings.corpora():
+        if said := corpora.another_copy(name):
+            note(said)
     if not settings.tuned and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)
     configs: list[Any] = []

@@ -56,7 +56,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "finer_sources.source": ("whole", "the place in the sentence of the token it came from, from 0"),
     "spearman": ("number", "Spearman's rank correlation over word pieces, −1 to 1"),
     "state": ("text", "complete or pruned"),
-    "std": ("number", "standard deviation: of importance over word pieces, of scores over runs"),
+    "std": (
+        "number",
+        "standard deviation, over n: of importance over word pieces, of scores over runs",
+    ),
     "target": ("text", "the term that the map is to give"),
     "task": ("text", "what the checkpoint was trained for, where it says so"),
     "term": ("text", "i, h, f or c (s: attention over a source)"),

@@ -100,6 +100,13 @@ class Settings(BaseModel):
         """The chapters to run, in the book's order."""
         return [CHAPTERS[n - 1] for n in sorted(set(self.sections))]
 
+    def corpora(self) -> list[str]:
+        """The corpora that the chapters read, by name or path."""
+        profile = PROFILES[self.profile]
+        of_text, sections = self.corpus or profile.text, set(self.sections)
+        read = {of_text: {1, 2, 3}, profile.senses: {4}, profile.entities: {5}}
+        return [name for name, by in read.items() if by & sections]
+
     def order(self, chapters: Iterable[str]) -> list[str]:
         """The order in which chapters are begun."""
         return sorted(chapters, key=lambda chapter: self.jobs > 1 and chapter not in LONGEST)

@@ -198,6 +198,21 @@ def test_a_lead_that_other_seeds_take_back_is_not_sure():
     assert len(chances) == 4 and min(chances) > 0.05
 
 
+def test_what_f_adds_to_h_is_told_beside_the_means():
+    """f adds 20 points to every subset; or 20 to one, which takes nothing from the verdict."""
+    four = re.findall(r"in (\d) of 4", said({"entities": entities(f=0.2)}, "N2")["numbers"])
+    assert four == ["4", "4"]
+    kinds = ["base", "finetuned"]
+    table = scores("predictor", kinds, "macro_f1", {"h+f": 0.7})
+    assert re.findall(r"in (\d) of 4", said({"entities": table}, "N2")["numbers"]) == ["1", "1"]
+    unsure = pd.DataFrame(
+        [(kind, "macro_f1", "h", "h+f", -0.2, -0.5, 0.1, 0.2) for kind in kinds],
+        columns=["predictor", "score", "terms_a", "terms_b", "difference", "low", "high", "p"],
+    )
+    undone = said({"entities": table, "entities_pairs": unsure}, "N2")
+    assert re.findall(r"in (\d) of 4", undone["numbers"]) == ["0", "0"]
+
+
 def test_what_cannot_be_tested_says_why():
     nothing = verdicts({})
     assert set(nothing["verdict"]) == {"not testable"}

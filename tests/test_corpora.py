@@ -238,6 +238,40 @@ def test_a_corpus_of_nltk_without_some_of_its_files_is_not_read(monkeypatch, tmp
         corpora.senses("semcor")
 
 
+def altered(archive, out, change):
+    """The zip of a corpus with its first file of text changed."""
+    import zipfile
+
+    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as other:
+        first = min(n for n in whole.namelist() if re.search(r"/(br|ep)-.*", n))
+        for name in whole.namelist():
+            content = whole.read(name)
+            other.writestr(name, change(content) if name == first else content)
+
+
+def test_another_copy_of_a_corpus_of_nltk_is_told(corpora_here, shared, monkeypatch, tmp_path, capsys):
+    """One letter of Europarl, one sentence of SemCor: the first is told, the second refused."""
+    import nltk
+
+    assert [corpora.another_copy(name) for name in ("europarl", "semcor", "wnut16", "teaching")] == [None] * 4
+    there = shared / "nltk_data/corpora"
+    (tmp_path / "corpora").mkdir()
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    altered(there / "europarl_raw.zip", tmp_path / "corpora/europarl_raw.zip", lambda b: b"r" + b[1:])
+    altered(
+        there / "semcor.zip", tmp_path / "corpora/semcor.zip",
+        lambda b: re.sub(rb"<s snum.*?</s>", b"", b, count=1, flags=re.S),
+    )  # fmt: skip
+    said = corpora.another_copy("europarl")
+    assert re.search("europarl_raw.zip is not the copy .*numbers may differ.*dissect fetch", said)
+    assert len(corpora.text("europarl")) == 16142
+    assert dict(corpora.fetch())["semcor"].endswith("semcor.zip")
+    assert "semcor.zip is not the copy" in capsys.readouterr().err
+    with pytest.raises(MissingCorpus, match="semcor is damaged .it has 37175 sentences of 37176"):
+        corpora.senses("semcor")
+
+
 def test_without_a_network_a_download_ends_in_one_sentence(monkeypatch, tmp_path, capfd):
     """NLTK's own downloader, which has its own words for it."""
     import nltk

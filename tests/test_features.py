@@ -1,6 +1,8 @@
-"""Terms of words and targets against the same taken one sentence at a time."""
+"""Terms of words and targets against the same taken one sentence at a time; and what that needs."""
 
 import copy
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,3 +97,29 @@ def test_a_model_without_mask_token_is_refused(minilm):
     tokenizer.mask_token = None
     with pytest.raises(DissectError, match="mask token"):
         mask_text(Loaded("x", minilm.model, tokenizer), ["some text"])
+
+
+def own_memory():
+    """Bytes that only this process holds: what is mapped from files does not count."""
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells memory as Linux does only")
+def test_memory_does_not_grow_with_the_corpus(minilm, tmp_path, monkeypatch):
+    """Shard by shard: by the end far more was written than memory has grown since the second."""
+    from dissect import features as module
+
+    monkeypatch.setattr(module, "TOKENS_PER_SHARD", 8000)  # malloc keeps smaller blocks for itself
+    held = []
+
+    def shard_terms(loaded, decomposer, input_ids, targets, shard):
+        held.append(own_memory())
+        return torch.randn(4, len(shard.targets), loaded.model.config.hidden_size)
+
+    monkeypatch.setattr(module, "shard_terms", shard_terms)
+    ids = [list(range(1000, 1100))] * 640
+    targets = [(sentence, [place]) for sentence in range(len(ids)) for place in range(100)]
+    found = target_terms(minilm, ids, targets, folder=tmp_path)
+    written = sum(file.stat().st_size for file in tmp_path.rglob("*.safetensors"))
+    assert len(held) == 8 and written > 350e6 and found.shape[1] == len(targets)
+    assert max(held[2:]) - held[1] < 0.1 * written

@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
 
-from dissect import DissectError, models
+from dissect import DissectError, decompose, models
 from dissect.finetuning import (
     IGNORED,
     Recipe,
@@ -57,6 +63,43 @@ def test_a_tagger_learns_and_loads_as_any_model(tagged, tmp_path):
     assert "minilm" in card and "sentences: 48" in card
     assert not [file for file in out.rglob("*") if file.suffix in (".bin", ".pt", ".pth", ".pkl")]
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+SMALL = {
+    "vocab_size": 30522, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 64, "pad_token_id": 0,
+}  # fmt: skip
+ENCODERS = {
+    "albert": {"embedding_size": 16},
+    "bert": {},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "distilbert": {},
+    "electra": {"embedding_size": 16},
+    "modernbert": {"cls_token_id": 101, "sep_token_id": 102},
+    "mpnet": {},
+    "roberta": {},
+}
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_an_encoder_of_any_family_learns_tags_and_is_decomposed_exactly(family, tagged, tmp_path, minilm):
+    """Random small models with MiniLM's tokenizer; what comes out is a sibling as any other."""
+    torch.manual_seed(0)
+    model = AutoModel.from_config(AutoConfig.for_model(family, **SMALL, **ENCODERS[family]))
+    model.save_pretrained(tmp_path / "model")
+    minilm.tokenizer.save_pretrained(tmp_path / "model")
+    recipe = Recipe("ner", str(tagged), epochs=10, learning_rate=1e-2)
+    out = tune(str(tmp_path / "model"), recipe, tmp_path / "out")
+    sibling = models.load(str(out), "cpu")
+    assert models.task(sibling.model) == "token classification" and sibling.model.config.model_type == family
+    words = sibling.tokenizer(LINES[:4], padding=True, return_tensors="pt")
+    inputs = {name: words[name] for name in ("input_ids", "attention_mask")}
+    parts = decompose(sibling.model, **inputs)
+    whole = sibling.model(**inputs).last_hidden_state
+    assert (parts.terms.sum(0) - whole)[inputs["attention_mask"].bool()].abs().max() < 1e-4
+    tagger = AutoModelForTokenClassification.from_pretrained(out)
+    said = tagger(**inputs).logits.argmax(-1)[0, 1]  # Anna
+    assert tagger.config.id2label[said.item()] == "B-PER"
 
 
 def test_a_head_for_masked_words_on_a_frozen_model(tmp_path):
@@ -123,7 +166,7 @@ def test_a_sibling_of_other_weights_or_a_damaged_one_is_not_taken(tagged, tmp_pa
 
 
 def test_a_wider_model_is_trained_at_a_smaller_rate(tmp_path, minilm):
-    from transformers import AutoModel, BertConfig
+    from transformers import BertConfig
 
     wide = BertConfig(vocab_size=32, hidden_size=768, num_hidden_layers=1, num_attention_heads=2)
     AutoModel.from_config(wide).save_pretrained(tmp_path / "wide")

@@ -14,11 +14,13 @@ from dissect.corpora import europarl, files, teaching
 from dissect.corpora.conll import read_conll
 from dissect.corpora.items import SenseCorpus, SenseItem, TaggedSentence
 from dissect.errors import DissectError, MissingCorpus
+from dissect.progress import note
 
 __all__ = [
     "SenseCorpus",
     "SenseItem",
     "TaggedSentence",
+    "another_copy",
     "entities",
     "rest_of_text",
     "senses",
@@ -28,6 +30,7 @@ __all__ = [
 
 TEACHING = "teaching"
 PARTS = ("train", "dev", "test")
+OF_NLTK = {"europarl": "europarl_raw", "semcor": "semcor"}  # here and there
 DRAWN = 10_000  # sentences of Europarl in the paper's experiments
 Splits = dict[str, list[TaggedSentence]]
 
@@ -120,9 +123,11 @@ def fetch() -> Iterator[tuple[str, str]]:
     """Find or download every corpus: name by name, and where it is, or why it is not there."""
     from dissect.corpora import nltk_data
 
-    for name in ("europarl_raw", "semcor"):
+    for name in nltk_data.COPIES:
         try:
             yield name, nltk_data.place(name)
+            if said := nltk_data.another(name):
+                note(said)
         except MissingCorpus as error:
             yield name, str(error)
     for name in files.SOURCES:
@@ -130,6 +135,20 @@ def fetch() -> Iterator[tuple[str, str]]:
             yield name, str(files.find(name))
         except MissingCorpus as error:
             yield name, str(error)
+
+
+def another_copy(name: str) -> str | None:
+    """What to say of a corpus of NLTK's that is not the copy the published runs read; else None.
+
+    Plain files need no such word: they are read only if their checksum is the one expected.
+
+    Raises `MissingCorpus` when the corpus is not found, or it is damaged.
+    """
+    if name not in OF_NLTK:
+        return None
+    from dissect.corpora import nltk_data
+
+    return nltk_data.another(OF_NLTK[name])
 
 
 def _halves() -> tuple[list[TaggedSentence], list[TaggedSentence]]:

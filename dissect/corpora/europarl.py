@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dissect.errors import MissingCorpus
 
-FILES = 10  # of English sessions in NLTK's corpus
 MARKUP = re.compile(r"<[^>]*>")
 
 
@@ -16,11 +15,11 @@ def text() -> list[str]:
     """
     from nltk.corpus.reader import EuroparlCorpusReader
 
-    from dissect.corpora.nltk_data import complete, reading
+    from dissect.corpora.nltk_data import COPIES, complete, reading
 
-    with reading("europarl_raw", "english/") as root:
-        reader = EuroparlCorpusReader(root, r"ep-.*\.en", encoding="utf-8")
-        complete("europarl_raw", reader.fileids(), FILES)
+    with reading("europarl_raw") as root:
+        reader = EuroparlCorpusReader(root, COPIES["europarl_raw"].files, encoding="utf-8")
+        complete("europarl_raw", reader)
         return sentences("\n".join(reader.raw(name) for name in reader.fileids()))
 
 

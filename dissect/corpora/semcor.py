@@ -12,11 +12,11 @@ from nltk.corpus.reader import XMLCorpusReader
 
 from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
-from dissect.corpora.nltk_data import complete, place, reading
+from dissect.corpora.nltk_data import COPIES, complete, damaged, place, reading
 from dissect.progress import track
 from dissect.results import write
 
-FILES = 352  # in NLTK's corpus
+SENTENCES = 37_176  # in SemCor 3.0
 ITEM = ["sentence", "start", "end", "lemma", "sense"]
 
 
@@ -75,13 +75,15 @@ def parse() -> tuple[list[str], list[tuple]]:
     sentences: list[str] = []
     items: list[tuple] = []
     with reading("semcor") as root:
-        reader = XMLCorpusReader(root, r"brown./tagfiles/br-.*\.xml")
+        reader = XMLCorpusReader(root, COPIES["semcor"].files)
         for name in track(reader.fileids(), "reading SemCor"):
             for element in fromstring(reader.abspath(name).open().read()).iter("s"):
                 sentence, found = read_sentence(element, len(sentences))
                 sentences.append(sentence)
                 items += found
-        complete("semcor", reader.fileids(), FILES)
+        complete("semcor", reader)
+    if len(sentences) != SENTENCES:
+        raise damaged("semcor", ValueError(f"it has {len(sentences)} sentences of {SENTENCES}"))
     return sentences, items
 
 
