@@ -18,7 +18,10 @@ from dissect.files import relative, sha256_of, write_text
 from dissect.models import pick_device
 from dissect.settings import CHAPTERS, PROFILES, Settings
 
-RECORDED = ("dissect", "torch", "transformers", "pandas", "seaborn", "papermill", "jupyter-book")
+RECORDED = (
+    "dissect", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pandas", "pyarrow",
+    "optuna", "nltk", "seaborn", "papermill", "jupyter-book",
+)  # fmt: skip
 
 
 class Chapter(BaseModel):

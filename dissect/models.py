@@ -200,6 +200,14 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of a fast tokenizer: its vocabulary, and what it does to a text."""
+    told = json.loads(tokenizer.backend_tokenizer.to_str())
+    for state in ("padding", "truncation"):  # of its last call
+        told.pop(state, None)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def _from_pretrained(kind, name: str, seed: int = 0, **options):
     """`kind.from_pretrained`, with one clear sentence when it fails.
 

@@ -18,7 +18,8 @@ Model {model}, profile {profile}, {seeds} seeds{limit}; {seconds:.0f} seconds.
 Versions: {versions}.
 The notebook as it is before a run: {{download}}`{chapter}.ipynb <../sources/{chapter}.ipynb>`.
 :::"""
-# What of the revisions a chapter depends on.
+TOKENIZER = "tokenizer of "  # before the name of its model
+# What of the revisions a chapter depends on; of a model also its tokenizer.
 READS = {
     "1-derivation": ("model", "text"),
     "2-visualisation": ("model", "tuned", "text", "tuning"),
@@ -87,13 +88,17 @@ def summary(manifest: Manifest) -> str:
 
 
 def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, str]]:
-    """SHA-256 of the models' settings and weights, and of what is read from each corpus.
+    """SHA-256 of the models' settings and weights, of their tokenizers, and of what is read from each corpus.
 
     tuned: the fine-tuned models; they are numbered, since the folder of one may be called anything.
     """
     profile, sections = PROFILES[settings.profile], set(settings.sections)
     named = {"model": settings.model} | {f"tuned {n}": place for n, place in enumerate(tuned, start=1)}
-    of_models = {name: models.fingerprint(models.load(place, "cpu").model) for name, place in named.items()}
+    of_models = {}
+    for name, place in named.items():
+        loaded = models.load(place, "cpu")
+        of_models[name] = models.fingerprint(loaded.model)
+        of_models[TOKENIZER + name] = models.tokenizer_sha256(loaded.tokenizer)
     of_corpora = {}
     if 3 in sections:
         head = models.load_masked_head(settings.head or settings.model)
@@ -112,7 +117,8 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
 def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:
     """The revisions of what a chapter reads."""
     everything = {**found["models"], **found["corpora"]}
-    return {name: sha for name, sha in everything.items() if name.split()[0] in READS[chapter]}
+    of = {name: name.removeprefix(TOKENIZER).split()[0] for name in everything}
+    return {name: sha for name, sha in everything.items() if of[name] in READS[chapter]}
 
 
 def _sha256(text: str) -> str:

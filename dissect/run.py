@@ -6,6 +6,7 @@ runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features
 import hashlib
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,10 +29,12 @@ from dissect.finetuning import tuned_sibling
 from dissect.manifest import Manifest
 from dissect.progress import note
 from dissect.schema import TABLES
-from dissect.settings import PROFILES, Settings
+from dissect.settings import CHAPTERS, PROFILES, Settings
 from dissect.suitability import fitted, unsuited
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
+# Settings that decide what comes out of a chapter.
+OF_RESULTS = ("model", "profile", "tuned", "corpus", "head", "limit", "seeds", "seed", "trials")
 NEEDS_TUNED = ("2-visualisation", "5-ner")
 
 
@@ -55,7 +58,8 @@ def run(
 ) -> Path:
     """Run the chapters that are not up to date and build the site; returns the run's folder.
 
-    force: run all chapters again. site: build the book afterwards.
+    force: run all chapters again, and make the terms and probes kept from before anew.
+    site: build the book afterwards.
 
     Raises `DissectError` when something is missing, another run is at work in the folder, or a
     chapter fails; finished chapters are kept.
@@ -69,6 +73,8 @@ def run(
         check(settings)
         with locked(folder):
             sweep(folder)
+            if force:
+                shutil.rmtree(folder / "features", ignore_errors=True)
             run_chapters(settings, folder, force, say)
             if site:
                 build_site(folder, folder / "site", say)
@@ -135,16 +141,26 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
 def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -> None:
     """Put the chapters that an earlier run left in the folder into the manifest of this one.
 
-    again: the chapters that this run runs or checks. Raises `DissectError` when one of the others is
-    of another model or profile.
+    again: the chapters that this run runs or checks. The settings told are then those of all.
+
+    Raises `DissectError` when one of the others is of another model or profile, or was run with other
+    settings than it would be now.
     """
-    for option in ("model", "profile"):
-        other = getattr(before.settings, option)
-        if set(before.chapters) - again and other != getattr(told.settings, option):
-            raise DissectError(
-                f"{folder} holds chapters of a run with {option}={other!r}: give this one another --name, "
-                "or leave --sections out"
-            )
+    then, now = before.settings, told.settings
+    others = {name for name in before.chapters if name not in again}
+    for name in sorted(others):
+        same = then.parameters(name, folder, then.tuned) == now.parameters(name, folder, now.tuned)
+        if same and then.profile == now.profile:
+            continue
+        option = next(o for o in OF_RESULTS if getattr(then, o) != getattr(now, o))
+        raise DissectError(
+            f"{folder} holds chapter {name} of a run with {option}={getattr(then, option)!r}: give this one "
+            "another --name, or leave --sections out"
+        )
+    sections = [n for n, name in enumerate(CHAPTERS, start=1) if name in others or n in now.sections]
+    told.settings = now.model_copy(update={"sections": tuple(sections)})
+    told.command = manifest.command(told.settings)
+    told.left_out = {**before.left_out, **told.left_out}
     told.chapters = before.chapters
     for group, revisions in before.revisions.items():
         told.revisions[group] = {**revisions, **told.revisions.get(group, {})}

@@ -116,8 +116,10 @@ def model_revision(folder: Path, told: Manifest, name: str) -> str:
     if name == "head":
         head = models.load_masked_head(manifest.place(folder, settings.head or settings.model))
         return models.fingerprint(head) if head else ""
-    where = settings.model if name == "model" else tuned_of(told)[int(name.split()[1]) - 1]
-    return models.fingerprint(models.load(manifest.place(folder, where), "cpu").model)
+    of = name.removeprefix(provenance.TOKENIZER)
+    where = settings.model if of == "model" else tuned_of(told)[int(of.split()[1]) - 1]
+    loaded = models.load(manifest.place(folder, where), "cpu")
+    return models.fingerprint(loaded.model) if of == name else models.tokenizer_sha256(loaded.tokenizer)
 
 
 def tuned_of(told: Manifest) -> list[str]:

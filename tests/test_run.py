@@ -258,9 +258,26 @@ def test_a_chapter_is_run_again_when_anything_that_it_depends_on_changes():
         key_of(source, {"seeds": 3}, revisions),
         key_of(source, parameters, revisions | {"model": "c"}),
         key_of(source, parameters, revisions | {"senses": "c"}),
+        key_of(source, parameters, revisions | {"tokenizer of model": "d"}),
         key_of(ROOT / "notebooks/5-ner.ipynb", parameters, revisions),
     ]
-    assert len({key, *others}) == 5
+    assert len({key, *others}) == 6
+
+
+def test_a_tokenizer_is_a_part_of_what_was_read(small_run):
+    """Of the model and of its sibling; each chapter depends on those of its own models."""
+    from dissect import models, provenance
+
+    told = required(small_run)
+    sha = models.tokenizer_sha256(models.load("minilm", "cpu").tokenizer)
+    assert told.revisions["models"]["tokenizer of model"] == sha
+    assert "tokenizer of tuned 1" in provenance.read_by("5-ner", told.revisions)
+    assert "tokenizer of tuned 1" not in provenance.read_by("4-wsd", told.revisions)
+    other = models.load("minilm", "cpu").tokenizer
+    other("some text", padding="max_length", truncation=True, max_length=9)
+    assert models.tokenizer_sha256(other) == sha
+    other.add_tokens(["unflappably"])
+    assert models.tokenizer_sha256(other) != sha
 
 
 def test_a_new_version_of_a_package_is_another_key(monkeypatch):
@@ -280,6 +297,8 @@ def test_force_runs_what_is_up_to_date(small_run, tmp_path, monkeypatch, force):
     folder = shutil.copytree(small_run, tmp_path / small_run.name, ignore=shutil.ignore_patterns("site"))
     planned: list[str] = []
     monkeypatch.setattr(execution, "side_by_side", lambda chapters, *_: planned.extend(chapters))
+    assert [*(folder / "features").rglob("*.safetensors")]
     settings = required(folder).settings
     run(settings, force=force, site=False, runs=tmp_path, say=lambda line: None)
     assert planned == (settings.chapters() if force else [])
+    assert (folder / "features").exists() != force  # what was kept would be taken from there

@@ -310,3 +310,31 @@ def test_a_model_of_another_kind_is_not_mixed_into_a_run(small_run, tmp_path):
     with pytest.raises(DissectError, match="another --name"):
         take_over(before, now, {"4-wsd"}, small_run)
     take_over(before, now, set(CHAPTERS), small_run)  # all are run again
+
+
+@pytest.mark.parametrize(
+    ("changes", "again", "said"),
+    [
+        ({"seeds": 7}, {"4-wsd"}, "chapter 3-mlm of a run with seeds="),
+        ({"seeds": 7}, {"3-mlm", "4-wsd", "5-ner"}, None),  # the others have no seeds
+        ({"limit": 3}, {"3-mlm", "4-wsd", "5-ner"}, "chapter 1-derivation of a run with limit=60"),
+        ({"head": "other"}, {"4-wsd"}, "chapter 3-mlm of a run with head=None"),
+        ({"head": "other"}, {"3-mlm"}, None),
+        ({"jobs": 2, "device": "cpu"}, {"4-wsd"}, None),
+    ],
+)
+def test_settings_told_hold_for_all_chapters_of_a_run(small_run, changes, again, said):
+    """A part run with other settings is refused where a chapter that is kept had its own."""
+    from dissect.run import take_over
+
+    before = manifest.required(small_run)
+    now = before.model_copy(deep=True)
+    sections = tuple(n for n, name in enumerate(CHAPTERS, start=1) if name in again)
+    now.settings = now.settings.model_copy(update={**changes, "sections": sections})
+    if said:
+        with pytest.raises(DissectError, match=said):
+            take_over(before, now, again, small_run)
+    else:
+        take_over(before, now, again, small_run)
+        assert set(now.settings.chapters()) == set(now.chapters) == set(before.chapters)
+        assert "--sections" not in now.command or len(before.chapters) < len(CHAPTERS)
