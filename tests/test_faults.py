@@ -42,27 +42,41 @@ def started(folder, command=COMMAND):
     )  # fmt: skip
 
 
+def killed_in_a_chapter(process, seconds: float, begun: bool) -> bool:
+    """Kill -9 after so many seconds, kernel and all; whether a chapter, begun before or since, was at work."""
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    said, _ = process.communicate()
+    return process.returncode == -signal.SIGKILL and (begun or said.rstrip().endswith("…"))
+
+
+def chapter_begun(process) -> bool:
+    """Wait until a chapter is at work; False where it was up to date."""
+    line = next(line for line in process.stdout if line.startswith("chapter 1 of 1"))
+    return line.rstrip().endswith("…")
+
+
 def test_killed_a_dozen_times_a_run_ends_as_if_it_had_not_been(tmp_path):
-    """Kill -9 at random moments, kernel and all; the tables come out bit for bit."""
+    """At random moments of the whole, then of the chapter; the tables come out bit for bit."""
     moments = random.Random(0)
-    for _ in range(12):
+    hit = 0
+    for n in range(12):
         process = started(tmp_path)
-        try:
-            process.wait(timeout=moments.uniform(1, 12))
-        except subprocess.TimeoutExpired:
-            pass
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        begun = n % 2 == 1 and chapter_begun(process)
+        seconds = moments.uniform(0, 5) if begun else moments.uniform(1, 12)
+        hit += killed_in_a_chapter(process, seconds, begun)
+    assert hit >= 3
     process = started(tmp_path)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     whole = run(
         settings_from({"name": "whole", **SMALL}), tmp_path / "runs", site=False, say=lambda line: None
     )
-    killed = tmp_path / "runs/killed"
-    assert manifest.checksums(killed / "results") == manifest.checksums(whole / "results")
-    left = [path.name for path in killed.rglob(".*") if path.name != ".lock"]
+    interrupted = tmp_path / "runs/killed"
+    assert manifest.checksums(interrupted / "results") == manifest.checksums(whole / "results")
+    left = [path.name for path in interrupted.rglob(".*") if path.name != ".lock"]
     assert not left  # nothing unfinished lies about
 
 
@@ -86,6 +100,50 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, moment):
     assert process.returncode == 130, errors
     assert errors.strip().splitlines()[-1].startswith("dissect: interrupted; finished chapters are kept")
     assert "Traceback" not in errors + out
+    if moment is loading_torch:
+        return  # nothing was begun
+    again = started(tmp_path)
+    _, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
+    whole = run(settings_from({"name": "whole", **SMALL}), tmp_path, site=False, say=lambda line: None)
+    assert manifest.checksums(tmp_path / "runs/killed/results") == manifest.checksums(whole / "results")
+
+
+def processes_of(session: int) -> list[str]:
+    """The command lines of the processes of a session that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(of) == session and state != "Z":
+                found.append((stat.parent / "cmdline").read_text())
+        except OSError:  # it has ended since
+            continue
+    return found
+
+
+def test_ctrl_c_while_the_site_is_built_leaves_the_old_one(small_run, tmp_path):
+    """And no process, and nothing unfinished; the same command then builds it."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("no /proc to see which processes are left")
+    folder = shutil.copytree(small_run, tmp_path / "runs/small", ignore=shutil.ignore_patterns("features"))
+    (folder / "site/old.txt").write_text("as it was")
+    command = [sys.executable, "-m", "dissect.cli", "site", "small", "--out", "runs/small/site", "--no-live"]
+    process = started(tmp_path, command)
+    assert any("building the site" in line for line in process.stdout)
+    time.sleep(8)  # Jupyter Book at work
+    assert process.poll() is None and len(processes_of(process.pid)) > 1
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors.strip().startswith("dissect: interrupted"), errors
+    assert len(errors.strip().splitlines()) == 1
+    assert not processes_of(process.pid)
+    assert (folder / "site/old.txt").exists() and (folder / "site/index.html").exists()
+    assert not [path for path in folder.rglob(".*") if path.name not in (".lock", ".buildinfo")]
+    again = started(tmp_path, command)
+    _, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
+    assert (folder / "site/index.html").exists() and not (folder / "site/old.txt").exists()
 
 
 def test_two_runs_at_once_in_one_folder_are_told_apart(tmp_path):
