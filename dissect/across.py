@@ -115,7 +115,7 @@ def numbers(runs: Sequence[Run]) -> pd.DataFrame:
         for question, read_off in NUMBERS:
             try:
                 answer = read_off({**run.tables, **run.known})
-            except (KeyError, IndexError):
+            except (KeyError, IndexError, ValueError):  # the run has no such row
                 answer = ABSENT
             columns.setdefault(run.name, {})[question] = answer
     return pd.DataFrame(columns)

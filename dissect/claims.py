@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ttest_rel
 
+from dissect.errors import DissectError
 from dissect.findings import H_FOR_F, WITHOUT_SUBLAYERS, odd_ones
 from dissect.parts import TERMS, subsets
 
@@ -60,14 +61,23 @@ def claim(name: str, chapter: str, text: str, criterion: str, *needs: str, wants
 
 
 def verdicts(tables: Tables) -> pd.DataFrame:
-    """The verdict on every claim: claim, chapter, text, criterion, verdict, numbers."""
+    """The verdict on every claim: claim, chapter, text, criterion, verdict, numbers.
+
+    Raises `DissectError` when a table lacks what a claim compares.
+    """
     rows = []
     for one in CLAIMS:
         missing = [name for name in one.needs if name not in tables]
         if missing:
             said = Verdict("not testable", f"this run has no table {', '.join(missing)}")
         else:
-            said = one.judge(*(tables.get(name) for name in one.needs + one.wants))
+            try:
+                said = one.judge(*(tables.get(name) for name in one.needs + one.wants))
+            except (KeyError, IndexError, ValueError, TypeError) as error:
+                raise DissectError(
+                    f"the table {one.needs[0]} lacks what claim {one.name} compares "
+                    f"({type(error).__name__}): run chapter {one.chapter} again"
+                ) from error
         rows.append((one.name, one.chapter, one.text, one.criterion, said.verdict, said.numbers))
     return pd.DataFrame(rows, columns=["claim", "chapter", "text", "criterion", "verdict", "numbers"])
 

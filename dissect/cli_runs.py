@@ -1,5 +1,6 @@
 """The commands on runs and models: site, list, compare, verify, export, doctor, check."""
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -128,6 +129,8 @@ def folder_of(run: str) -> Path:
     for place in (Path("runs") / run, PUBLISHED / run, Path(run)):
         if (place / "manifest.json").is_file():
             return place
+    if zipfile.is_zipfile(run):
+        raise DissectError(f"{run} is an archive: unpack it, and give the folder of the run that is in it")
     raise DissectError(f"no run {run!r} in runs/, among the published ones, or as a folder; see dissect list")
 
 

@@ -8,8 +8,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from transformers import (
 from dissect.corpora import TaggedSentence, rest_of_text, tuning
 from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
-from dissect.errors import DissectError
+from dissect.errors import DissectError, TooLarge
 from dissect.files import writing
+from dissect.memory import ran_out
 from dissect.models import _from_pretrained, _head_of, fingerprint, load, pick_device
 from dissect.progress import note, track
 
@@ -121,15 +123,12 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     if out.exists():
         raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
-    make = {"ner": tagger, "mlm": guesser}[recipe.task]
-    model, examples, collator = make(name, recipe, tokenizer)
-    model.config.pad_token_id = tokenizer.pad_token_id
-    model.base_model.requires_grad_(not recipe.frozen)
+    make = partial({"ner": tagger, "mlm": guesser}[recipe.task], name, recipe, tokenizer)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with writing(out), tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
         trained = Path(scratch) / "model"
-        loss = train(model, examples, collator, recipe, f"fine-tuning {Path(name).name}", scratch)
+        model, examples, loss = train_in_parts(make, recipe, f"fine-tuning {Path(name).name}", scratch)
         if recipe.task == "ner" and loss > 0.9 * guessing(examples):
             note(
                 f"{Path(name).name} has learned little but how frequent tags are: more epochs, another rate?"
@@ -141,9 +140,36 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     return out
 
 
-def tagger(
-    name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
-) -> tuple[PreTrainedModel, list[dict], Any]:
+Made = tuple[PreTrainedModel, list[dict], Any]  # a model, what it learns from, and what pads that
+
+
+def train_in_parts(
+    make: Callable[[], Made], recipe: Recipe, label: str, scratch: str
+) -> tuple[PreTrainedModel, list[dict], float]:
+    """A model trained from the start, in parts of batches that fit in memory; what from, and its `train`.
+
+    The gradient is that of the whole batch, but dropout draws other units.
+
+    Raises `TooLarge` when one sentence at a time does not fit, and what `train` raises.
+    """
+    at_once = recipe.batch_size
+    while True:
+        model, examples, collator = make()
+        model.base_model.requires_grad_(not recipe.frozen)
+        try:
+            return model, examples, train(model, examples, collator, recipe, label, scratch, at_once)
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+        del model  # before another is made
+        if at_once == 1:
+            raise TooLarge(f"{label} does not fit in memory, one sentence at a time: use a smaller model")
+        then = next(n for n in range(at_once // 2, 0, -1) if recipe.batch_size % n == 0)
+        note(f"out of memory with {at_once} sentences at once: {label} begins again with {then}")
+        at_once = then
+
+
+def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
     """The model with a new head for tags, the sentences with their tags, and what pads them."""
     sentences = tuning(recipe.corpus, recipe.limit, recipe.seed)
     tags = sorted({tag for sentence in sentences for tag in sentence.tags})
@@ -157,9 +183,7 @@ def tagger(
     return model, examples, DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
 
-def guesser(
-    name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
-) -> tuple[PreTrainedModel, list[dict], Any]:
+def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
     """The model with its head for masked words or a new one, sentences, and what masks them anew in
     each epoch."""
     try:
@@ -192,16 +216,22 @@ def train(
     recipe: Recipe,
     label: str,
     scratch: str,
+    at_once: int | None = None,
 ) -> float:
     """Train the model in place; returns the mean loss of the last epoch.
 
-    Raises `DissectError` when it is not finite.
+    at_once: so many sentences of a batch, of which it has to be a divisor; all by default.
+
+    Raises `DissectError` when the loss is not finite.
     """
+    model.config.pad_token_id = collator.tokenizer.pad_token_id
+    parts = recipe.batch_size // (at_once or recipe.batch_size)
     arguments = TrainingArguments(
         output_dir=scratch,
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
-        per_device_train_batch_size=recipe.batch_size,
+        per_device_train_batch_size=recipe.batch_size // parts,
+        gradient_accumulation_steps=parts,
         warmup_steps=0.1,
         lr_scheduler_type="cosine",
         seed=recipe.seed,
@@ -215,7 +245,7 @@ def train(
     kind = MaskedOnly if recipe.task == "mlm" else Trainer
     trainer = kind(
         model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)],
-        optimizers=(optimizer_of(model, recipe), None),
+        optimizers=(optimizer_of(model, recipe), None), compute_loss_func=of_whole if parts > 1 else None,
     )  # fmt: skip
     trainer.pop_callback(PrinterCallback)
     trainer.train()
@@ -223,6 +253,16 @@ def train(
     if not torch.tensor(loss).isfinite() or loss == 0:
         raise DissectError(f"{label} diverged; use a smaller learning rate")
     return loss
+
+
+def of_whole(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
+    """A part's share of the mean loss of its batch, which has so many labels."""
+    return mean_loss(outputs.logits.flatten(0, 1), labels.flatten(), num_items_in_batch)
+
+
+def mean_loss(logits: torch.Tensor, labels: torch.Tensor, many: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy in nats, (labels, classes) and (labels,), summed and divided by so many."""
+    return F.cross_entropy(logits, labels, reduction="sum", ignore_index=IGNORED) / many
 
 
 def optimizer_of(model: PreTrainedModel, recipe: Recipe) -> torch.optim.Optimizer | None:
@@ -254,7 +294,8 @@ class MaskedOnly(Trainer):
         masked = labels != IGNORED
         hidden = model.base_model(**inputs).last_hidden_state
         logits = _head_of(model)(hidden[masked])
-        loss = F.cross_entropy(logits, labels[masked], reduction="sum") / masked.sum().clamp_min(1)
+        many = masked.sum().clamp_min(1) if num_items_in_batch is None else num_items_in_batch
+        loss = mean_loss(logits, labels[masked], many)
         return (loss, logits) if return_outputs else loss
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from dissect.errors import DissectError
 from dissect.files import relative, sha256_of, write_text
@@ -24,6 +24,18 @@ RECORDED = (
 )  # fmt: skip
 
 
+class Read(BaseModel):
+    """Of a chapter's parameters those that are read again; others may be anything."""
+
+    model: str = ""
+    corpus: str = ""
+    tuned: str | list[str] | None = None
+    limit: int | None = None
+    seeds: int = 0
+    seed: int = 0
+    times: int = 1
+
+
 class Chapter(BaseModel):
     """A finished chapter: what decides whether it is up to date, and what it left."""
 
@@ -34,6 +46,12 @@ class Chapter(BaseModel):
     commit: str = ""  # that the code was at
     notebook: str = ""  # SHA-256 of the executed notebook
     results: dict[str, str] = {}  # SHA-256 of its tables, by file name
+
+    @field_validator("parameters")
+    @classmethod
+    def _known(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        Read.model_validate(parameters)
+        return parameters
 
 
 class Manifest(BaseModel):

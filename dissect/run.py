@@ -24,7 +24,7 @@ from dissect.book_process import BookProcess
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import padded, tokenized
-from dissect.files import relative, sha256_of, sweep
+from dissect.files import relative, sha256_of, sweep, writing
 from dissect.finetuning import tuned_sibling
 from dissect.manifest import Manifest
 from dissect.progress import note
@@ -307,9 +307,10 @@ def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of a run's folder; the lock goes with the process, however it ends.
 
-    Raises `DissectError` when another run is at work there.
+    Raises `DissectError` when another run is at work there, or it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -159,7 +159,8 @@ def settings_from(options: dict) -> Settings:
         return Settings(**{key: value for key, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"][:1])
+        option = " ".join(str(part) for part in first["loc"][:1])
+        option = reprlib.repr(option)[1:-1]  # on one line, whatever the key
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = f"there is no such setting; the settings are {', '.join(Settings.model_fields)}"

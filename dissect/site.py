@@ -123,17 +123,21 @@ def printed(staged: Path, log: Path) -> Path:
 
 
 def glued_picture(executed: Path, name: str) -> bytes | None:
-    """The PNG that a chapter glued under a name; None without the chapter, or without the picture.
+    """The PNG that a chapter glued under a name; None without the chapter, or a picture that can be read.
 
     Taken out here rather than by the `glue` directive, which gives a picture from another page
     neither a caption nor alternative text.
     """
     if not executed.is_file():
         return None
-    for cell in nbformat.read(executed, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if output.get("metadata", {}).get("scrapbook", {}).get("name") == name:
+    outputs = (output for cell in pages.read(executed).cells for output in cell.get("outputs", []))
+    for output in outputs:
+        scrapbook = output.get("metadata", {}).get("scrapbook")
+        if isinstance(scrapbook, dict) and scrapbook.get("name") == name:
+            try:
                 return base64.b64decode(output["data"][GLUED])
+            except (KeyError, TypeError, ValueError):
+                return None
     return None
 
 

@@ -69,8 +69,8 @@ def inside(folder: Path) -> Iterator[Finding]:
     if "verdicts" in tables:
         try:
             again = claims.verdicts({k: v for k, v in tables.items() if k != "verdicts"})
-        except (KeyError, IndexError, ValueError) as error:
-            yield "verdicts of the tables", DIFFERS, f"the claims cannot be judged ({error!r})"
+        except DissectError as error:
+            yield "verdicts of the tables", DIFFERS, str(error)
             return
         columns = ["claim", "verdict", "numbers"]
         same = again[columns].equals(tables["verdicts"][columns])
@@ -81,6 +81,8 @@ def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
     """Means over runs in one table against the scores in the other."""
     worst = 0.0
     for (score, predictor), part in intervals.groupby(["score", "predictor"]):
+        if score not in scores:
+            return DIFFERS, f"there is no score {score!r}"
         mine = scores[scores["predictor"] == predictor]
         seen = mine[np.isfinite(mine[score])].groupby("terms")[score].mean()
         worst = np.maximum(worst, (part.set_index("terms")["mean"] - seen).abs().to_numpy().max())

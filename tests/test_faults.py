@@ -43,7 +43,7 @@ def started(folder, command=COMMAND):
 
 
 def killed_in_a_chapter(process, seconds: float, begun: bool) -> bool:
-    """Kill -9 after so many seconds, kernel and all; whether a chapter, begun before or since, was at work."""
+    """Kill -9 after so many seconds, kernel and all; whether a chapter was at work then."""
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -418,3 +418,14 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
         assert not any(f"<script>alert({n})" in text for n in range(9)), page
     assert "&lt;img src=x" in (tmp_path / "site/book/index.html").read_text(encoding="utf-8")
     assert "kept" in (tmp_path / "site/book/chapters/4-wsd.html").read_text(encoding="utf-8")
+
+
+def test_an_archive_and_a_file_in_the_place_of_runs_are_told(small_run, tmp_path):
+    from dissect.cli_runs import folder_of
+
+    archive = shutil.make_archive(str(tmp_path / "theirs"), "zip", small_run / "results")
+    with pytest.raises(DissectError, match="is an archive: unpack it"):
+        folder_of(archive)
+    (tmp_path / "runs").write_text("no folder")
+    with pytest.raises(DissectError, match="cannot be written .*: give another folder"):
+        run(settings_from({"name": "x", **SMALL}), tmp_path / "runs", say=lambda line: None)

@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    BertModel,
 )
 
 from dissect import DissectError, decompose, models
@@ -200,6 +201,53 @@ def test_a_model_that_learned_nothing_is_told(tagged, tmp_path, capsys):
     assert guessing([{"labels": [0, 0, IGNORED]}, {"labels": [1, 1]}]) == pytest.approx(math.log(2))
     tune("minilm", Recipe("ner", str(tagged), epochs=1, learning_rate=1e-9), tmp_path / "out")
     assert "minilm has learned little but how frequent tags are" in capsys.readouterr().err
+
+
+def fits(monkeypatch, many):
+    """Let memory run out in the forward pass of more sentences than so many."""
+    whole = BertModel.forward
+
+    def forward(self, input_ids=None, **options):
+        if self.training and len(input_ids) > many:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        return whole(self, input_ids, **options)
+
+    monkeypatch.setattr(BertModel, "forward", forward)
+
+
+@pytest.mark.parametrize("task", ["ner", "mlm"])
+def test_where_memory_runs_out_batches_are_taken_in_parts(task, tagged, tmp_path, monkeypatch, capsys):
+    """The gradient is that of whole batches; without dropout, and with the same words masked, to float
+    precision. In parts other words are masked, so those weights are only near."""
+    source = tmp_path / "source"
+    loaded = models.load("minilm", "cpu")
+    loaded.model.config.hidden_dropout_prob = loaded.model.config.attention_probs_dropout_prob = 0.0
+    loaded.model.save_pretrained(source)
+    loaded.tokenizer.save_pretrained(source)
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(LINES), encoding="utf-8")
+    corpus = {"ner": str(tagged), "mlm": str(text)}[task]
+    recipe = Recipe(task, corpus, epochs=1, batch_size=12, learning_rate=1e-4)
+    whole = weights(tune(str(source), recipe, tmp_path / "whole"))
+    fits(monkeypatch, 4)
+    parts = weights(tune(str(source), recipe, tmp_path / "parts"))
+    assert "out of memory with 12 sentences at once: fine-tuning source begins again with 6" in (
+        said := capsys.readouterr().err
+    )
+    assert "out of memory with 6 sentences" in said and "begins again with 3" in said
+    apart = torch.cat([(whole[name] - parts[name]).abs().flatten() for name in whole])
+    before = load_file(source / "model.safetensors")
+    moved = torch.cat(
+        [(whole[f"bert.{n}"] - before[n]).abs().flatten() for n in before if f"bert.{n}" in whole]
+    )
+    assert apart.mean() < {"ner": 1e-5, "mlm": 0.8}[task] * moved.mean()
+
+
+def test_one_sentence_that_does_not_fit_is_told(tagged, tmp_path, monkeypatch):
+    fits(monkeypatch, 0)
+    with pytest.raises(DissectError, match="does not fit in memory, one sentence at a time"):
+        tune("minilm", Recipe("ner", str(tagged), limit=4, epochs=1), tmp_path / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["some.conll"]
 
 
 def test_mistakes_leave_nothing_behind(tagged, tmp_path):

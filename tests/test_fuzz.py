@@ -1,17 +1,21 @@
 """What reads data from outside, given anything: it gives a value or one sentence."""
 
 import json
+import shutil
 from xml.etree.ElementTree import Element, SubElement
 
 import nbformat
 import pandas as pd
+import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dissect import DissectError, manifest, pages, results
+from dissect import DissectError, across, manifest, pages, provenance, results, scorecard, site, verification
+from dissect.corpora import semcor
 from dissect.corpora.conll import read_conll
 from dissect.corpora.semcor import read_sentence
+from dissect.run import ROOT
 from dissect.settings import Settings, settings_file, settings_from
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -35,7 +39,7 @@ def one_sentence(call, *arguments):
     try:
         return call(*arguments)
     except DissectError as error:
-        assert str(error) and "\n" not in str(error)[:400]
+        assert str(error) and "\n" not in str(error)
         return None
 
 
@@ -65,6 +69,33 @@ def test_semcor_sentences(words):
     assert all(sentence[start:end].strip() for _, start, end, *_ in items)
 
 
+XML = st.one_of(
+    st.binary(max_size=80),
+    st.lists(
+        st.sampled_from(
+            ["<s snum='1'>", "</s>", "<wf lemma='bank' lexsn='1:14:00::'>", "bank", "</wf>", "<", "&",
+             "&amp;", "<!DOCTYPE s [<!ENTITY a 'x'>]>", "&a;", "\x00", "é",
+             "<?xml version='1.0' encoding='utf-7'?>"]
+        ),
+        max_size=9,
+    ).map(lambda parts: "".join(parts).encode()),
+)  # fmt: skip
+
+
+@QUICK
+@given(XML)
+@example(b"<c><s><wf lemma='bank' lexsn='1:14:00::'>bank</wf></s></c>").via("one that is whole")
+def test_semcor_files(tmp_path, monkeypatch, data):
+    """The bytes of a file of SemCor; that there is one file only is said last."""
+    import nltk
+
+    tagged = tmp_path / "corpora/semcor/brown1/tagfiles"
+    tagged.mkdir(parents=True, exist_ok=True)
+    (tagged / "br-a01.xml").write_bytes(data)
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    assert one_sentence(semcor.parse) is None
+
+
 @QUICK
 @given(
     st.binary(max_size=120)
@@ -72,6 +103,7 @@ def test_semcor_sentences(words):
 )
 @example(b"a: &a [x,x]\nb: &b [*a,*a,*a]\nmodel: [*b,*b,*b,*b]\n").via("aliases that grow")
 @example(b"!!python/object/apply:os.system ['true']").via("a tag that would run something")
+@example(b'"mo\\ndel": minilm').via("a line's end in a key")
 def test_settings_files(tmp_path, data):
     (tmp_path / "run.yaml").write_bytes(data)
     options = one_sentence(settings_file, tmp_path / "run.yaml")
@@ -81,8 +113,6 @@ def test_settings_files(tmp_path, data):
 
 
 def test_a_misspelt_setting_names_its_neighbour(tmp_path):
-    import pytest
-
     (tmp_path / "run.yaml").write_text("modle: minilm\nseeds: 2\n")
     with pytest.raises(DissectError, match="modle='minilm': there is no such setting; did you mean model?"):
         settings_from(settings_file(tmp_path / "run.yaml"))
@@ -142,3 +172,83 @@ def test_outputs(content, kind):
         "image",
     )
     assert not {"application/javascript", "image/svg+xml"} & set(output.data)
+
+
+def read_whole(folder):
+    """All that reads the folder of a run from elsewhere, but for its models and corpora."""
+    told = manifest.required(folder)
+    for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        pages.chapter(source, folder / "notebooks" / source.name, told)
+    site.glued_picture(folder / "notebooks/2-visualisation.ipynb", site.HEADLINE[1])
+    provenance.summary(told)
+    verification.tuned_of(told)
+    held = [*verification.files(folder, told), *verification.versions(told), *verification.inside(folder)]
+    runs = [across.paper(), across.read(folder)]
+    said = [
+        across.page(runs),
+        across.markdown(across.verdicts(runs)),
+        scorecard.page(scorecard.judge(folder / "results")),
+    ]
+    return held, said
+
+
+def put(draw, value, inner):
+    """A JSON value with one place in it, at any depth, replaced by what `inner` draws."""
+    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 5)) == 0:
+        return draw(inner)
+    keys = sorted(value) if isinstance(value, dict) else range(len(value))
+    key = draw(st.sampled_from(list(keys)))
+    copy = value.copy()
+    copy[key] = put(draw, value[key], inner)
+    return copy
+
+
+@st.composite
+def changed_json(draw, content: bytes):
+    return json.dumps(put(draw, json.loads(content), JSON | st.text(max_size=9))).encode()
+
+
+@st.composite
+def changed_table(draw, content: bytes):
+    """Some rows of a table, in any order, one column with values of another kind."""
+    from io import BytesIO
+
+    table = pd.read_parquet(BytesIO(content))
+    rows = draw(st.lists(st.integers(0, len(table) - 1), max_size=5)) if len(table) else []
+    table = table.iloc[rows] if rows or draw(st.booleans()) else table
+    if draw(st.booleans()):
+        column = draw(st.sampled_from(list(table.columns)))
+        table = table.assign(
+            **{column: draw(st.sampled_from(["", "i", "<b>", 0, -1, 1.5, float("nan"), None]))}
+        )
+    out = BytesIO()
+    table.to_parquet(out, index=False)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def sent(small_run, tmp_path_factory):
+    """A run as somebody may send it."""
+    ignore = shutil.ignore_patterns("site", "features", "models")
+    return shutil.copytree(small_run, tmp_path_factory.mktemp("sent") / "run", ignore=ignore)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_run_folders(sent, data):
+    """A run with one of its files changed in one place is read, or refused in one sentence."""
+    files = sorted(file for file in sent.rglob("*.*") if file.suffix in (".json", ".ipynb", ".parquet"))
+    file = data.draw(st.sampled_from(files), label="file")
+    whole = file.read_bytes()
+    change = changed_table if file.suffix == ".parquet" else changed_json
+    cut = st.integers(0, len(whole)).map(lambda n: whole[:n])
+    file.write_bytes(data.draw(change(whole) | cut, label="content"))
+    try:
+        one_sentence(read_whole, sent)
+    finally:
+        file.write_bytes(whole)
+
+
+def test_a_run_as_it_was_sent_is_read(sent):
+    held, said = read_whole(sent)
+    assert all(finding == "same" for _, finding, _ in held) and all(said)
