@@ -90,9 +90,13 @@ def doctor(
     settings: Annotated[Path | None, typer.Argument(help="A YAML file, as for dissect run.")] = None,
     profile: Annotated[str | None, typer.Option(help="teach or paper.")] = None,
     model: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
+    tuned: Annotated[list[str] | None, typer.Option(help="As for dissect run.")] = None,
+    head: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
     sections: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
     seeds: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
     limit: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
+    trials: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
     device: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
     jobs: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
     data: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
@@ -102,7 +106,8 @@ def doctor(
     from dissect.settings import settings_file, settings_from
 
     options = {
-        "profile": profile, "model": model, "sections": sections, "seeds": seeds, "limit": limit,
+        "profile": profile, "model": model, "tuned": tuned or None, "head": head, "corpus": corpus,
+        "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
         "device": device, "jobs": jobs, "data": data,
     }  # fmt: skip
     given = {option: value for option, value in options.items() if value is not None}

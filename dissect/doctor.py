@@ -22,12 +22,13 @@ from dissect.manifest import memory_gib
 from dissect.models import Loaded
 from dissect.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
 from dissect.settings import PROFILES, Settings
-from dissect.suitability import unsuited
+from dissect.suitability import refuse_other_head, unsuited
 
 OK, MISSING, NOTE = "ok", "missing", "note"
 Finding = tuple[str, str, str]
 # How many epochs probes take until they stop, by experience; an estimate needs no more.
 EPOCHS = {"masked words": 5, "senses": 15, "entities": 9}
+TRIAL = 0.6  # of the epochs of a probe, for one of the trials, most of which are broken off
 OVERHEAD = 12  # seconds that a chapter takes beside its work: its process, imports, pictures
 TRAINED = 3.5  # a step of fine-tuning beside a forward pass over the same tokens
 
@@ -89,6 +90,12 @@ def model(settings: Settings) -> tuple[Loaded | None, list[Finding]]:
             loaded = loaded or one
         except DissectError as error:
             rows.append((f"model {name}", MISSING, str(error)))
+    if loaded and settings.head:
+        try:
+            refuse_other_head(settings.head, loaded)
+            rows.append(("head", OK, settings.head))
+        except DissectError as error:
+            rows.append((f"head {settings.head}", MISSING, str(error)))
     if loaded:
         left_out = unsuited(loaded, settings.chapters())
         rows += [(chapter, NOTE, f"left out: {why}") for chapter, why in left_out.items()]
@@ -186,7 +193,7 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
     seeds, text = settings.seeds or profile.seeds, sizes["text"]
     times = settings.maskings()
     others = len(settings.tuned) or 1
-    probes = 15 * seeds
+    probes, trials = 15 * seeds, settings.trials * TRIAL
     targets = int(0.15 * text.tokens * times)
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads(threads))
@@ -200,11 +207,11 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
         "1-derivation": OVERHEAD + text.tokens * (rate["linear"] + rate["dependence"]),
         "2-visualisation": OVERHEAD + text.tokens * rate["layers"] * (1 + others),
         "3-mlm": OVERHEAD + times * text.tokens * rate["terms"]
-        + probes * EPOCHS["masked words"] * epoch["masked words"],
+        + (probes + trials) * EPOCHS["masked words"] * epoch["masked words"],
         "4-wsd": OVERHEAD + sizes["senses"].tokens * rate["terms"]
-        + probes * EPOCHS["senses"] * epoch["senses"],
+        + (probes + trials) * EPOCHS["senses"] * epoch["senses"],
         "5-ner": OVERHEAD + 2 * sizes["entities"].tokens * rate["terms"]
-        + 2 * probes * EPOCHS["entities"] * epoch["entities"],
+        + (2 * probes + trials) * EPOCHS["entities"] * epoch["entities"],
         "6-finer": OVERHEAD,
         "fine-tuning": of_tuning if not settings.tuned else 0.0,
         "site": 25.0,

@@ -30,7 +30,7 @@ from dissect.manifest import Manifest
 from dissect.progress import note
 from dissect.schema import TABLES
 from dissect.settings import CHAPTERS, PROFILES, Settings
-from dissect.suitability import fitted, unsuited
+from dissect.suitability import fitted, refuse_other_head, unsuited
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 # Settings that decide what comes out of a chapter.
@@ -248,9 +248,11 @@ def check(settings: Settings) -> None:
             note(said)
     if not settings.tuned and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)
+    pretrained = None
     configs: list[Any] = []
     for name in (settings.model, *settings.tuned):
         loaded = models.load(name, "cpu")
+        pretrained = pretrained or loaded
         configs.append(loaded.model.config)
         decomposer = Decomposer(loaded.model)
         if not decomposer.reads == "decoder_input_ids":
@@ -265,8 +267,8 @@ def check(settings: Settings) -> None:
                 f"{name} has {size[0]} layers, {size[1]} wide, and {settings.model} has {sizes[0][0]}, "
                 f"{sizes[0][1]} wide: --tuned takes a model that was fine-tuned from this one"
             )
-    if settings.head and models.load_masked_head(settings.head) is None:
-        raise DissectError(f"{settings.head} has no head for masked words: leave --head out, or give another")
+    if settings.head and pretrained:
+        refuse_other_head(settings.head, pretrained)
 
 
 SAMPLE = ["The crane stood in the river.", "A crane lifted the last steel beam."]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
+from dissect import models
+from dissect.errors import DissectError
 from dissect.families import has_stacks
 from dissect.models import Loaded
 
@@ -39,3 +41,22 @@ def fitted(loaded: Loaded, chapter: str) -> dict[str, str]:
     """Parameters of a chapter that the model asks for: to a word that cannot read ahead, what sets two
     sentences apart has to come before it."""
     return CONTEXT_FIRST if chapter == "6-finer" and not reads_ahead(loaded) else {}
+
+
+def refuse_other_head(name: str, loaded: Loaded) -> None:
+    """Raises `DissectError` when a checkpoint has no head for masked words, or one for other embeddings
+    or word pieces than the model's; and what loading it raises."""
+    head = models.load_masked_head(name)
+    if head is None:
+        raise DissectError(f"{name} has no head for masked words: leave --head out, or give another")
+    hidden, pieces = loaded.model.config.hidden_size, loaded.tokenizer.vocab_size
+    try:
+        with torch.no_grad():
+            named = head(torch.zeros(1, hidden)).shape[-1]
+    except RuntimeError:  # matrices that do not go together
+        named = 0
+    if named < pieces:
+        raise DissectError(
+            f"the head of {name} does not read embeddings {hidden} wide and name {pieces} word pieces, as "
+            f"that of {loaded.label} would: give one that was trained for this model"
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, BertConfig, BertModel
+from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertModel
 
 from dissect import DissectError, checking, doctor, listing, manifest, results, schema
 from dissect.cli_runs import folder_of
@@ -189,6 +189,16 @@ def test_more_work_takes_longer_by_the_doctors_estimate(minilm):
     assert all(two[name] > one[name] for name in one if name not in ("6-finer", "site"))
 
 
+def test_trials_take_time_by_the_doctors_estimate_and_a_wrong_head_is_missing(minilm, monkeypatch):
+    monkeypatch.setattr(doctor, "pass_rates", lambda _: RATES)
+    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
+    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
+    none, ten = (doctor.estimates(settings_from({"trials": trials}), minilm, size) for trials in (0, 10))
+    assert {name for name in none if ten[name] > none[name]} == {"3-mlm", "4-wsd", "5-ner"}
+    rows = doctor.model(settings_from({"head": "minilm"}))[1]
+    assert ("head minilm", "missing") in {(what, state) for what, state, _ in rows}
+
+
 def test_chapters_side_by_side_share_the_threads_and_the_longest_begin():
     alone, two = settings_from({}), settings_from({"jobs": 2})
     assert alone.order(alone.chapters()) == alone.chapters() and alone.threads(4) == 4
@@ -287,6 +297,15 @@ def test_a_head_that_is_none_and_a_sibling_of_another_size_are_refused_at_once(m
 
     with pytest.raises(DissectError, match="no head for masked words"):
         check(settings_from({"head": "minilm", "sections": (3,)}))
+    narrow = BertConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        vocab_size=len(minilm.tokenizer),
+    )  # fmt: skip
+    few = BertConfig(num_hidden_layers=1, hidden_size=384, intermediate_size=32, vocab_size=1000)
+    for name, config in (("narrow", narrow), ("few", few)):
+        BertForMaskedLM(config).save_pretrained(tmp_path / name)
+        with pytest.raises(DissectError, match=r"does not read embeddings 384 wide and name \d+ word pieces"):
+            check(settings_from({"head": str(tmp_path / name), "sections": (3,)}))
     other = tmp_path / "other"
     config = BertConfig.from_dict({**minilm.model.config.to_dict(), "num_hidden_layers": 2})
     BertModel(config).save_pretrained(other)
