@@ -117,6 +117,49 @@ def test_the_table_is_walked_by_keyboard(tab, states) -> None:
     assert tool.locator("tbody td[tabindex='0']").count() == 1
 
 
+def shares(told: str) -> dict[str, float]:
+    """The four numbers in "…: shares i 0.55, h 0.07, …"."""
+    listed = told.partition("shares ")[2].partition(". ")[0]
+    return {term: number(value) for term, value in (one.split() for one in listed.split(", "))}
+
+
+def test_a_cell_and_a_bar_tell_by_pointer(tab, states) -> None:
+    """Shares of the token and layer under the pointer, as the vectors have them."""
+    tool = tab.locator("#explore-sentence")
+    detail = tool.locator(".detail")
+    for token, layer in ((2, 4), (5, 1)):
+        tool.locator("tbody tr").nth(token).locator("td").nth(layer).hover()
+        told = detail.inner_text()
+        assert f"layer {layer}: shares" in told
+        assert shares(told) == pytest.approx(
+            {term: measured(states, term, layer, token)["share"] for term in TERMS}, abs=0.006
+        )
+    chosen = int(tool.get_by_label("Layer", exact=True).input_value())
+    tool.locator(".bars li").nth(3).hover()
+    told = detail.inner_text()
+    assert f"layer {chosen}: shares" in told
+    assert shares(told)["f"] == pytest.approx(measured(states, "f", chosen, 3)["share"], abs=0.006)
+
+
+def test_curves_tell_the_layer_under_the_pointer(tab) -> None:
+    tool = tab.locator("#explore-curves")
+    bert = across.paper().tables["importance"]
+    name = bert["model"].iloc[0]
+    tool.get_by_label("Right", exact=True).select_option(label=name)
+    panel = tool.locator(".panel").nth(1)
+    panel.scroll_into_view_if_needed()
+    told = set()
+    for along in (0.1, 0.5, 0.9):
+        box = panel.locator("svg").bounding_box()
+        tab.mouse.move(box["x"] + along * box["width"], box["y"] + 0.5 * box["height"])
+        layer = int(panel.locator("caption").inner_text().removeprefix("Layer ").partition(" ")[0])
+        table = bert[(bert["model"] == name) & (bert["layer"] == layer)].set_index("term")["mean"]
+        shown = [number(text) for text in panel.locator("tr td:nth-of-type(1)").all_inner_texts()]
+        assert shown == pytest.approx([table.get(term, 0) for term in TERMS], abs=0.006)
+        told.add(layer)
+    assert len(told) == 3
+
+
 def test_models_can_be_switched(tab) -> None:
     tool = tab.locator("#explore-curves")
     bert = across.paper().tables["importance"]
@@ -139,6 +182,26 @@ def test_subsets_can_be_brought_out(tab, small_run: Path) -> None:
     rows = tool.locator("table.values tbody tr")
     shown = [number(rows.nth(n).locator("td").first.inner_text().removesuffix(" %")) for n in range(3)]
     assert shown == pytest.approx(wanted, abs=0.1)
+
+
+@pytest.mark.parametrize("where", ["print", "no script"])
+def test_a_prepared_sentence_stands_where_no_sentence_can_be_dissected(browser, site: Path, where) -> None:
+    context = browser.new_context(java_script_enabled=where == "print")
+    tab = context.new_page()
+    tab.goto((site / "book" / "your-sentence.html").as_uri())
+    tool = tab.locator("#own-sentence")
+    table = tab.locator(".own-sentence-static table" if where == "no script" else "#os-tokens table")
+    if where == "print":  # the sentence that was picked, without what picks it
+        assert tool.locator(".os-controls").is_visible()
+        tab.emulate_media(media="print")
+    assert table.is_visible() and not any(t.is_visible() for t in tool.locator("form, .os-controls").all())
+    rows = table.locator("tbody tr")
+    for n in range(rows.count()):
+        texts = rows.nth(n).locator("td").all_inner_texts()
+        four = [number(text) for text in (texts[-4:] if where == "no script" else texts[:4])]
+        assert sum(four) == pytest.approx(1, abs=0.021)  # four numbers of two places
+    assert rows.count() > 4
+    context.close()
 
 
 @pytest.mark.parametrize("where", ["print", "no script"])
