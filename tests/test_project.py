@@ -16,7 +16,6 @@ import pytest
 import typer
 import yaml
 from typer.core import TyperGroup, TyperOption
-from typer.testing import CliRunner
 
 import dissect
 from dissect import cli
@@ -153,21 +152,6 @@ def test_every_command_in_the_prose_exists(page: str, line: str) -> None:
 def test_a_command_that_does_not_exist_is_noticed(words: list[str]) -> None:
     with pytest.raises((Misused, AssertionError)):
         understood(words)
-
-
-def cheap() -> list[str]:
-    """The commands in the prose that take a second or two."""
-    lines = {line for _, line in shown_commands() if line.startswith(("dissect", ".venv"))}
-    return sorted(
-        {"dissect --help"} | {line for line in lines if re.search(r'--help$|dissect explain "', line)}
-    )
-
-
-@pytest.mark.parametrize("line", cheap())
-def test_the_cheap_commands_run(line: str) -> None:
-    done = CliRunner().invoke(cli.app, arguments(line))
-    assert done.exit_code == 0, done.output
-    assert "sage:" in done.output or "importance" in done.output
 
 
 def test_make_lists_its_targets() -> None:
