@@ -443,7 +443,7 @@ F_ADDED = [("h+f", "h"), ("i+h+f", "i+h"), ("h+f+c", "h+c"), ("i+h+f+c", "i+h+c"
     "N2", "5-ner", "Subsets without f do as well as those with it.",
     "The mean macro-F1 of subsets with h and no f is at most 2 points below that of subsets with f, base "
     "and fine-tuned; partly: in one of them. "
-    "Told beside it: in how many of the four pairs f adds to a subset with h, significantly.",
+    "Told beside it: in how many of the four subsets with h adding f is a significant gain.",
     "entities", wants=("entities_pairs",),
 )  # fmt: skip
 def feedforward_not_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
@@ -456,7 +456,7 @@ def feedforward_not_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> V
         behind[name] = mean[with_f].mean() - mean[without].mean()
         gains[name] = sum(scores.surely(F_ADDED))
     numbers = "; ".join(
-        f"{name} {-points:+.1f} points without f, which surely adds to h in {gains[name]} of {len(F_ADDED)}"
+        f"{name} {-points:+.1f} points without f (a significant gain by f in {gains[name]} of {len(F_ADDED)})"
         for name, points in behind.items()
     )
     return verdict([points <= 2 for points in behind.values()], numbers)
