@@ -114,6 +114,11 @@ def test_methods_on_the_interface_pages_are_documented() -> None:
 # ---- prose ----
 
 
+def test_japanese_has_no_blanks_between_sentences() -> None:
+    """As it would where a paragraph goes on in another line."""
+    assert not re.findall(r"[。、]\n(?=[^\s:#$%<])", NAMED["book/ja.md"])
+
+
 def shown_commands() -> list[tuple[str, str]]:
     """The commands in the prose, with their pages: in consoles, in indented lines, in the text."""
     found = []
