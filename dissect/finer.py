@@ -54,9 +54,7 @@ class Word:
         parts = self.decomposer(**self.inputs, by=by, layers=layers, tokens=self.positions)
         tables = []
         for term, split in parts.split.items():
-            # sum over word pieces, the axis of tokens, and leave the one sentence out
-            of_word = split.sum(3)[:, :, 0] if by == "head" else split.sum(2)[:, 0]
-            shares = self._shares(parts, of_word)
+            shares = self._shares(parts, of_one(split, by))
             index = pd.MultiIndex.from_product(
                 [list(layers or range(1, len(split) + 1)), *[range(n) for n in shares.shape[1:]]],
                 names=["layer", *finer],
@@ -90,31 +88,71 @@ def word_in(loaded: Loaded, sentence: str, word: str) -> Word:
     return Word(Decomposer(loaded.model), inputs, tokens, positions)
 
 
+FINER = {"head": "head", "source": "source", "neuron": "unit"}  # what a split is by, and its column
+
+
 @torch.no_grad()
-def logits(loaded: Loaded, head: Any, sentence: str, words: Sequence[str]) -> pd.DataFrame:
-    """What each term, layer by layer, says for the next word: its part of the logits.
+def logits(
+    loaded: Loaded,
+    head: Any,
+    sentence: str,
+    words: Sequence[str],
+    by: str = "layer",
+    layers: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """What each part says for the next word: its share of the logits (logit attribution).
 
     head: the linear map from embeddings to the vocabulary, see `models.load_unembedding`.
     words: candidates; a candidate of several pieces stands for its first.
+    by: "layer", "head" (of h), "source" (the tokens that h came from) or "neuron" (units that wrote f).
+    layers: split what these wrote, counted from 1; by default all.
 
-    Columns term, layer (0 for i, c and the head's own bias), word, logit. Over all rows of a word
-    they add up to the model's logit after the last token of the sentence.
+    Columns term, layer, word, logit; before word also head (from 1), source (a position) or unit (from
+    0). What is not split has layer 0, and none of these: i, c, the other sublayers' term, the rest of a
+    term of which only some layers were asked for, and the head's own bias. Over all rows of a word they
+    add up to the model's logit after the last token of the sentence.
 
     Raises what `decompose` raises.
     """
     encoded = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)
     inputs: dict[str, Any] = {name: value.to(loaded.model.device) for name, value in encoded.items()}
     ids = [loaded.tokenizer(" " + word, add_special_tokens=False)["input_ids"][0] for word in words]
-    parts = Decomposer(loaded.model)(**inputs, by="layer")
+    last = inputs["input_ids"].shape[1] - 1
+    parts = Decomposer(loaded.model)(**inputs, by=by, layers=layers, tokens=[last])
     weight = head.weight[ids].to(parts.terms.dtype)
-    vectors = [("i", 0, parts.i[0, -1]), ("c", 0, parts.c[0, -1])]
-    for term, split in parts.split.items():
-        vectors += [(term, n, x[0, -1]) for n, x in enumerate(split, start=1)]
-    rows = [
-        (term, layer, word, logit)
-        for term, layer, x in vectors
-        for word, logit in zip(words, (weight @ x).tolist(), strict=True)
-    ]
+    tables = []
+    for term in parts.names:
+        whole = parts[term][0, last]
+        if term in parts.split:
+            split = of_one(parts.split[term], by)
+            tables.append(_said(weight @ split.flatten(0, -2).T, term, split.shape[:-1], by, layers, words))
+            whole = whole - split.flatten(0, -2).sum(0)
+        if term not in parts.split or layers:
+            tables.append(
+                pd.DataFrame({"term": term, "layer": 0, "word": words, "logit": (weight @ whole).tolist()})
+            )
     if getattr(head, "bias", None) is not None:
-        rows += [("bias", 0, word, head.bias[n].item()) for word, n in zip(words, ids, strict=True)]
-    return pd.DataFrame(rows, columns=["term", "layer", "word", "logit"])
+        own = {"term": "bias", "layer": 0, "word": words, "logit": head.bias[ids].tolist()}
+        tables.append(pd.DataFrame(own))
+    columns = ["term", "layer", *([FINER[by]] if by in FINER else []), "word", "logit"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _said(
+    said: Tensor, term: str, shape: torch.Size, by: str, layers: Sequence[int] | None, words: Sequence[str]
+) -> pd.DataFrame:
+    """The logits of parts, (words, parts), as rows; shape: (layers,) or (layers, finer)."""
+    axes = [list(layers or range(1, shape[0] + 1)), *(range(n) for n in shape[1:])]
+    names = ["layer", *([FINER[by]] if by in FINER else [])]
+    index = pd.MultiIndex.from_product([*axes, words], names=[*names, "word"])
+    table = pd.Series(said.T.flatten().tolist(), index, name="logit").reset_index()
+    if by == "head":
+        table["head"] += 1
+    if by in FINER:
+        table[FINER[by]] = table[FINER[by]].astype("Int64")  # what is not split has none
+    return table.assign(term=term)
+
+
+def of_one(split: Tensor, by: str) -> Tensor:
+    """A split of one sentence, summed over the tokens asked for: (layers, d) or (layers, finer, d)."""
+    return split.sum(3)[:, :, 0] if by == "head" else split.sum(2)[:, 0]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dissect import DissectError, finer, models
+from dissect.decomposition import Decomposer
 from dissect.models import Loaded
 from tests.conftest import tiny
 
@@ -38,14 +39,20 @@ def test_a_word_that_is_not_there(minilm):
             finer.word_in(minilm, SENTENCE, missing)
 
 
-def test_logits_by_part_add_up_to_the_models_logits(minilm):
+@pytest.mark.parametrize(
+    ("by", "layers"),
+    [("layer", None), ("head", None), ("source", None), ("neuron", None), ("layer", [2]), ("head", [2, 1]),
+     ("source", [1]), ("neuron", [2])],
+)  # fmt: skip
+def test_logits_by_part_add_up_to_the_models_logits(minilm, by, layers):
     from transformers import GPT2LMHeadModel
 
     base = tiny("gpt2", vocab_size=30522, bos_token_id=1, eos_token_id=2)
     model = GPT2LMHeadModel(base.config).double().eval()
     model.transformer.load_state_dict(base.state_dict())
     loaded = Loaded("tiny", model, minilm.tokenizer)
-    said = finer.logits(loaded, model.lm_head, "the crane", ["river", "bird"])
+    said = finer.logits(loaded, model.lm_head, "the crane", ["river", "bird"], by, layers)
+    assert set(said["layer"]) == {0, *(layers or (1, 2, 3))} and set(said["term"]) == set("ihfc")
     inputs = minilm.tokenizer("the crane", return_tensors="pt")
     with torch.no_grad():
         expected = model(**inputs).logits[0, -1]
@@ -53,6 +60,27 @@ def test_logits_by_part_add_up_to_the_models_logits(minilm):
     for word in ("river", "bird"):
         piece = minilm.tokenizer(word, add_special_tokens=False)["input_ids"][0]
         assert total[word] == pytest.approx(expected[piece].item(), rel=1e-9)
+
+
+def test_a_head_says_what_its_vector_says(minilm):
+    """Of one head, source and unit, from the decomposition's own split."""
+    from transformers import GPT2LMHeadModel
+
+    base = tiny("gpt2", vocab_size=30522, bos_token_id=1, eos_token_id=2)
+    model = GPT2LMHeadModel(base.config).double().eval()
+    model.transformer.load_state_dict(base.state_dict())
+    loaded = Loaded("tiny", model, minilm.tokenizer)
+    inputs = minilm.tokenizer("the crane", return_tensors="pt")
+    bird = minilm.tokenizer("bird", add_special_tokens=False)["input_ids"][0]
+    places = {"head": ("h", (1, 1, 0, -1), "head", 2), "source": ("h", (1, 0, -1, 1), "source", 1),
+              "neuron": ("f", (1, 0, -1, 5), "unit", 5)}  # fmt: skip
+    for by, (term, place, column, number) in places.items():
+        parts = Decomposer(model)(**inputs, by=by)
+        expected = (model.lm_head.weight[bird] @ parts.split[term][place]).item()
+        said = finer.logits(loaded, model.lm_head, "the crane", ["bird"], by)
+        row = said[(said["layer"] == 2) & (said[column] == number)]
+        assert row["logit"].tolist() == pytest.approx([expected], rel=1e-9) and len(row) == 1
+        assert said[said["layer"] == 0][column].isna().all()
 
 
 def test_an_unembedding_is_linear_or_none(tmp_path, minilm):
