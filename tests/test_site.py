@@ -43,11 +43,12 @@ def pages_of(site: Path) -> list[Path]:
     return sorted(page for page in site.rglob("*.html") if "_static" not in page.parts)
 
 
-def looked_at(site: Path) -> list[Path]:
-    """The pages to open in a browser: of those on single functions, which are made alike, every eighth."""
+def looked_at(site: Path, device: str) -> list[Path]:
+    """The pages to open: of those on single functions, which are made alike, half on one device."""
     pages = pages_of(site)
     functions = [page for page in pages if page.parent.parent.name == "api"]
-    return sorted(set(pages) - set(functions) | set(functions[::8]))
+    half = functions[list(WIDTHS).index(device) :: len(WIDTHS)]
+    return sorted(set(pages) - set(functions) | set(half))
 
 
 def is_local(address: str) -> bool:
@@ -129,7 +130,7 @@ def test_every_page_is_whole_and_accessible(
     browser, site: Path, axe: str, device: str, first: str, then: str
 ) -> None:
     wrong = {}
-    for page in looked_at(site):
+    for page in looked_at(site, device):
         with opened(browser, page, WIDTHS[device], first) as (tab, trouble):
             found = complaints(tab.evaluate(LOOK)) | {"errors": list(trouble)}  # axe makes its own
             if axe:
