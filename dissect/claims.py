@@ -456,7 +456,7 @@ def feedforward_not_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> V
         behind[name] = mean[with_f].mean() - mean[without].mean()
         gains[name] = sum(scores.surely(F_ADDED))
     numbers = "; ".join(
-        f"{name} {-points:+.1f} points without f (a significant gain by f in {gains[name]} of {len(F_ADDED)})"
+        f"{name} {-points:+.1f} points without f, a significant gain by f in {gains[name]} of {len(F_ADDED)}"
         for name, points in behind.items()
     )
     return verdict([points <= 2 for points in behind.values()], numbers)
