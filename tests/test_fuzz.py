@@ -233,7 +233,7 @@ def sent(small_run, tmp_path_factory):
     return shutil.copytree(small_run, tmp_path_factory.mktemp("sent") / "run", ignore=ignore)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_run_folders(sent, data):
     """A run with one of its files changed in one place is read, or refused in one sentence."""
