@@ -62,6 +62,24 @@ def test_an_altered_result_that_hides_its_traces_is_found_by_the_sample(copied):
     assert found["sample of 4-wsd"] == "differs" and found["sample of 5-ner"] == "same"
 
 
+@pytest.mark.parametrize(("by", "finding"), [(0.5, "other hardware"), (2.0, "differs")])
+def test_on_other_hardware_a_sample_may_be_apart_by_less_than_seeds_are(copied, by, finding):
+    """By half of their standard deviation, and by twice that; on the same hardware neither may be."""
+    told = manifest.required(copied)
+    told.machine["instructions"] = "others"
+    path = copied / "results/senses.parquet"
+    table = pd.read_parquet(path)
+    chosen = (table["predictor"] == "knn") & (table["terms"] == "i+h")
+    table.loc[chosen, "accuracy"] += by * table.loc[chosen, "accuracy"].std()
+    table.to_parquet(path, index=False)
+    told.results = manifest.checksums(copied / "results")
+    manifest.write(copied, told)
+    assert findings(copied, sample=True)["sample of 4-wsd"] == finding
+    told.machine = manifest.machine()
+    manifest.write(copied, told)
+    assert findings(copied, sample=True)["sample of 4-wsd"] == "differs"
+
+
 def test_what_is_missing_or_too_many_is_named(copied):
     (copied / "notebooks" / "4-wsd.ipynb").unlink()
     (copied / "results" / "models.parquet").rename(copied / "results" / "more.parquet")
