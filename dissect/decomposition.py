@@ -125,7 +125,7 @@ class Decomposer:
 
         Raises what `decompose` raises.
         """
-        _, trace, mask = self._forward(inputs)
+        _, trace, mask = self._forward(inputs, keep=("states",))
         states = fold_layers(trace, self.names, self.memo)
         parts = [
             Parts(embedding.to(terms.device), terms, mask, self.names)
@@ -166,7 +166,7 @@ class Decomposer:
             for module in training:
                 module.training = True
         assert trace.start is not None
-        shape, device = trace.states[-1].shape[:2], trace.start.device
+        shape, device = trace.start.shape[:2], trace.start.device
         mask = inputs.get(self.reads.replace("input_ids", "attention_mask"))
         if mask is None or mask.shape != shape:
             mask = torch.ones(shape, dtype=torch.bool, device=device)

@@ -1,5 +1,6 @@
 """From a recorded pass to its terms: the closed forms, written as sums over what was recorded."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Vectors:
     """
 
     gains: list[Tensor]  # K + 1 of them, each (hidden,)
-    constants: dict[str, Tensor]  # by term, the vectors that numbers per token multiply: (many, hidden)
+    constants: dict[str, Tensor]  # by term, what each row of `numbers_of` multiplies, (rows, hidden)
 
 
 Memo = dict[tuple[int, int], Vectors]
@@ -110,76 +111,90 @@ def fold_norms(
     scales = scales_of(stretch, early[0])
     terms = early[0].new_empty(len(names), *early[0].shape)
     room = torch.empty_like(early[0])  # to work in: new memory costs more than the product
-    written: set[int] = set()
+    written = set(range(len(early)))
 
-    def add(n: int, x: Tensor, k: int) -> None:
-        torch.mul(x, gains[k], out=room)
-        if n in written:
-            terms[n].addcmul_(room, scales[..., k : k + 1])
-        else:
-            torch.mul(room, scales[..., k : k + 1], out=terms[n])
-            written.add(n)
-
-    k = 0  # norms so far
+    # vectors that join at k are multiplied by g_k s_k, made once for all of them
+    torch.mul(gains[0], scales[0], out=room)
+    if isinstance(early, Tensor):
+        torch.mul(early, room, out=terms)
+    else:
+        torch.mul(early[0], room, out=terms[0])
+    k = made = 0  # norms so far, and those at which `room` was made
     for place, operation in enumerate(stretch, start=begin):
         if isinstance(operation, Norm):
             k += 1
         elif isinstance(operation, Add):
-            weights[place] = Weight(gains[k], scales[..., k : k + 1])
-            add(names.index(operation.term), operation.output, k)
-    for n, term in enumerate(early):
-        add(n, term, 0)
+            weights[place] = Weight(gains[k], scales[k])
+            if made != k:
+                torch.mul(gains[k], scales[k], out=room)
+                made = k
+            n = names.index(operation.term)
+            if n in written:
+                terms[n].addcmul_(operation.output, room)
+            else:
+                torch.mul(operation.output, room, out=terms[n])
+                written.add(n)
     for n in set(range(len(names))) - written:
         terms[n] = 0
-    for name, numbers in numbers_of(stretch, scales).items():
-        flat = terms[names.index(name)].view(-1, terms.shape[-1])
-        # what biases make of a sublayer's output belongs to c, and is taken from its term
-        flat.addmm_(numbers.flatten(0, 1), constants[name], alpha=1 if name == "c" else -1)
+    if constants:
+        numbers = numbers_of(stretch, scales).flatten(1).T
+        for name, vectors in constants.items():
+            terms[names.index(name)].view(-1, terms.shape[-1]).addmm_(numbers, vectors)
     return terms
 
 
 def scales_of(stretch: Sequence[Operation], like: Tensor) -> Tensor:
-    """Π 1/s_λ over the norms from the k-th on, (batch, tokens, K + 1), k along the last axis."""
-    rstd = [operation.rstd for operation in stretch if isinstance(operation, Norm)]
-    numbers = torch.cat([*rstd, torch.ones_like(like[..., :1])], -1)
-    return numbers.flip(-1).cumprod(-1).flip(-1)
+    """Π 1/s_λ over the norms from the k-th on, (K + 1, batch, tokens, 1)."""
+    rstd = [operation.rstd for operation in reversed(stretch) if isinstance(operation, Norm)]
+    return torch.stack([torch.ones_like(like[..., :1]), *rstd]).cumprod(0).flip(0)
+
+
+def numbers_of(stretch: Sequence[Operation], scales: Tensor) -> Tensor:
+    """The numbers per token that multiply constant vectors, (rows, batch, tokens, 1).
+
+    A row for each k of `scales`, one for each mean that a norm takes away, one for each addition that
+    has a norm of its own.
+    """
+    means = [one.mean for one in stretch if isinstance(one, Norm) and one.mean is not None]
+    rows = [scales]
+    if means:
+        rows.append(torch.stack(means) * scales[: len(means)])  # all norms of a stretch have one, or none
+    k = 0
+    for operation in stretch:
+        if isinstance(operation, Norm):
+            k += 1
+        elif isinstance(operation, Add) and operation.scale is not None:
+            rows.append((scales[k] * operation.scale)[None])
+    return torch.cat(rows)
 
 
 def vectors_of(stretch: Sequence[Operation], like: Tensor) -> Vectors:
-    """The gains and constant vectors of a stretch; its numbers are those of `numbers_of`."""
+    """The gains of a stretch, and its constant vectors in the order of `numbers_of`.
+
+    What biases make of a sublayer's output belongs to c, and is taken from the sublayer's term.
+    """
+    norms = [operation for operation in stretch if isinstance(operation, Norm)]
+    branches = [one for one in stretch if isinstance(one, Add) and one.scale is not None]
     gains = [torch.ones_like(like[0, 0])]
-    for operation in reversed(stretch):
-        if isinstance(operation, Norm):
-            gains.insert(0, gains[0] * operation.gain)
-    constants: dict[str, list[Tensor]] = {}
+    for norm in reversed(norms):
+        gains.insert(0, gains[0] * norm.gain)
+    mean = len(norms) + 1  # the row of the next mean, after those of scales
+    branch = mean + sum(norm.mean is not None for norm in norms)
+    rows = branch + len(branches)
+    constants: defaultdict[str, Tensor] = defaultdict(lambda: like.new_zeros(rows, like.shape[-1]))
     k = 0
     for operation in stretch:
         if isinstance(operation, Norm):
             if operation.mean is not None:
-                constants.setdefault("c", []).append(-gains[k])
+                constants["c"][mean] -= gains[k]
+                mean += 1
             k += 1
             if operation.bias is not None:
-                constants.setdefault("c", []).append(gains[k] * operation.bias)
+                constants["c"][k] += gains[k] * operation.bias
         elif isinstance(operation, Add):
-            for name in ("c", operation.term):
-                constants.setdefault(name, []).append(gains[k] * operation.constant)
-    return Vectors(gains, {name: torch.stack(vectors) for name, vectors in constants.items()})
-
-
-def numbers_of(stretch: Sequence[Operation], scales: Tensor) -> dict[str, Tensor]:
-    """The numbers per token that multiply the constant vectors, by term, (batch, tokens, many)."""
-    numbers: dict[str, list[Tensor]] = {}
-    k = 0
-    for operation in stretch:
-        scale = scales[..., k : k + 1]
-        if isinstance(operation, Norm):
-            if operation.mean is not None:
-                numbers.setdefault("c", []).append(scale * operation.mean)
-            k += 1
-            if operation.bias is not None:
-                numbers.setdefault("c", []).append(scales[..., k : k + 1])
-        elif isinstance(operation, Add):
-            for name in ("c", operation.term):
-                branch = scale if operation.scale is None else scale * operation.scale
-                numbers.setdefault(name, []).append(branch)
-    return {name: torch.cat(columns, -1) for name, columns in numbers.items()}
+            row = k
+            if operation.scale is not None:
+                row, branch = branch, branch + 1
+            constants["c"][row] += gains[k] * operation.constant
+            constants[operation.term][row] -= gains[k] * operation.constant
+    return Vectors(gains, {name: vectors for name, vectors in constants.items() if vectors.any()})

@@ -62,7 +62,7 @@ class Dissected(nn.Module):
         products: (L + 1, 4, 4, batch, tokens), x·y / e·e; e·x_S, the length of x_S and its cosine
         with e follow from them for every subset S.
         """
-        with recording(self.sites) as trace:
+        with recording(self.sites, keep=("states",)) as trace:
             out = self.base(input_ids=input_ids, attention_mask=attention_mask, return_dict=True)
         layers = fold_plainly(trace, self.names)
         importance, products = [], []

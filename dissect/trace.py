@@ -53,7 +53,7 @@ class Trace:
 
     start: Tensor | None = None  # (batch, tokens, hidden)
     operations: list[Operation] = field(default_factory=list)
-    states: list[Tensor] = field(default_factory=list)  # the stream after layer 0, 1, …
+    states: list[Tensor] = field(default_factory=list)  # the stream after layer 0, 1, …, where kept
     ends: list[int] = field(default_factory=list)  # operations up to there
 
 
@@ -115,8 +115,8 @@ def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
 def recording(sites: Sites, keep: tuple[str, ...] = ()) -> Iterator[Trace]:
     """Record the next forward pass; the hooks are gone when the block ends.
 
-    keep: what to keep of sublayers in `Add.seen`: "entered" (the input of a feed-forward),
-    "projected" (the input of the output projection), "values" (of attention).
+    keep: "states", and what to keep of sublayers in `Add.seen`: "entered" (the input of a
+    feed-forward), "projected" (the input of the output projection), "values" (of attention).
     """
     recorder = Recorder(sites, keep)
     try:
@@ -137,20 +137,24 @@ class Recorder:
         self.trace = Trace()
         self.stack = ExitStack()
         self.seen: dict[str, Tensor] = {}
+        self.added = 0  # additions so far
 
     def attach(self) -> None:
         """Hang all hooks."""
         for module in self.sites.early:
             self.before(module, self.on_start)
             self.watch(module)
-        for layer in self.sites.layers:
-            self.before(layer, self.on_layer)
-            self.after(layer, self.on_layer_end)
+        self.before(self.sites.layers[0], self.on_start)
         for site in self.sites.sublayers:
             self.attach_sublayer(site)
         for module in self.sites.final:
             self.watch(module)
-            self.after(module, self.on_final)
+        if "states" in self.keep:
+            self.before(self.sites.layers[0], self.on_first_layer)
+            for layer in self.sites.layers:
+                self.after(layer, self.on_layer_end)
+            for module in self.sites.final:
+                self.after(module, self.on_final)
 
     def attach_sublayer(self, site: Site) -> None:
         keep = self.seen.__setitem__
@@ -179,11 +183,9 @@ class Recorder:
         if self.trace.start is None:
             self.trace.start = self.work(x)
 
-    def on_layer(self, x: Tensor) -> None:
-        if not self.trace.states:
-            self.on_start(x)
-            self.trace.states.append(x)
-            self.trace.ends.append(len(self.trace.operations))
+    def on_first_layer(self, x: Tensor) -> None:
+        if not self.trace.states:  # where layers are one and the same module, it comes again
+            self.on_layer_end(x)
 
     def on_layer_end(self, out: Tensor) -> None:
         self.trace.states.append(out)
@@ -194,15 +196,13 @@ class Recorder:
         self.trace.ends[-1] = len(self.trace.operations)
 
     def on_add(self, site: Site, constant: Tensor, out: Tensor) -> None:
-        # layers 0 to l - 1 have ended when layer l adds
-        output = self.like_stream(self.work(out))
         seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
         self.seen.clear()
-        number = len(self.trace.states)
+        layer = 1 + self.added // len(self.sites.family.sublayers)
+        self.added += 1
+        output = self.like_stream(self.work(out))
         where = site.layer, site.sublayer
-        self.trace.operations.append(
-            Add(site.sublayer.term, number, output, constant, where=where, seen=seen)
-        )
+        self.trace.operations.append(Add(site.sublayer.term, layer, output, constant, where=where, seen=seen))
 
     def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
         add, norm = self.trace.operations[-1], self.norm_of(module, x)
