@@ -24,7 +24,7 @@ import torch
 
 from dissect import Decomposer, corpora
 from dissect.features import padded, tokenized
-from dissect.measures import LeastSquares
+from dissect.least_squares import LeastSquares
 from dissect.models import load
 
 PLAIN = "plain forward pass"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from heapq import heapreplace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -18,6 +17,7 @@ from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import batches, padded, tokenized
 from dissect.finetuning import DEFAULTS
+from dissect.least_squares import LeastSquares
 from dissect.manifest import memory_gib
 from dissect.models import Loaded
 from dissect.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
@@ -236,16 +236,15 @@ def pass_rates(loaded: Loaded) -> dict[str, float]:
     batch = padded(loaded, [ids[n] for n in batches([len(row) for row in ids])[0]])
     real = int(batch["attention_mask"].sum())
     decomposer = Decomposer(loaded.model)
-    fits: dict[Any, measures.LeastSquares] = {}
+    fits: dict[int, LeastSquares] = {}
+    pairs = [LeastSquares() for _ in range(12)]
 
     def linear() -> None:
-        for layer, (x, y) in decomposer.feedforwards(**batch).items():
-            fits.setdefault(layer, measures.LeastSquares()).add(x, y)
+        measures.fit_feedforwards(fits, decomposer.feedforwards(**batch))
 
     def dependence() -> None:
         parts = decomposer(**batch)
-        for n in range(12):
-            fit = fits.setdefault(f"pair {n}", measures.LeastSquares())
+        for n, fit in enumerate(pairs):
             fit.add(parts.terms[n % 4][parts.mask], parts.terms[(n + 1) % 4][parts.mask])
 
     work: dict[str, Callable[[], object]] = {

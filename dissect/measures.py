@@ -13,6 +13,7 @@ from torch import Tensor
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import over_text
+from dissect.least_squares import LeastSquares
 from dissect.models import Loaded
 from dissect.parts import TERMS, Parts
 
@@ -85,73 +86,6 @@ def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFra
     return pd.DataFrame(rows, columns=["terms_a", "terms_b", "agreement"])
 
 
-class LeastSquares:
-    """Least squares with intercept from x to y, in one pass over batches of rows.
-
-    Keeps sums of products only, in float64, so memory does not grow with the rows.
-    """
-
-    CHUNK = 1024  # rows that are multiplied at once
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.shift: tuple[Tensor, Tensor] | None = None  # near the means, so that no digits are lost
-
-    def add(self, x: Tensor, y: Tensor) -> None:
-        """x: (rows, inputs), y: (rows, outputs)."""
-        if self.shift is None:
-            self.inputs = x.shape[-1]
-            self.shift = x.double().mean(0), y.double().mean(0)
-            self.x, self.y, self.yy = (torch.zeros_like(part) for part in (*self.shift, self.shift[1]))
-            self.xx = self.x.new_zeros(self.inputs, self.inputs)
-            self.xy = self.x.new_zeros(self.inputs, y.shape[-1])
-            # room to work in, the same for all chunks: new memory costs more than the subtraction
-            self.room = self.x.new_empty(self.CHUNK, self.inputs), self.y.new_empty(self.CHUNK, y.shape[-1])
-        self.rows += len(x)
-        for some_x, some_y in zip(x.split(self.CHUNK), y.split(self.CHUNK), strict=True):
-            self._multiply(
-                *(
-                    torch.sub(some, shift, out=room[: len(some)])
-                    for some, shift, room in zip((some_x, some_y), self.shift, self.room, strict=True)
-                )
-            )
-
-    def _multiply(self, x: Tensor, y: Tensor) -> None:
-        self.x += x.sum(0)
-        self.y += y.sum(0)
-        self.xy.addmm_(x.T, y)
-        self.yy += y.square_().sum(0)
-        # the products are symmetric: a quarter of them need not be computed
-        half = self.inputs // 2
-        self.xx[:half].addmm_(x[:, :half].T, x)
-        self.xx[half:, half:].addmm_(x[:, half:].T, x[:, half:])
-
-    def r2(self) -> float:
-        """1 − residual / total sum of squares, averaged over outputs.
-
-        Inputs after a layer norm depend on one another linearly, so directions of (almost) no
-        variance are dropped from the correlation matrix.
-        Raises `DissectError` when there are no more rows than inputs, where the fit means nothing.
-        """
-        if self.rows <= self.inputs + 1:
-            raise DissectError(
-                f"{self.rows} word pieces cannot tell how linear a map of {self.inputs} inputs is: "
-                "give more sentences"
-            )
-        half = self.inputs // 2
-        self.xx[half:, :half] = self.xx[:half, half:].T
-        xx = self.xx - torch.outer(self.x, self.x) / self.rows
-        xy = self.xy - torch.outer(self.x, self.y) / self.rows
-        yy = self.yy - self.y.square() / self.rows
-        scale = xx.diagonal().clamp_min(0).sqrt()
-        scale[scale == 0] = 1
-        values, vectors = torch.linalg.eigh(xx / torch.outer(scale, scale))
-        keep = values > 1e-10 * values[-1]
-        explained = ((vectors[:, keep].T @ (xy / scale[:, None])) ** 2 / values[keep, None]).sum(0)
-        varies = yy > 0
-        return (explained[varies] / yy[varies]).mean().item()
-
-
 def adjusted(r2: float, rows: int, inputs: int) -> float:
     """R² less what `inputs` unrelated columns would explain of so many rows by chance."""
     return 1 - (1 - r2) * (rows - 1) / (rows - inputs - 1)
@@ -169,14 +103,19 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
         return decomposer.feedforwards(**batch)
 
     for by_layer in over_text(loaded, sentences, "feed-forwards as linear maps", of_batch):
-        for layer, (x, y) in by_layer.items():
-            fits.setdefault(layer, LeastSquares()).add(x, y)
+        fit_feedforwards(fits, by_layer)
     rows = [
         (loaded.label, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
         for n, fit in fits.items()
         for r2 in [fit.r2()]
     ]
     return pd.DataFrame(rows, columns=["model", "layer", "r2", "adjusted_r2", "pieces"])
+
+
+def fit_feedforwards(fits: dict[int, LeastSquares], batch: Mapping[int, tuple[Tensor, Tensor]]) -> None:
+    """Add what `Decomposer.feedforwards` gave for a batch to the fits, {layer: fit}."""
+    for layer, (x, y) in batch.items():
+        fits.setdefault(layer, LeastSquares()).add(x, y)
 
 
 def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:

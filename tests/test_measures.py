@@ -6,9 +6,10 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from dissect import Decomposer, DissectError, measures, published
-from dissect.measures import LeastSquares
+from dissect import Decomposer, DissectError, corpora, measures, published
+from dissect.least_squares import LeastSquares
 from dissect.parts import TERMS
+from tests.conftest import tiny
 
 TEXT = [
     "The crane stood in the shallow river.",
@@ -24,7 +25,7 @@ def test_least_squares_in_one_pass_equals_scikit_learn(deficient):
     if deficient:  # as after a layer norm: the columns add up to a constant
         x -= x.mean(1, keepdims=True)
     y = np.tanh(x @ rng.normal(size=(12, 5)) / 9) + rng.normal(size=(900, 5)) * 0.1
-    fit = measures.LeastSquares()
+    fit = LeastSquares()
     for part in np.array_split(np.arange(900), 7):
         fit.add(torch.from_numpy(x[part]), torch.from_numpy(y[part]))
     expected = LinearRegression().fit(x, y).score(x, y)
@@ -32,7 +33,7 @@ def test_least_squares_in_one_pass_equals_scikit_learn(deficient):
 
 
 def test_too_few_rows_are_refused():
-    fit = measures.LeastSquares()
+    fit = LeastSquares()
     fit.add(torch.randn(5, 8), torch.randn(5, 2))
     with pytest.raises(DissectError, match="more sentences"):
         fit.r2()
@@ -40,7 +41,7 @@ def test_too_few_rows_are_refused():
 
 def test_adjusted_r2_of_unrelated_data_is_near_zero():
     rng = torch.Generator().manual_seed(0)
-    fit = measures.LeastSquares()
+    fit = LeastSquares()
     fit.add(torch.randn(400, 100, generator=rng), torch.randn(400, 50, generator=rng))
     assert fit.r2() > 0.2
     assert abs(measures.adjusted(fit.r2(), 400, 100)) < 0.02
@@ -109,19 +110,40 @@ def test_feedforward_r2_equals_a_fit_on_all_rows(minilm):
     assert table["pieces"][2] == len(x)
 
 
-def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm):
-    """Inputs after a norm are rank-deficient, which a plain solve does not survive."""
-    text = [f"{n} {a} {b}" for n, a in enumerate(TEXT) for b in TEXT * 3]
-    batch = minilm.tokenizer(text, padding=True, return_tensors="pt")
-    x, y = Decomposer(minilm.model).feedforwards(**batch)[3]
-    fit = LeastSquares()
-    for some in range(0, len(x), 100):
-        fit.add(x[some : some + 100], y[some : some + 100])
+def by_lstsq(x, y):
+    """R² as numpy has it, in float64 and from all rows at once; and the rank of x."""
     a, b = (part.double().numpy() - part.double().numpy().mean(0) for part in (x, y))
     solved, _, rank, _ = np.linalg.lstsq(a, b, rcond=1e-6)
-    assert rank == a.shape[1] - 1
-    expected = (1 - ((b - a @ solved) ** 2).sum(0) / (b**2).sum(0)).mean()
-    assert fit.r2() == pytest.approx(expected, abs=1e-8)
+    return (1 - ((b - a @ solved) ** 2).sum(0) / (b**2).sum(0)).mean(), rank
+
+
+def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm):
+    """Inputs after a norm are rank-deficient, which a plain solve does not survive."""
+    batch = minilm.tokenizer(corpora.text("teaching", 150), padding=True, return_tensors="pt")
+    found = Decomposer(minilm.model).feedforwards(**batch)
+    fits: dict[int, LeastSquares] = {}
+    for some in range(0, len(found[1][0]), 600):
+        rows = slice(some, some + 600)
+        measures.fit_feedforwards(fits, {layer: (x[rows], y[rows]) for layer, (x, y) in found.items()})
+    assert len(fits) == 6
+    for layer, (x, y) in found.items():
+        expected, rank = by_lstsq(x, y)
+        assert rank == x.shape[1] - 1
+        assert fits[layer].r2() == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("family", ["modernbert", "llama", "gemma2"])
+def test_r2_in_one_pass_equals_least_squares_on_random_models(family):
+    decomposer = Decomposer(tiny(family, dtype=torch.float32))
+    fits: dict[int, LeastSquares] = {}
+    batches = []
+    for seed in range(8):
+        ids = torch.randint(3, 64, (20, 20), generator=torch.Generator().manual_seed(seed))
+        batches.append(decomposer.feedforwards(input_ids=ids))
+        measures.fit_feedforwards(fits, batches[-1])
+    for layer, fit in fits.items():
+        x, y = (torch.cat(parts) for parts in zip(*(batch[layer] for batch in batches), strict=True))
+        assert fit.r2() == pytest.approx(by_lstsq(x, y)[0], abs=1e-8)
 
 
 def test_published_figures_are_whole():
