@@ -3,9 +3,10 @@
     python benchmarks/overhead.py [--model minilm …] [--corpus teaching] [--sentences 1000]
                                   [--save book/measured/overhead.csv]
 
-Each round times the plain pass and, after it, the other ways, batch by batch of 32 sentences; the table
-gives the median over rounds of the ratio to the plain pass of the same round. Peak memory is
-that of a fresh process which does one thing only, less what the loaded model takes.
+Each round times the plain pass and, after it, the other ways, batch by batch as the package makes
+them: so many tokens at a time, of sentences sorted by length. The table gives the median over rounds
+of the ratio to the plain pass of the same round. Peak memory is that of a fresh process which does
+one thing only, less what the loaded model takes.
 """
 
 import argparse
@@ -23,8 +24,9 @@ import pandas as pd
 import torch
 
 from dissect import Decomposer, corpora
-from dissect.features import padded, tokenized
+from dissect.features import TOKENS_PER_BATCH, batches, padded, tokenized
 from dissect.least_squares import LeastSquares
+from dissect.measures import fit_feedforwards
 from dissect.models import load
 
 PLAIN = "plain forward pass"
@@ -35,19 +37,18 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", default=["minilm"])
     parser.add_argument("--corpus", default="teaching")
     parser.add_argument("--sentences", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--save")
     options = parser.parse_args()
     table = pd.concat([measured(name, options) for name in options.model], ignore_index=True)
-    print(f"{machine()}; {options.sentences} sentences, batches of {options.batch}")
+    print(f"{machine()}; {options.sentences} sentences, batches of {TOKENS_PER_BATCH} tokens")
     print(table.to_string(index=False))
     if options.save:
         Path(options.save).parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(options.save, index=False)
         Path(options.save).with_suffix(".txt").write_text(
             f"{machine()}; {options.sentences} sentences of the corpus *{options.corpus}*, "
-            f"batches of {options.batch}, median of {options.rounds} rounds.\n"
+            f"batches of {TOKENS_PER_BATCH} tokens, median of {options.rounds} rounds.\n"
         )
 
 
@@ -61,11 +62,11 @@ class Way:
 
 def measured(name: str, options: argparse.Namespace) -> pd.DataFrame:
     """Ratios of time and of peak memory to the plain pass, a row a way."""
-    batches, ways = ways_of(name, options)
+    made, ways = ways_of(name, options)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for round_ in range(options.rounds + 1):
         taken = dict.fromkeys(ways, 0.0)
-        for batch in batches:  # way by way on each batch, so that a slower minute is slower for all
+        for batch in made:  # way by way on each batch, so that a slower minute is slower for all
             for way, work in ways.items():
                 taken[way] += clock(partial(work.of_batch, batch))
         for way, work in ways.items():
@@ -88,8 +89,8 @@ def ways_of(name: str, options: argparse.Namespace) -> tuple[list[dict[str, Any]
     """The batches, and what is done with them."""
     loaded = load(name)
     sentences = corpora.text(options.corpus, options.sentences)
-    ids = sorted(tokenized(loaded, sentences), key=len)
-    batches = [padded(loaded, ids[n : n + options.batch]) for n in range(0, len(ids), options.batch)]
+    ids = tokenized(loaded, sentences)
+    made = [padded(loaded, [ids[n] for n in batch]) for batch in batches([len(row) for row in ids])]
     decomposer = Decomposer(loaded.model)
     fits: dict[int, LeastSquares] = {}
 
@@ -105,15 +106,14 @@ def ways_of(name: str, options: argparse.Namespace) -> tuple[list[dict[str, Any]
             parts.importance()
 
     def linear(batch: dict[str, Any]) -> None:
-        for layer, (x, y) in decomposer.feedforwards(**batch).items():
-            fits.setdefault(layer, LeastSquares()).add(x, y)
+        fit_feedforwards(fits, decomposer.feedforwards(**batch))
 
     def solve() -> None:
         for fit in fits.values():
             fit.r2()
         fits.clear()
 
-    return batches, {
+    return made, {
         PLAIN: Way(plain),
         "terms of the last layer": Way(last_layer),
         "terms and importance of all layers": Way(all_layers),
@@ -133,11 +133,11 @@ def peak_memory(name: str, way: str, options: argparse.Namespace) -> float:
 
 
 def _peak(name: str, way: str, options: argparse.Namespace, send) -> None:
-    batches, ways = ways_of(name, options)
+    made, ways = ways_of(name, options)
     try:
         Path("/proc/self/clear_refs").write_text("5")  # Linux forgets the peak of loading
         begun = _status("VmRSS")
-        for batch in batches:
+        for batch in made:
             ways[way].of_batch(batch)
         ways[way].finish()
         send.send(_status("VmHWM") - begun)
