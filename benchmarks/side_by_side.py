@@ -36,6 +36,7 @@ from tests.closed_forms import closed_forms, embeddings_sum
 Batch = dict[str, Any]
 Sums = dict[str, Callable[[Any], Tensor]]
 BATCH = 32
+PACKAGES = ("dissect", "transformer-lens", "nnsight")
 PLAIN, FEW = "plain forward pass", "plain pass, the few in one batch"
 
 
@@ -194,8 +195,15 @@ def ratios_of(ways: list[Way], rounds: int) -> pd.DataFrame:
         taken, base = times[way.name][1:], times[way.base][1:]  # the first round warms up
         ratios = [t / b for t, b in zip(taken, base, strict=True)]
         middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
-        rows.append((way.name, f"{middle:.2f}", f"{low:.2f} to {high:.2f}", way.base))
-    return pd.DataFrame(rows, columns=["way", "time", "range", "times the"])
+        rows.append((way.name, with_version(way), f"{middle:.2f}", f"{low:.2f} to {high:.2f}", way.base))
+    return pd.DataFrame(rows, columns=["way", "with", "time", "range", "times the"])
+
+
+def with_version(way: Way) -> str:
+    """The package whose way this is, and its version."""
+    package = way.name.partition(":")[0]
+    package = package if package in PACKAGES else "transformers"
+    return f"{package} {version(package)}"
 
 
 def run(way: Way) -> None:

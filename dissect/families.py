@@ -23,6 +23,7 @@ class Sublayer:
     out: str  # the projection whose output joins the stream
     value: str = ""  # of attention: the projection that gives the values
     values: str = "all"  # which part of its output: "all", "last third", "last third of each head"
+    value_bias: str = ""  # of attention: a bias that the values get beside that of the projection
     norm: str = ""  # on the stream, after the addition
     branch_norm: str = ""  # on the output, before it joins the stream
     enters: str = ""  # of a feed-forward: the module that its input enters
@@ -88,6 +89,17 @@ MPNET = replace(
     ),
     counts_padding=True,
 )
+
+DEBERTA = replace(
+    BERT,
+    sublayers=(
+        replace(BERT.sublayers[0], value="attention.self.in_proj", values="last third of each head",
+                value_bias="attention.self.v_bias"),
+        BERT.sublayers[1],
+    ),
+    float32_norms="vector",
+    needs=(("talking_head", False, "heads are mixed after the softmax, and rows do not sum to one"),),
+)  # fmt: skip
 
 DEBERTA_V2 = replace(
     BERT,
@@ -273,6 +285,7 @@ FAMILIES = {
     "albert": ALBERT,
     "distilbert": DISTILBERT,
     "mpnet": MPNET,
+    "deberta": DEBERTA,
     "deberta-v2": DEBERTA_V2,
     "big_bird": BIG_BIRD,
     "modernbert": MODERNBERT,

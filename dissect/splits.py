@@ -15,9 +15,9 @@ from torch import Tensor
 from dissect.errors import DissectError, InexactSum, TooLarge
 from dissect.families import find
 from dissect.fold import Weight
-from dissect.trace import Add, Trace, matrix_of, per_query_head, value_bias, values_of
+from dissect.trace import Add, Trace, matrix_of, per_query_head, projected_bias, value_bias, values_of
 
-LARGEST = 4 * 2**30  # bytes that one split may take
+LARGEST = 4 * 2**30  # bytes that one split may take at its peak
 
 # What a split needs of the pass (see `recording`), and the terms it splits.
 KEEP = {"layer": (), "head": ("projected",), "source": ("values",), "neuron": ("projected",)}
@@ -112,13 +112,13 @@ class Sight:
 
     def by_source(self, attentions: Any, heads: int) -> Tensor:
         """What comes from each token of the source, (batch, tokens, sources, hidden)."""
-        layer, sublayer = self.where
+        bias = projected_bias(*self.where, self.config).to(self.add.output)
         values = per_query_head(
-            values_of(self.add.seen["values"], sublayer, self.config), len(self.bias), self.config
+            values_of(self.add.seen["values"], self.where[1], self.config), len(bias), self.config
         )
         written = torch.einsum(
             "bshe,hed->bshd",
-            (values - self.bias).unflatten(-1, (heads, -1)),
+            (values - bias).unflatten(-1, (heads, -1)),
             self.out.unflatten(0, (heads, -1)),
         )
         rows = attentions[self.add.layer - 1][:, :, self.tokens].to(written)
@@ -148,12 +148,19 @@ def split(
     tokens = chosen("tokens", request.tokens, range(trace.start.shape[1]))
     embedding = output.last_hidden_state
     largest = embedding.norm(dim=-1).max()
+    heads = heads_of(config, output)
+    by_term = {
+        term: {add.layer: Sight(weight, add, tokens, config) for weight, add in adds if add.term == term}
+        for term in dict.fromkeys(add.term for _, add in adds)
+    }
+    sizes = [
+        one_layer(request.by, sights[layers[0]], heads, attentions_of(output, term), embedding)
+        for term, sights in by_term.items()
+    ]
+    refuse_too_large(request.by, len(layers), sizes)
     result = {}
-    for term in dict.fromkeys(add.term for _, add in adds):
-        sights = {add.layer: Sight(weight, add, tokens, config) for weight, add in adds if add.term == term}
+    for term, sights in by_term.items():
         attentions = attentions_of(output, term)
-        heads = heads_of(config, output)
-        refuse_too_large(request.by, sights[layers[0]], len(layers), heads, attentions, embedding)
         for place, sight in enumerate(sights[n] for n in layers):
             pieces = getattr(sight, f"by_{request.by}")(attentions, heads)
             total = pieces.sum(AXIS[request.by]) if request.by in AXIS else pieces
@@ -166,6 +173,7 @@ def split(
             if place == 0:  # filled layer by layer: to stack the parts would take twice the room
                 result[term] = pieces.new_empty(len(layers), *pieces.shape)
             result[term][place] = pieces
+            del pieces, total  # before the next layer's are made
     return result
 
 
@@ -210,15 +218,25 @@ def refuse_attention(config: Any, ids: Tensor | None, source: Tensor | None) -> 
         )
 
 
-def refuse_too_large(
-    by: str, sight: Sight, layers: int, heads: int, attentions: Any, embedding: Tensor
-) -> None:
-    """Raises `TooLarge` where a split would take more than `LARGEST` bytes."""
+def one_layer(by: str, sight: Sight, heads: int, attentions: Any, embedding: Tensor) -> tuple[int, int]:
+    """Bytes of the parts of one layer, and of what making them takes beside them."""
     batch, _, hidden = embedding.shape
-    finer = {"layer": 1, "head": heads}.get(by)
-    if finer is None:
-        finer = attentions[0].shape[-1] if by == "source" else sight.add.seen["projected"].shape[-1]
-    size = layers * batch * len(sight.tokens) * finer * hidden * sight.add.output.element_size()
+    vector = hidden * sight.add.output.element_size()
+    seen = batch * len(sight.tokens)
+    if by == "source":
+        sources = attentions[0].shape[-1]
+        parts = seen * sources * vector
+        return parts, 2 * parts + batch * sources * heads * vector  # what each head writes of each source
+    finer = {"layer": 1, "head": heads}.get(by) or sight.add.seen["projected"].shape[-1]
+    return seen * finer * vector, 2 * seen * finer * vector  # scaled by gain and norm, one after the other
+
+
+def refuse_too_large(by: str, layers: int, sizes: list[tuple[int, int]]) -> None:
+    """Raises `TooLarge` where a split would take more than `LARGEST` bytes at its peak.
+
+    sizes: of each term that is split, as `one_layer` gives them.
+    """
+    size = sum(layers * parts for parts, _ in sizes) + max(parts + beside for parts, beside in sizes)
     if size > LARGEST:
         raise TooLarge(
             f"by={by!r} would take {size / 2**30:.1f} GiB, more than the {LARGEST / 2**30:.1f} of "

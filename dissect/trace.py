@@ -306,6 +306,13 @@ def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
 
     Zeros for a feed-forward.
     """
+    bias = projected_bias(layer, sublayer, config)
+    return bias + layer.get_parameter(sublayer.value_bias) if sublayer.value_bias else bias
+
+
+@torch.no_grad()
+def projected_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
+    """What of `value_bias` is the value projection's own."""
     out: Any = find(layer, sublayer.out)
     zeros = next(out.parameters()).new_zeros(width_of(out))
     if not sublayer.value:

@@ -44,6 +44,8 @@ FAMILY_SIZES = {
     "albert": SIZES | {"embedding_size": 16, "num_hidden_groups": 1},
     "albert/two groups of two": SIZES | {"embedding_size": 16, "num_hidden_groups": 2,
                                          "inner_group_num": 2, "num_hidden_layers": 4},
+    "deberta": SIZES | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"],
+                        "position_biased_input": False},
     "deberta-v2": SIZES | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"],
                            "position_biased_input": False, "type_vocab_size": 0},
     "big_bird": SIZES | {"attention_type": "original_full"},

@@ -73,6 +73,7 @@ SMALL = {
 ENCODERS = {
     "albert": {"embedding_size": 16},
     "bert": {},
+    "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "distilbert": {},
     "electra": {"embedding_size": 16},
