@@ -3,10 +3,10 @@
     python benchmarks/overhead.py [--model minilm …] [--corpus teaching] [--sentences 1000]
                                   [--save book/measured/overhead.csv]
 
-Each round times the plain pass and, after it, the other ways, batch by batch as the package makes
-them: so many tokens at a time, of sentences sorted by length. The table gives the median over rounds
-of the ratio to the plain pass of the same round. Peak memory is that of a fresh process which does
-one thing only, less what the loaded model takes.
+Each round goes, for one way after the other, through batches as the package makes them: so many tokens
+at a time, of sentences sorted by length. On each batch the plain pass is timed, and the way right
+after it. The table gives the median over rounds of the ratio of the two. Peak memory is that of a
+fresh process which does one thing only, less what the loaded model takes.
 """
 
 import argparse
@@ -63,21 +63,20 @@ class Way:
 def measured(name: str, options: argparse.Namespace) -> pd.DataFrame:
     """Ratios of time and of peak memory to the plain pass, a row a way."""
     made, ways = ways_of(name, options)
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for round_ in range(options.rounds + 1):
-        taken = dict.fromkeys(ways, 0.0)
-        for batch in made:  # way by way on each batch, so that a slower minute is slower for all
-            for way, work in ways.items():
-                taken[way] += clock(partial(work.of_batch, batch))
+    plain = ways[PLAIN].of_batch
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for _ in range(options.rounds + 1):
         for way, work in ways.items():
-            taken[way] += clock(work.finish)
-            if round_ > 0:  # the first warms up
-                times[way].append(taken[way])
-    base = times[PLAIN]
+            base = taken = 0.0
+            for batch in made:  # in turns, so that a slower minute is slower for both
+                base += clock(partial(plain, batch))
+                taken += clock(partial(work.of_batch, batch))
+            times[way].append((taken + clock(work.finish), base))
     memory = {way: peak_memory(name, way, options) for way in ways}
     rows = []
-    for way, seconds in times.items():
-        ratios = [t / b for t, b in zip(seconds, base, strict=True)]
+    for way, rounds in times.items():
+        seconds = [taken for taken, _ in rounds[1:]]  # the first warms up
+        ratios = [taken / base for taken, base in rounds[1:]]
         middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
         label = load(name).label
         rows.append((label, way, f"{middle:.2f}", f"{low:.2f} to {high:.2f}",

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dissect.errors import DissectError
 
-CHUNK = 1024  # rows that are multiplied at once
+CHUNK = 512  # rows that are multiplied at once
 BLOCKS = 4  # of columns: of products that are symmetric, those left of the diagonal are not computed
 NOTHING = 1e-8  # what a column of x has left of its variance, given others, when only rounding is left
 
@@ -76,11 +76,9 @@ class Centred:
     def __init__(self, first: Tensor) -> None:
         self.shift = first.double().mean(0)
         self.sum = torch.zeros_like(self.shift)
-        # room to work in, the same for all chunks: new memory costs more than the arithmetic
-        self.room = self.shift.new_empty(CHUNK, len(self.shift))
 
     def add(self, some: Tensor) -> Tensor:
-        """The rows centred; they are overwritten by the next."""
-        centred = self.room[: len(some)].copy_(some).sub_(self.shift)
+        """The rows centred."""
+        centred = some.double().sub_(self.shift)
         self.sum += centred.sum(0)
         return centred
