@@ -3,10 +3,11 @@
     python benchmarks/overhead.py [--model minilm …] [--corpus teaching] [--sentences 1000]
                                   [--save book/measured/overhead.csv]
 
-Each round goes, for one way after the other, through batches as the package makes them: so many tokens
-at a time, of sentences sorted by length. On each batch the plain pass is timed, and the way right
-after it. The table gives the median over rounds of the ratio of the two. Peak memory is that of a
-fresh process which does one thing only, less what the loaded model takes.
+Batches are as the package makes them: so many tokens at a time, of sentences sorted by length. In
+each round every way goes once through all batches, right after a plain pass over them; the table gives
+the median over rounds of the ratio of the two. The plain pass is a way too, so its row tells how
+well the measurement repeats. Peak memory is that of a fresh process which does one thing only, less
+what the loaded model takes.
 """
 
 import argparse
@@ -59,19 +60,20 @@ class Way:
     of_batch: Callable[[dict[str, Any]], object]
     finish: Callable[[], object] = lambda: None
 
+    def __call__(self, made: list[dict[str, Any]]) -> None:
+        for batch in made:
+            self.of_batch(batch)
+        self.finish()
+
 
 def measured(name: str, options: argparse.Namespace) -> pd.DataFrame:
     """Ratios of time and of peak memory to the plain pass, a row a way."""
     made, ways = ways_of(name, options)
-    plain = ways[PLAIN].of_batch
     times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for _ in range(options.rounds + 1):
         for way, work in ways.items():
-            base = taken = 0.0
-            for batch in made:  # in turns, so that a slower minute is slower for both
-                base += clock(partial(plain, batch))
-                taken += clock(partial(work.of_batch, batch))
-            times[way].append((taken + clock(work.finish), base))
+            base = clock(partial(ways[PLAIN], made))
+            times[way].append((clock(partial(work, made)), base))
     memory = {way: peak_memory(name, way, options) for way in ways}
     rows = []
     for way, rounds in times.items():
@@ -101,7 +103,7 @@ def ways_of(name: str, options: argparse.Namespace) -> tuple[list[dict[str, Any]
         decomposer(**batch)
 
     def all_layers(batch: dict[str, Any]) -> None:
-        for parts in decomposer.layers(**batch):
+        for parts in decomposer.each_layer(**batch):
             parts.importance()
 
     def linear(batch: dict[str, Any]) -> None:
@@ -136,9 +138,7 @@ def _peak(name: str, way: str, options: argparse.Namespace, send) -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")  # Linux forgets the peak of loading
         begun = _status("VmRSS")
-        for batch in made:
-            ways[way].of_batch(batch)
-        ways[way].finish()
+        ways[way](made)
         send.send(_status("VmHWM") - begun)
     except OSError:  # other systems have no such files
         send.send(float("nan"))

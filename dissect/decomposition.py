@@ -13,7 +13,7 @@ Decoders that attend to a source have a fifth term s, made as h is.
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -116,7 +116,6 @@ class Decomposer:
         allowed = max(self.tolerance(parts.embedding.dtype), TOLERANCE[torch.float32])
         return parts.with_split(splits.split(request, self.config, trace, weights, output, allowed))
 
-    @torch.no_grad()
     def layers(self, **inputs: Any) -> list[Parts]:
         """The parts at every layer: 0 is the embedding layer, the last is what `decompose` gives.
 
@@ -125,14 +124,16 @@ class Decomposer:
 
         Raises what `decompose` raises.
         """
+        return list(self.each_layer(**inputs))
+
+    @torch.no_grad()
+    def each_layer(self, **inputs: Any) -> Iterator[Parts]:
+        """What `layers` gives, one at a time: a layer's terms can be let go before the next are made."""
         _, trace, mask = self._forward(inputs, keep=("states",))
         states = fold_layers(trace, self.names, self.memo)
-        parts = [
-            Parts(embedding.to(terms.device), terms, mask, self.names)
-            for embedding, terms in zip(trace.states, states, strict=True)
-        ]
-        self._checked(parts[-1])
-        return parts
+        for layer, (embedding, terms) in enumerate(zip(trace.states, states, strict=True), start=1):
+            parts = Parts(embedding.to(terms.device), terms, mask, self.names)
+            yield parts if layer < len(trace.states) else self._checked(parts)
 
     @torch.no_grad()
     def feedforwards(self, **inputs: Any) -> dict[int, tuple[Tensor, Tensor]]:

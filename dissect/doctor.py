@@ -239,6 +239,10 @@ def pass_rates(loaded: Loaded) -> dict[str, float]:
     fits: dict[int, LeastSquares] = {}
     pairs = [LeastSquares() for _ in range(12)]
 
+    def layers() -> None:
+        for parts in decomposer.each_layer(**batch):
+            parts.importance()
+
     def linear() -> None:
         measures.fit_feedforwards(fits, decomposer.feedforwards(**batch))
 
@@ -248,7 +252,7 @@ def pass_rates(loaded: Loaded) -> dict[str, float]:
             fit.add(parts.terms[n % 4][parts.mask], parts.terms[(n + 1) % 4][parts.mask])
 
     work: dict[str, Callable[[], object]] = {
-        "terms": lambda: decomposer(**batch), "layers": lambda: decomposer.layers(**batch),
+        "terms": lambda: decomposer(**batch), "layers": layers,
         "linear": linear, "dependence": dependence,
     }  # fmt: skip
     return {name: clock(call) / real for name, call in work.items()}

@@ -58,7 +58,7 @@ def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
     for sentence in sentences:
         batch = loaded.tokenizer(sentence, return_tensors="pt").to(loaded.model.device)
         layers = []
-        for parts in decomposer.layers(**batch):
+        for parts in decomposer.each_layer(**batch):
             terms = parts.terms[:, 0].double()
             products = torch.einsum("xtd,ytd->txy", terms, terms)
             products = products / products.sum((1, 2), keepdim=True)

@@ -1,7 +1,7 @@
 """From a recorded pass to its terms: the closed forms, written as sums over what was recorded."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,15 +46,13 @@ def fold(trace: Trace, names: Sequence[str], memo: Memo) -> tuple[Tensor, dict[i
     return fold_range([trace.start], trace.operations, 0, len(trace.operations), names, memo)
 
 
-def fold_layers(trace: Trace, names: Sequence[str], memo: Memo) -> list[Tensor]:
-    """The terms at the end of every layer, each (terms, batch, tokens, hidden)."""
+def fold_layers(trace: Trace, names: Sequence[str], memo: Memo) -> Iterator[Tensor]:
+    """The terms at the end of every layer, one after the other, each (terms, batch, tokens, hidden)."""
     assert trace.start is not None
     terms: Sequence[Tensor] | Tensor = [trace.start]
-    states = []
     for begin, end in zip([0, *trace.ends], trace.ends, strict=False):
         terms, _ = fold_range(terms, trace.operations, begin, end, names, memo)
-        states.append(terms)
-    return states
+        yield terms
 
 
 def fold_range(

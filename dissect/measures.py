@@ -24,7 +24,7 @@ def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
     Layer 0 is the embedding layer. Special tokens such as [CLS] are left out. Two models with the
     same tokenizer give their pieces in the same order.
 
-    Raises what `Decomposer.layers` raises.
+    Raises what `decompose` raises.
     """
     decomposer = Decomposer(loaded.model)
     special = torch.tensor(loaded.tokenizer.all_special_ids)
@@ -33,7 +33,7 @@ def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
         words = batch["attention_mask"].bool() & ~torch.isin(
             batch["input_ids"], special.to(batch["input_ids"].device)
         )
-        layers = decomposer.layers(**batch)
+        layers = decomposer.each_layer(**batch)
         return torch.stack([parts.importance()[:, words] for parts in layers]).cpu()
 
     found = over_text(loaded, sentences, f"importance, {loaded.label}", of_batch)

@@ -209,7 +209,7 @@ def measure(loaded: Loaded, graph: onnx.ModelProto | Path, texts: Sequence[str])
     for sentence in texts:
         batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)
         inputs = {name: batch[name].to(loaded.model.device) for name in INPUTS}
-        theirs = torch.stack([parts.importance() for parts in decomposer.layers(**inputs)]).cpu()
+        theirs = torch.stack([parts.importance() for parts in decomposer.each_layer(**inputs)]).cpu()
         (ours,) = session.run(["importance"], {name: batch[name].numpy() for name in INPUTS})
         missed.append((torch.from_numpy(ours) - theirs).abs().flatten())
         tokens += batch["input_ids"].shape[1]

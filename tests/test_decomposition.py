@@ -1,6 +1,7 @@
 """The decomposition against independent truth: closed forms, algebra, properties of random models."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -90,6 +91,15 @@ def test_layer_zero_is_input_and_bias_only():
     first = Decomposer(tiny("bert")).layers(**batch(2, 6))[0]
     assert not first.h.any() and not first.f.any()
     assert first.i.any() and first.c.any()
+
+
+def test_layers_one_at_a_time_keep_two_at_most():
+    alive = weakref.WeakSet()
+    for parts in Decomposer(tiny("bert", num_hidden_layers=6)).each_layer(**batch(2, 6)):
+        alive.add(parts.terms)
+        assert not parts.terms.requires_grad
+        assert len(alive) <= 2  # a layer's terms follow from those before
+    assert len(alive) == 1
 
 
 def test_padding_changes_no_term():
