@@ -6,8 +6,8 @@
 Batches are as the package makes them: so many tokens at a time, of sentences sorted by length. In
 each round every way goes once through all batches, right after a plain pass over them; the table gives
 the median over rounds of the ratio of the two. The plain pass is a way too, so its row tells how
-well the measurement repeats. Peak memory is that of a fresh process which does one thing only, less
-what the loaded model takes.
+well the measurement repeats. Peak memory is that of fresh processes which do one thing only, less what
+the loaded model takes.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from dissect.measures import fit_feedforwards
 from dissect.models import load
 
 PLAIN = "plain forward pass"
+PROCESSES = 3  # whose peak memory is taken, one after the other; the median counts
 
 
 def main() -> None:
@@ -74,7 +75,9 @@ def measured(name: str, options: argparse.Namespace) -> pd.DataFrame:
         for way, work in ways.items():
             base = clock(partial(ways[PLAIN], made))
             times[way].append((clock(partial(work, made)), base))
-    memory = {way: peak_memory(name, way, options) for way in ways}
+    memory = {
+        way: statistics.median(peak_memory(name, way, options) for _ in range(PROCESSES)) for way in ways
+    }
     rows = []
     for way, rounds in times.items():
         seconds = [taken for taken, _ in rounds[1:]]  # the first warms up

@@ -142,8 +142,13 @@ class Decomposer:
         Both (pieces, hidden), biases included. Raises what `decompose` raises for unusable input.
         """
         _, trace, mask = self._forward(inputs, keep=("entered",))
+        rows = mask.flatten().nonzero().squeeze(1)  # once: a mask as an index finds them every time
+
+        def real(x: Tensor) -> Tensor:
+            return x.flatten(0, 1).index_select(0, rows)
+
         return {
-            add.layer: (add.seen["entered"][mask], add.output[mask])
+            add.layer: (real(add.seen["entered"]), real(add.output))
             for add in trace.operations
             if isinstance(add, Add) and add.term == "f"
         }

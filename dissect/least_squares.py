@@ -8,7 +8,7 @@ from torch import Tensor
 from dissect.errors import DissectError
 
 CHUNK = 512  # rows that are multiplied at once
-BLOCKS = 4  # of columns: of products that are symmetric, those left of the diagonal are not computed
+BLOCKS = 8  # of columns: of products that are symmetric, those left of the diagonal are not computed
 NOTHING = 1e-8  # what a column of x has left of its variance, given others, when only rounding is left
 
 
