@@ -185,15 +185,16 @@ def closed_ways(loaded: Loaded, ids: list[list[int]], plain: Callable[[Batch], A
 
 
 def ratios_of(ways: list[Way], rounds: int) -> pd.DataFrame:
-    """The median over rounds of the ratio to the base of the same round, a row a way."""
+    """The median over rounds of the ratio to the base, which is timed right before; a row a way."""
+    by_name = {way.name: way for way in ways}
     times: dict[str, list[float]] = {way.name: [] for way in ways}
     for _ in range(rounds + 1):
         for way in ways:
-            times[way.name].append(clock(partial(run, way)))
+            base = clock(partial(run, by_name[way.base]))
+            times[way.name].append(clock(partial(run, way)) / base)
     rows = []
     for way in ways:
-        taken, base = times[way.name][1:], times[way.base][1:]  # the first round warms up
-        ratios = [t / b for t, b in zip(taken, base, strict=True)]
+        ratios = times[way.name][1:]  # the first round warms up
         middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
         rows.append((way.name, with_version(way), f"{middle:.2f}", f"{low:.2f} to {high:.2f}", way.base))
     return pd.DataFrame(rows, columns=["way", "with", "time", "range", "times the"])

@@ -11,8 +11,10 @@ with λ running over the Λ norms of the stream, gains g_λ, standard deviations
 Decoders that attend to a source have a fifth term s, made as h is.
 """
 
+import ctypes
 import inspect
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -35,6 +37,8 @@ TOLERANCE = {
     torch.float16: 2e-2,
     torch.bfloat16: 1e-1,
 }
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h has them
 
 
 def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> Parts:
@@ -209,13 +213,14 @@ class Decomposer:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what a batch frees for the next one.
+    """Let glibc keep what a batch frees for the next one, up to half a GiB.
 
     A recorded pass holds more than a plain one, and handing that back to the system after every
-    batch costs more than the arithmetic. Freeing one block of this size raises glibc's limits; other
-    allocators are not moved by it.
+    batch costs more than the arithmetic. Other allocators than glibc's are left alone.
     """
-    torch.empty(30 * 2**20, dtype=torch.uint8)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest that it takes
+        libc.mallopt(M_TRIM_THRESHOLD, 512 * 2**20)
 
 
 def check_inputs(base: PreTrainedModel, inputs: dict[str, Any], reads: str = "input_ids") -> None:
