@@ -2,12 +2,13 @@ PYTHON ?= python3
 RUN ?= default
 VENV := .venv
 BIN := $(VENV)/bin
+OLDER := .venv-older
 
 # What is imported is compiled then and kept, whatever the shell says; pip would compile all there is.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help book site pdf publish test dist clean
+.PHONY: help book site pdf publish test older dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -33,11 +34,14 @@ test: $(VENV)/tested ## run all tests, the linter, the spelling and the type che
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+older: $(OLDER)/installed ## run the tests of the decomposition with the last transformers 4
+	$(OLDER)/bin/python -m pytest tests/test_families.py tests/test_decomposition.py
+
 dist: $(VENV)/tested ## build the package, a wheel and a source archive, in dist/
 	$(BIN)/python -m build
 
 clean: ## remove the environment; runs are kept
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(OLDER)
 
 # The environment is made anew when pyproject.toml changes.
 $(VENV)/installed: pyproject.toml
@@ -53,4 +57,11 @@ $(VENV)/web: $(VENV)/installed
 
 $(VENV)/tested: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-compile -e '.[test]'
+	touch $@
+
+# pip says that this is not the version which the package asks for, and goes on.
+$(OLDER)/installed: pyproject.toml
+	$(PYTHON) -m venv $(OLDER)
+	$(OLDER)/bin/python -m pip install --quiet --no-compile -e '.[test]'
+	$(OLDER)/bin/python -m pip install --quiet --no-compile 'transformers==4.57.6'
 	touch $@

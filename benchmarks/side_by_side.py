@@ -61,8 +61,11 @@ def main() -> None:
     loaded = load(options.model, "cpu")
     if loaded.model.config.model_type != "bert":
         parser.error("the other ways are written for BERT's modules")
-    ids = sorted(tokenized(loaded, corpora.text("teaching", options.sentences)), key=len)
-    batches = [padded(loaded, ids[n : n + BATCH]) for n in range(0, len(ids), BATCH)]
+    unsorted = tokenized(loaded, corpora.text("teaching", options.sentences))
+    ids = sorted(unsorted, key=len)
+    batches, mixed = (
+        [padded(loaded, some[n : n + BATCH]) for n in range(0, len(ids), BATCH)] for some in (ids, unsorted)
+    )
     print(
         f"{loaded}; {len(ids)} sentences, {sum(map(len, ids))} pieces, batches of {BATCH}; "
         f"{torch.get_num_threads()} threads, {platform.machine()}"
@@ -71,7 +74,7 @@ def main() -> None:
     def plain(batch: Batch) -> Any:
         return loaded.model(**batch)
 
-    ways = [Way(PLAIN, plain, batches)]
+    ways = [Way(PLAIN, plain, batches), Way("plain pass, sentences not sorted by length", plain, mixed)]
     others = {"dissect": dissect_ways, "transformer-lens": lens_ways, "nnsight": nnsight_ways}
     print(", ".join(f"{package} {version(package)}" for package in ("torch", "transformers")))
     for package, ways_of in others.items():

@@ -4,8 +4,10 @@ import re
 
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from dissect import Decomposer, DissectError
 from dissect.errors import InexactSum, UnsupportedModel
@@ -14,7 +16,11 @@ from dissect.splits import AXIS
 from dissect.trace import constant_of, matrix_of
 from tests.conftest import FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
 
-VARIANTS = sorted(set(known()) | set(FAMILY_SIZES))
+OLDER = Version(transformers.__version__).major < 5  # `make older`
+RENAMED = {"vit"} if OLDER else set()  # families whose modules had other names
+VARIANTS = sorted((set(known()) | set(FAMILY_SIZES)) - RENAMED)
+# families whose hidden states are not those at the ends of layers
+OTHER_STATES = {"albert", "modernbert"} if OLDER else set()
 ROUNDED = 1e-6  # families that round what they normalise to float32 whatever the format
 
 
@@ -43,6 +49,8 @@ def test_terms_add_up_to_what_the_model_returns_at_every_layer(variant):
         assert torch.equal(parts.embedding, output.last_hidden_state)
         assert parts.error < exact(decomposer)
         states = output.get("decoder_hidden_states") or output.hidden_states
+        if variant in OTHER_STATES:
+            layers, states = layers[-1:], states[-1:]
         assert len(layers) == len(states)
         # ViT gives its last hidden state before the final norm
         for mine, theirs in list(zip(layers, states, strict=True))[: -1 if variant == "vit" else None]:
