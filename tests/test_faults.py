@@ -290,14 +290,14 @@ def test_a_sentence_of_nothing_is_one_sentence(minilm, text):
 def test_where_memory_runs_out_batches_are_halved(minilm, monkeypatch, capsys):
     text = [f"The crane number {n} stood in the river." for n in range(40)]
     whole = measures.importance(minilm, text)
-    plain = Decomposer.layers
+    plain = Decomposer.each_layer
 
     def at_most_three(self, **inputs):
         if len(inputs["input_ids"]) > 3:
             raise torch.OutOfMemoryError("out of memory")
         return plain(self, **inputs)
 
-    monkeypatch.setattr(Decomposer, "layers", at_most_three)
+    monkeypatch.setattr(Decomposer, "each_layer", at_most_three)
     halved = measures.importance(minilm, text)
     assert halved.shape == whole.shape and abs(halved - whole).max() < 1e-5
     assert "out of memory with 40 sentences at once: going on with 20" in capsys.readouterr().err
@@ -305,7 +305,7 @@ def test_where_memory_runs_out_batches_are_halved(minilm, monkeypatch, capsys):
     def never(self, **inputs):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(Decomposer, "layers", never)
+    monkeypatch.setattr(Decomposer, "each_layer", never)
     with pytest.raises(DissectError, match="one sentence alone does not fit"):
         measures.importance(minilm, text)
 
