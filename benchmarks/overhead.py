@@ -15,7 +15,7 @@ import multiprocessing
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,22 +70,16 @@ class Way:
 def measured(name: str, options: argparse.Namespace) -> pd.DataFrame:
     """Ratios of time and of peak memory to the plain pass, a row a way."""
     made, ways = ways_of(name, options)
-    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-    for _ in range(options.rounds + 1):
-        for way, work in ways.items():
-            base = clock(partial(ways[PLAIN], made))
-            times[way].append((clock(partial(work, made)), base))
+    times = paired({way: (partial(work, made), partial(ways[PLAIN], made)) for way, work in ways.items()},
+                   options.rounds)  # fmt: skip
     memory = {
         way: statistics.median(peak_memory(name, way, options) for _ in range(PROCESSES)) for way in ways
     }
     rows = []
     for way, rounds in times.items():
-        seconds = [taken for taken, _ in rounds[1:]]  # the first warms up
-        ratios = [taken / base for taken, base in rounds[1:]]
-        middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
-        label = load(name).label
-        rows.append((label, way, f"{middle:.2f}", f"{low:.2f} to {high:.2f}",
-                     f"{statistics.median(seconds):.2f}", f"{memory[way] / memory[PLAIN]:.2f}"))  # fmt: skip
+        seconds = statistics.median(taken for taken, _ in rounds)
+        peak = memory[way] / memory[PLAIN]
+        rows.append((load(name).label, way, *ratio_and_range(rounds), f"{seconds:.2f}", f"{peak:.2f}"))
     return pd.DataFrame(rows, columns=["model", "way", "time", "range", "seconds", "peak memory"])
 
 
@@ -160,6 +154,28 @@ def machine() -> str:
         names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         processor = names[0].partition(":")[2].strip() if names else processor
     return f"{processor}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+Timed = Callable[[], object]
+
+
+def paired(ways: Mapping[str, tuple[Timed, Timed]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of each way and of its base, which is timed right before it, by round.
+
+    ways: by name, a way and its base. One more round goes ahead, to warm up.
+    """
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, (work, base) in ways.items():
+            before = clock(base)
+            times[name].append((clock(work), before))
+    return {name: some[1:] for name, some in times.items()}
+
+
+def ratio_and_range(times: list[tuple[float, float]]) -> tuple[str, str]:
+    """The median of the ratios of a way to its base, and the smallest and largest."""
+    ratios = [taken / base for taken, base in times]
+    return f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"
 
 
 def clock(work: Callable[[], object]) -> float:

@@ -10,7 +10,6 @@ over all tokens. Libraries that are not installed are left out. Caches keep acti
 import argparse
 import copy
 import platform
-import statistics
 import sys
 import warnings
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from overhead import clock
+from overhead import paired, ratio_and_range
 from torch import Tensor
 from transformers import BertForNextSentencePrediction
 
@@ -36,7 +35,6 @@ from tests.closed_forms import closed_forms, embeddings_sum
 Batch = dict[str, Any]
 Sums = dict[str, Callable[[Any], Tensor]]
 BATCH = 32
-PACKAGES = ("dissect", "transformer-lens", "nnsight")
 PLAIN, FEW = "plain forward pass", "plain pass, the few in one batch"
 
 
@@ -188,25 +186,17 @@ def closed_ways(loaded: Loaded, ids: list[list[int]], plain: Callable[[Batch], A
 
 
 def ratios_of(ways: list[Way], rounds: int) -> pd.DataFrame:
-    """The median over rounds of the ratio to the base, which is timed right before; a row a way."""
+    """How many times its base each way takes, a row a way."""
     by_name = {way.name: way for way in ways}
-    times: dict[str, list[float]] = {way.name: [] for way in ways}
-    for _ in range(rounds + 1):
-        for way in ways:
-            base = clock(partial(run, by_name[way.base]))
-            times[way.name].append(clock(partial(run, way)) / base)
-    rows = []
-    for way in ways:
-        ratios = times[way.name][1:]  # the first round warms up
-        middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
-        rows.append((way.name, with_version(way), f"{middle:.2f}", f"{low:.2f} to {high:.2f}", way.base))
+    times = paired({way.name: (partial(run, way), partial(run, by_name[way.base])) for way in ways}, rounds)
+    rows = [(way.name, with_version(way), *ratio_and_range(times[way.name]), way.base) for way in ways]
     return pd.DataFrame(rows, columns=["way", "with", "time", "range", "times the"])
 
 
 def with_version(way: Way) -> str:
-    """The package whose way this is, and its version."""
-    package = way.name.partition(":")[0]
-    package = package if package in PACKAGES else "transformers"
+    """The package whose way this is, and its version; one that is not named is transformers."""
+    package, colon, _ = way.name.partition(":")
+    package = package if colon else "transformers"
     return f"{package} {version(package)}"
 
 

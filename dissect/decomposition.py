@@ -132,12 +132,15 @@ class Decomposer:
 
     @torch.no_grad()
     def each_layer(self, **inputs: Any) -> Iterator[Parts]:
-        """What `layers` gives, one at a time: a layer's terms can be let go before the next are made."""
+        """What `layers` gives, one at a time: a layer's terms can be let go before the next are made.
+
+        The sum is checked before the last is given, so who stops earlier has nothing checked.
+        """
         _, trace, mask = self._forward(inputs, keep=("states",))
         states = fold_layers(trace, self.names, self.memo)
-        for layer, (embedding, terms) in enumerate(zip(trace.states, states, strict=True), start=1):
+        for layer, (embedding, terms) in enumerate(zip(trace.states, states, strict=True)):
             parts = Parts(embedding.to(terms.device), terms, mask, self.names)
-            yield parts if layer < len(trace.states) else self._checked(parts)
+            yield self._checked(parts) if layer == len(trace.states) - 1 else parts
 
     @torch.no_grad()
     def feedforwards(self, **inputs: Any) -> dict[int, tuple[Tensor, Tensor]]:
