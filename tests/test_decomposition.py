@@ -213,6 +213,8 @@ def test_a_wrong_formula_would_be_noticed(monkeypatch):
     monkeypatch.setitem(families.FAMILIES, "bert", wrong)
     with pytest.raises(InexactSum):
         decompose(tiny("bert"), **batch(1, 4))
+    with pytest.raises(InexactSum):
+        Decomposer(tiny("bert")).layers(**batch(1, 4))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
