@@ -143,24 +143,21 @@ class Decomposer:
             yield self._checked(parts) if layer == len(trace.states) - 1 else parts
 
     @torch.no_grad()
-    def feedforwards(self, **inputs: Any) -> dict[int, tuple[Tensor, Tensor]]:
-        """What goes into each feed-forward and comes out, {layer: (input, output)}, real tokens only.
+    def feedforwards(self, **inputs: Any) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """What goes into each feed-forward and comes out, (layer, input, output), real tokens only.
 
         Both (pieces, hidden), biases included. Raises what `decompose` raises for unusable input.
         """
-        _, trace, mask = self._forward(inputs, keep=("entered",))
+        _, trace, mask = self._forward(inputs, keep=("entered",), only="f")
         rows = mask.flatten().nonzero().squeeze(1)  # once: a mask as an index finds them every time
 
         def real(x: Tensor) -> Tensor:
-            return x.flatten(0, 1).index_select(0, rows)
+            return x.flatten(0, 1) if len(rows) == mask.numel() else x.flatten(0, 1).index_select(0, rows)
 
-        return {
-            add.layer: (real(add.seen["entered"]), real(add.output))
-            for add in trace.operations
-            if isinstance(add, Add) and add.term == "f"
-        }
+        adds = (operation for operation in trace.operations if isinstance(operation, Add))
+        return ((add.layer, real(add.seen["entered"]), real(add.output)) for add in adds)
 
-    def _forward(self, inputs, keep: tuple[str, ...] = (), weights: bool = False):
+    def _forward(self, inputs, keep: tuple[str, ...] = (), weights: bool = False, only: str | None = None):
         """One recorded pass without dropout or gradients; modes and hooks are put back."""
         check_inputs(self.base, inputs, self.reads)
         options: dict[str, Any] = {"return_dict": True}
@@ -172,7 +169,7 @@ class Decomposer:
         try:
             with (
                 splits.eager_attention(self.base, weights) as attention,
-                recording(self._current()[0], keep) as trace,
+                recording(self._current()[0], keep, only) as trace,
             ):
                 output = self.base(**{**options, **attention, **inputs})
         finally:

@@ -1,44 +1,93 @@
 """How much of y a linear map of x explains, in one pass over rows that need not fit in memory."""
 
-import numpy as np
+import math
+from contextlib import AbstractContextManager
+from functools import cache
+
 import torch
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from dissect.errors import DissectError
 
-CHUNK = 512  # rows that are multiplied at once
-BLOCKS = 8  # of columns: of products that are symmetric, those left of the diagonal are not computed
+CHUNK = 2048  # rows that are multiplied at once
+BLOCKS = 4  # of columns: of products that are symmetric, those left of the diagonal are not computed
 NOTHING = 1e-8  # what a column of x has left of its variance, given others, when only rounding is left
+ALLOWED = 5e-9  # how far float32 products may move R² so far; the more rows, the less
+TRIED = 64  # outputs that this is tried on
 
 
 class LeastSquares:
     """Least squares with intercept from x to y, in one pass over batches of rows.
 
-    Keeps sums of products only, in float64, so memory does not grow with the rows.
+    Keeps sums of products only, in float64, so memory does not grow with the rows. Products x·x are
+    made in float64, since inputs may follow from one another. Products x·y, twice as many, are made in
+    both formats at first, and in float32 alone once that is seen to leave R² as it is.
     """
 
     def __init__(self) -> None:
         self.rows = self.inputs = 0
+        self.single = False  # whether products with y are made in float32
+        self.missed: Tensor | None = None  # by such products, while they are tried
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """x: (rows, inputs), y: (rows, outputs)."""
         if not self.rows:
-            self.inputs = x.shape[-1]
-            self.x, self.y = Centred(x), Centred(y)
-            self.xx = self.x.sum.new_zeros(self.inputs, self.inputs)
-            self.xy = self.x.sum.new_zeros(self.inputs, y.shape[-1])
-            self.yy = self.y.sum.clone()
-        self.rows += len(x)
+            self._begin(x, y)
         for some_x, some_y in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
-            self._multiply(self.x.add(some_x), self.y.add(some_y))
+            self._multiply(some_x, some_y)
+
+    def _begin(self, x: Tensor, y: Tensor) -> None:
+        # means of the first rows, which are taken away so that products lose no digits
+        self.shift_x, self.shift_y = (some.double().mean(0).to(some.dtype) for some in (x, y))
+        self.x, self.y = (
+            torch.zeros_like(shift, dtype=torch.float64) for shift in (self.shift_x, self.shift_y)
+        )
+        self.inputs = len(self.x)
+        self.tried_at = 4 * self.inputs  # rows, after which float32 is tried; twice as many the next time
+        self.xx = self.x.new_zeros(self.inputs, self.inputs)
+        self.xy = self.x.new_zeros(self.inputs, len(self.y))
+        self.yy = torch.zeros_like(self.y)
+        self.missed = torch.zeros_like(self.xy[:, :TRIED]) if x.dtype == torch.float32 else None
 
     def _multiply(self, x: Tensor, y: Tensor) -> None:
+        self.rows += len(x)
+        if self.single:
+            y = y - self.shift_y
+            near = x - self.shift_x
+            x, product = near.double(), near.T @ y
+        else:
+            near, some = x - self.shift_x, y[:, :TRIED] - self.shift_y[:TRIED]
+            x, y = x.double().sub_(self.shift_x), y.double().sub_(self.shift_y)
+            product = x.T @ y
+            if self.missed is not None:
+                self.missed += near.T @ some - product[:, :TRIED]
+        self.xy += product
         width = -(-self.inputs // BLOCKS)
         for k in range(0, self.inputs, width):
             self.xx[k : k + width, k:].addmm_(x[:, k : k + width].T, x[:, k:])
-        self.xy.addmm_(x.T, y)
-        self.yy += y.square_().sum(0)
+        self.x += x.sum(0)
+        self.y += y.sum(0)
+        self.yy += y.square().sum(0)
+        if self.missed is not None and self.rows > self.tried_at:
+            self.tried_at *= 2
+            if self._moved(self.missed) < ALLOWED:
+                self.single, self.missed = True, None
+
+    def _moved(self, missed: Tensor) -> float:
+        """How far R² moves, a mean over outputs, when sums of products x·y miss by so much.
+
+        Rounding moves each output at random, and their mean by the root of their number less. That says
+        more than what it happens to do to the mean of a few.
+        """
+        correlations, deviations, xy, yy = self._about_means()
+        correlations.diagonal().add_(NOTHING)  # so that none follows from the others to the last digit
+        upper, failed = torch.linalg.cholesky_ex(correlations, upper=True)
+        both = torch.cat([xy[:, :TRIED], missed / deviations], 1)
+        exact, off = torch.linalg.solve_triangular(upper.T, both, upper=False).chunk(2, 1)
+        moved = (((2 * exact + off) * off).sum(0) / yy[:TRIED])[yy[:TRIED] > 0]
+        return math.inf if failed else moved.square().mean().sqrt().item() / math.sqrt(len(yy))
 
     def r2(self) -> float:
         """1 − residual / total sum of squares, averaged over outputs.
@@ -52,33 +101,29 @@ class LeastSquares:
                 f"{self.rows} word pieces cannot tell how linear a map of {self.inputs} inputs is: "
                 "give more sentences"
             )
-        # numpy throughout: the threads of two libraries would wait for one another
-        xx, xy, yy, x, y = (
-            part.cpu().numpy() for part in (self.xx, self.xy, self.yy, self.x.sum, self.y.sum)
-        )
-        xx = np.triu(xx - np.outer(x, x) / self.rows)
-        xy = xy - np.outer(x, y) / self.rows
-        yy = yy - y**2 / self.rows
-        scale = np.sqrt(xx.diagonal().clip(0))
-        scale[scale == 0] = 1
-        lower, order, rank, _ = lapack.dpstrf((xx / scale / scale[:, None]).T, tol=NOTHING, lower=1)
-        taken = order[:rank] - 1  # LAPACK counts from one
-        explained = solve_triangular(
-            lower[:rank, :rank], (xy / scale[:, None])[taken], lower=True, check_finite=False
-        )
-        varies = yy > 0
-        return float(((explained**2).sum(0)[varies] / yy[varies]).mean())
+        correlations, _, xy, yy = self._about_means()
+        with one_thread():
+            lower, order, rank, _ = lapack.dpstrf(correlations.T.cpu().numpy(), tol=NOTHING, lower=1)
+        taken = torch.from_numpy(order[:rank] - 1)  # LAPACK counts from one
+        factor = torch.from_numpy(lower[:rank, :rank]).to(xy)
+        explained = torch.linalg.solve_triangular(factor, xy[taken.to(xy.device)], upper=False)
+        return (explained.square().sum(0) / yy)[yy > 0].mean().item()
+
+    def _about_means(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Correlations of x (on and above the diagonal), the roots of its sums of squares (inputs, 1), sums
+        of products x·y over these, and sums of squares of y."""
+        xx = self.xx.triu() - self.x.outer(self.x).triu() / self.rows
+        deviations = xx.diagonal().clamp(min=0).sqrt().unsqueeze(1)
+        deviations[deviations == 0] = 1
+        xy = (self.xy - self.x.outer(self.y) / self.rows) / deviations
+        return xx / deviations / deviations.T, deviations, xy, self.yy - self.y**2 / self.rows
 
 
-class Centred:
-    """Rows of numbers in float64, less a shift near their means, so that products lose no digits."""
+def one_thread() -> AbstractContextManager:
+    """Let scipy's linear algebra use one thread: its others would wait, busily, beside torch's."""
+    return _openblas().limit(limits=1)
 
-    def __init__(self, first: Tensor) -> None:
-        self.shift = first.double().mean(0)
-        self.sum = torch.zeros_like(self.shift)
 
-    def add(self, some: Tensor) -> Tensor:
-        """The rows centred."""
-        centred = some.double().sub_(self.shift)
-        self.sum += centred.sum(0)
-        return centred
+@cache
+def _openblas() -> ThreadpoolController:
+    return ThreadpoolController().select(internal_api="openblas")

@@ -1,6 +1,6 @@
 """Numbers that describe the terms: importance, correlation, agreement, linear R²."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,11 +99,11 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     decomposer = Decomposer(loaded.model)
     fits: dict[int, LeastSquares] = {}
 
-    def of_batch(batch: dict[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
+    def of_batch(batch: dict[str, Any]) -> Iterator[tuple[int, Tensor, Tensor]]:
         return decomposer.feedforwards(**batch)
 
-    for by_layer in over_text(loaded, sentences, "feed-forwards as linear maps", of_batch):
-        fit_feedforwards(fits, by_layer)
+    for found in over_text(loaded, sentences, "feed-forwards as linear maps", of_batch):
+        fit_feedforwards(fits, found)
     rows = [
         (loaded.label, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
         for n, fit in fits.items()
@@ -112,9 +112,9 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "layer", "r2", "adjusted_r2", "pieces"])
 
 
-def fit_feedforwards(fits: dict[int, LeastSquares], batch: Mapping[int, tuple[Tensor, Tensor]]) -> None:
+def fit_feedforwards(fits: dict[int, LeastSquares], found: Iterable[tuple[int, Tensor, Tensor]]) -> None:
     """Add what `Decomposer.feedforwards` gave for a batch to the fits, {layer: fit}."""
-    for layer, (x, y) in batch.items():
+    for layer, x, y in found:
         fits.setdefault(layer, LeastSquares()).add(x, y)
 
 

@@ -113,4 +113,4 @@ class Parts:
         They add up to one (the measure of Mickus et al. 2022, Figure 1).
         """
         e = self.embedding.to(self.terms.dtype)
-        return torch.einsum("btd,xbtd->xbt", e, self.terms) / (e * e).sum(-1)
+        return torch.einsum("btd,xbtd->xbt", e, self.terms) / e.norm(dim=-1).square()

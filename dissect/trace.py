@@ -1,5 +1,6 @@
 """What happens to the residual stream in one forward pass, recorded by hooks."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -112,13 +113,14 @@ def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
 
 
 @contextmanager
-def recording(sites: Sites, keep: tuple[str, ...] = ()) -> Iterator[Trace]:
+def recording(sites: Sites, keep: tuple[str, ...] = (), only: str | None = None) -> Iterator[Trace]:
     """Record the next forward pass; the hooks are gone when the block ends.
 
     keep: "states", and what to keep of sublayers in `Add.seen`: "entered" (the input of a
     feed-forward), "projected" (the input of the output projection), "values" (of attention).
+    only: record nothing but the additions to this term.
     """
-    recorder = Recorder(sites, keep)
+    recorder = Recorder(sites, keep, only)
     try:
         recorder.attach()
         with torch.compiler.set_stance("force_eager"):  # compiled code would go round the hooks
@@ -130,25 +132,28 @@ def recording(sites: Sites, keep: tuple[str, ...] = ()) -> Iterator[Trace]:
 class Recorder:
     """Hooks on one model, which write what they see into one trace."""
 
-    def __init__(self, sites: Sites, keep: tuple[str, ...]):
-        self.sites, self.keep = sites, keep
+    def __init__(self, sites: Sites, keep: tuple[str, ...], only: str | None):
+        self.sites, self.keep, self.only = sites, keep, only
         parameter = next(sites.base.parameters())
         self.dtype, self.device = work_dtype(parameter.dtype), parameter.device
         self.trace = Trace()
         self.stack = ExitStack()
         self.seen: dict[str, Tensor] = {}
-        self.added = 0  # additions so far
+        self.added: Counter[str] = Counter()  # additions so far, by term
 
     def attach(self) -> None:
         """Hang all hooks."""
-        for module in self.sites.early:
-            self.before(module, self.on_start)
-            self.watch(module)
+        if self.only is None:
+            for module in self.sites.early:
+                self.before(module, self.on_start)
+                self.watch(module)
         self.before(self.sites.layers[0], self.on_start)
         for site in self.sites.sublayers:
-            self.attach_sublayer(site)
-        for module in self.sites.final:
-            self.watch(module)
+            if self.only in (None, site.sublayer.term):
+                self.attach_sublayer(site)
+        if self.only is None:
+            for module in self.sites.final:
+                self.watch(module)
         if "states" in self.keep:
             self.before(self.sites.layers[0], self.on_first_layer)
             for layer in self.sites.layers:
@@ -170,7 +175,7 @@ class Recorder:
         if module is not None:
             self.before(module, lambda x: self.on_branch_norm(module, x))
             self.after(module, self.on_branch_end)
-        if site.norm is not None:
+        if site.norm is not None and self.only is None:
             self.watch(site.norm)
 
     def work(self, x: Tensor) -> Tensor:
@@ -198,11 +203,11 @@ class Recorder:
     def on_add(self, site: Site, constant: Tensor, out: Tensor) -> None:
         seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
         self.seen.clear()
-        layer = 1 + self.added // len(self.sites.family.sublayers)
-        self.added += 1
+        term = site.sublayer.term
+        self.added[term] += 1
         output = self.like_stream(self.work(out))
         where = site.layer, site.sublayer
-        self.trace.operations.append(Add(site.sublayer.term, layer, output, constant, where=where, seen=seen))
+        self.trace.operations.append(Add(term, self.added[term], output, constant, where=where, seen=seen))
 
     def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
         add, norm = self.trace.operations[-1], self.norm_of(module, x)

@@ -24,6 +24,9 @@ QUIET = [
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 
+ACCELERATOR = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
+DEVICES = ["cpu", pytest.param("cuda", marks=ACCELERATOR)]
+
 SIZES = {
     "vocab_size": 64, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
     "intermediate_size": 40, "max_position_embeddings": 40,

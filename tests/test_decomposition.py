@@ -12,7 +12,7 @@ from dissect import TERMS, Decomposer, DissectError, decompose, subsets
 from dissect.errors import InexactSum, UnsupportedModel
 from dissect.families import BERT
 from tests.closed_forms import closed_forms, embeddings_sum
-from tests.conftest import batch, tiny
+from tests.conftest import DEVICES, batch, tiny
 
 FAMILY_NAMES = ["bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"]
 EXACT = 1e-13  # float64, relative
@@ -217,11 +217,12 @@ def test_a_wrong_formula_would_be_noticed(monkeypatch):
         Decomposer(tiny("bert")).layers(**batch(1, 4))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_lower_precision_keeps_terms_in_float32(minilm, dtype):
+def test_lower_precision_keeps_terms_in_float32(minilm, dtype, device):
     allowed = max(2 * torch.finfo(dtype).eps, 1e-6)
-    model = copy.deepcopy(minilm.model).to(dtype)
-    inputs = minilm.tokenizer("A crane stood in the shallow river.", return_tensors="pt")
+    model = copy.deepcopy(minilm.model).to(device, dtype)
+    inputs = minilm.tokenizer("A crane stood in the shallow river.", return_tensors="pt").to(device)
     parts = decompose(model, **inputs)
     assert parts.embedding.dtype == dtype and parts.terms.dtype == torch.float32
     assert parts.error < allowed

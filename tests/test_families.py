@@ -14,7 +14,7 @@ from dissect.errors import InexactSum, UnsupportedModel
 from dissect.families import FAMILIES, REFUSED, find, find_all, known
 from dissect.splits import AXIS
 from dissect.trace import constant_of, matrix_of
-from tests.conftest import FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
+from tests.conftest import ACCELERATOR, FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
 
 OLDER = Version(transformers.__version__).major < 5  # `make older`
 RENAMED = {"vit"} if OLDER else set()  # families whose modules had other names
@@ -65,6 +65,25 @@ def test_terms_add_up_to_what_the_model_returns_at_every_layer(variant):
 def test_single_precision_is_exact_to_single_precision(variant):
     for model, decomposer, stack in both_stacks(variant, dtype=torch.float32):
         assert decomposer(**read_by(stack, inputs_of(model, lengths=[7, 3]))).error < 1e-6
+
+
+@ACCELERATOR
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_families_on_a_gpu(variant):
+    """In float32 as on the processor; splits and layers too, whose sums are checked as they are made."""
+    for model, decomposer, stack in both_stacks(variant, dtype=torch.float32):
+        inputs = read_by(stack, inputs_of(model, lengths=[7, 3]))
+        expected = decomposer(**inputs).terms
+        model.cuda()
+        there = {name: value.cuda() for name, value in inputs.items()}
+        parts = decomposer(**there)
+        assert parts.terms.is_cuda and parts.error < 1e-5
+        real = parts.mask.cpu()
+        missed = (parts.terms.cpu() - expected)[:, real].norm(dim=-1) / expected.sum(0)[real].norm(dim=-1)
+        assert missed.max() < 1e-3  # the model itself rounds otherwise there
+        assert len(decomposer.layers(**there)) > 1
+        for by in ("layer", "head", "source", "neuron"):
+            assert all(split.is_cuda for split in decomposer(**there, by=by).split.values())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

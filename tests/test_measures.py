@@ -6,10 +6,10 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from dissect import Decomposer, DissectError, corpora, measures, published
+from dissect import Decomposer, DissectError, corpora, least_squares, measures, published
 from dissect.least_squares import LeastSquares
 from dissect.parts import TERMS
-from tests.conftest import tiny
+from tests.conftest import DEVICES, tiny
 
 TEXT = [
     "The crane stood in the shallow river.",
@@ -119,17 +119,54 @@ def by_lstsq(x, y):
 
 def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm):
     """Inputs after a norm are rank-deficient, which a plain solve does not survive."""
-    batch = minilm.tokenizer(corpora.text("teaching", 150), padding=True, return_tensors="pt")
-    found = Decomposer(minilm.model).feedforwards(**batch)
+    decomposer, text = Decomposer(minilm.model), sorted(corpora.text("teaching", 600), key=len)
     fits: dict[int, LeastSquares] = {}
-    for some in range(0, len(found[1][0]), 600):
-        rows = slice(some, some + 600)
-        measures.fit_feedforwards(fits, {layer: (x[rows], y[rows]) for layer, (x, y) in found.items()})
+    found = []
+    for some in range(0, len(text), 100):
+        batch = minilm.tokenizer(text[some : some + 100], padding=True, return_tensors="pt")
+        found.append(list(decomposer.feedforwards(**batch)))
+        measures.fit_feedforwards(fits, found[-1])
     assert len(fits) == 6
-    for layer, (x, y) in found.items():
+    for layer, fit in fits.items():
+        x, y = (torch.cat([batch[layer - 1][n] for batch in found]) for n in (1, 2))
         expected, rank = by_lstsq(x, y)
         assert rank == x.shape[1] - 1
-        assert fits[layer].r2() == pytest.approx(expected, abs=1e-8)
+        assert fit.single  # most rows were multiplied with y in float32
+        assert fit.r2() == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_least_squares_where_the_rows_are(device):
+    x = torch.randn(900, 6, generator=torch.Generator().manual_seed(0))
+    y = torch.tanh(x @ torch.ones(6, 4)) + x[:, :4]
+    fit = LeastSquares()
+    for rows in range(0, 900, 300):
+        fit.add(x[rows : rows + 300].to(device), y[rows : rows + 300].to(device))
+    assert fit.xx.device.type == device
+    assert fit.r2() == pytest.approx(by_lstsq(x, y)[0], abs=1e-7)
+
+
+def test_where_rounding_would_show_all_products_are_made_in_float64(monkeypatch):
+    """Inputs that nearly follow from one another, of which y is what little they differ by."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(6000, 8, generator=rng)
+    x[:, 1] = x[:, 0] + 1e-3 * x[:, 1]
+    y = x[:, :1] - x[:, 1:2] + 5e-4 * torch.randn(6000, 3, generator=rng)
+
+    def fitted():
+        fit = LeastSquares()
+        for rows in range(0, 6000, 500):
+            fit.add(x[rows : rows + 500], y[rows : rows + 500])
+        return fit
+
+    expected = LinearRegression().fit(x.double(), y.double()).score(x.double(), y.double())
+    fit = fitted()
+    assert not fit.single
+    assert fit.r2() == pytest.approx(expected, abs=1e-8)
+    monkeypatch.setattr(least_squares, "ALLOWED", float("inf"))
+    fit = fitted()
+    assert fit.single
+    assert abs(fit.r2() - expected) > 1e-8
 
 
 @pytest.mark.parametrize("family", ["modernbert", "llama", "gemma2"])
@@ -139,10 +176,10 @@ def test_r2_in_one_pass_equals_least_squares_on_random_models(family):
     batches = []
     for seed in range(8):
         ids = torch.randint(3, 64, (20, 20), generator=torch.Generator().manual_seed(seed))
-        batches.append(decomposer.feedforwards(input_ids=ids))
+        batches.append(list(decomposer.feedforwards(input_ids=ids)))
         measures.fit_feedforwards(fits, batches[-1])
     for layer, fit in fits.items():
-        x, y = (torch.cat(parts) for parts in zip(*(batch[layer] for batch in batches), strict=True))
+        x, y = (torch.cat([batch[layer - 1][n] for batch in batches]) for n in (1, 2))
         assert fit.r2() == pytest.approx(by_lstsq(x, y)[0], abs=1e-8)
 
 
