@@ -53,12 +53,12 @@ class LeastSquares:
 
     def _multiply(self, x: Tensor, y: Tensor) -> None:
         self.rows += len(x)
+        near = x - self.shift_x  # in the format it comes in
         if self.single:
             y = y - self.shift_y
-            near = x - self.shift_x
             x, product = near.double(), near.T @ y
         else:
-            near, some = x - self.shift_x, y[:, :TRIED] - self.shift_y[:TRIED]
+            some = y[:, :TRIED] - self.shift_y[:TRIED]
             x, y = x.double().sub_(self.shift_x), y.double().sub_(self.shift_y)
             product = x.T @ y
             if self.missed is not None:
