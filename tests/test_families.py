@@ -80,7 +80,7 @@ def test_families_on_a_gpu(variant):
         assert parts.terms.is_cuda and parts.error < 1e-5
         real = parts.mask.cpu()
         missed = (parts.terms.cpu() - expected)[:, real].norm(dim=-1) / expected.sum(0)[real].norm(dim=-1)
-        assert missed.max() < 1e-3  # the model itself rounds otherwise there
+        assert missed.max() < 1e-5  # on a processor float32 is up to 1.4e-6 from float64
         assert len(decomposer.layers(**there)) > 1
         for by in ("layer", "head", "source", "neuron"):
             assert all(split.is_cuda for split in decomposer(**there, by=by).split.values())
