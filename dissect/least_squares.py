@@ -40,12 +40,12 @@ class LeastSquares:
 
     def _begin(self, x: Tensor, y: Tensor) -> None:
         # means of the first rows, which are taken away so that products lose no digits
-        self.shift_x, self.shift_y = (some.double().mean(0).to(some.dtype) for some in (x, y))
+        self.shift_x, self.shift_y = x.mean(0), y.mean(0)
         self.x, self.y = (
             torch.zeros_like(shift, dtype=torch.float64) for shift in (self.shift_x, self.shift_y)
         )
         self.inputs = len(self.x)
-        self.tried_at = 4 * self.inputs  # rows, after which float32 is tried; twice as many the next time
+        self.tried_at = 2 * self.inputs  # rows, after which float32 is tried; twice as many the next time
         self.xx = self.x.new_zeros(self.inputs, self.inputs)
         self.xy = self.x.new_zeros(self.inputs, len(self.y))
         self.yy = torch.zeros_like(self.y)
@@ -112,11 +112,11 @@ class LeastSquares:
     def _about_means(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Correlations of x (on and above the diagonal), the roots of its sums of squares (inputs, 1), sums
         of products x·y over these, and sums of squares of y."""
-        xx = self.xx.triu() - self.x.outer(self.x).triu() / self.rows
+        xx = self.xx.addr(self.x, self.x, alpha=-1 / self.rows)
         deviations = xx.diagonal().clamp(min=0).sqrt().unsqueeze(1)
         deviations[deviations == 0] = 1
-        xy = (self.xy - self.x.outer(self.y) / self.rows) / deviations
-        return xx / deviations / deviations.T, deviations, xy, self.yy - self.y**2 / self.rows
+        xy = self.xy.addr(self.x, self.y, alpha=-1 / self.rows).div_(deviations)
+        return xx.div_(deviations).div_(deviations.T), deviations, xy, self.yy - self.y**2 / self.rows
 
 
 def one_thread() -> AbstractContextManager:
