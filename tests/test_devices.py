@@ -1,0 +1,102 @@
+"""Nothing mixes devices: all that a GPU would run, on a stand-in that has shapes and no values."""
+
+import copy
+
+import pytest
+import torch
+
+from dissect import corpora, explore, finer, measures
+from dissect.explain import explain
+from dissect.features import word_terms
+from dissect.masked_words import masked_targets, masked_words
+from dissect.models import Loaded
+from dissect.named_entities import named_entities, tagged_terms
+from dissect.probes import Training
+from dissect.weights import Weights
+from dissect.word_senses import sense_terms, word_senses
+from tests.conftest import inputs_of, read_by, tiny
+from tests.elsewhere import Elsewhere
+from tests.test_families import VARIANTS, both_stacks
+
+QUICK = Training(epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch):
+    """Models without values are refused otherwise; probes are trained where DISSECT_DEVICE says."""
+    monkeypatch.setattr(Weights, "state", lambda self: (self.base.device.type,))
+    monkeypatch.setenv("DISSECT_DEVICE", "meta")
+    with Elsewhere():
+        yield
+
+
+@pytest.fixture
+def there(minilm):
+    """The default model, elsewhere."""
+    return Loaded(minilm.label, copy.deepcopy(minilm.model).to("meta"), minilm.tokenizer)
+
+
+def test_the_stand_in_refuses_two_devices():
+    x = torch.empty(3, 2, device="meta")
+    here = torch.ones(3, 2)
+    assert all(one.is_meta for one in (x + 1, x * torch.tensor(2.0), x[torch.tensor([0])], here.to(x)))
+    assert not x.cpu().is_meta
+    for mixed in (lambda: x + here, lambda: here.T @ x, lambda: here[x > 0]):
+        with pytest.raises(AssertionError, match="two devices"):
+            mixed()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_families(variant):
+    for model, decomposer, stack in both_stacks(variant, dtype=torch.float32):
+        inputs = read_by(stack, inputs_of(model, lengths=[7, 3]))
+        model.to("meta")
+        inputs = {name: value.to("meta") for name, value in inputs.items()}
+        assert decomposer(**inputs).terms.is_meta
+        assert all(parts.terms.is_meta for parts in decomposer.layers(**inputs))
+        assert all(x.is_meta and y.is_meta for _, x, y in decomposer.feedforwards(**inputs))
+        for by in ("layer", "head", "source", "neuron"):
+            assert all(split.is_meta for split in decomposer(**inputs, by=by).split.values())
+
+
+def test_measures(there):
+    text = corpora.text("teaching", 60)
+    assert measures.importance(there, text).shape[:2] == (7, 4)
+    assert len(measures.feedforward_r2(there, text)) == 6
+    assert len(measures.term_dependence(there, text)) == 12
+
+
+def test_features(there):
+    features = word_terms(there, ["A crane stood."], [(0, 2, 7), (0, 8, 13)])
+    assert features.shape == (4, 2, 384) and features.subset("i+f").device.type == "cpu"
+
+
+def test_masked_words(there):
+    targets = masked_targets(there, corpora.text("teaching", 60), 1, 0)
+    assert len(masked_words(targets, [0], training=QUICK).scores) == 16
+
+
+def test_word_senses(there):
+    items = sense_terms(there, corpora.senses("teaching", 60))
+    assert len(word_senses(items, [0], training=QUICK).scores) == 32
+
+
+def test_named_entities(there):
+    words = tagged_terms(there, corpora.entities("teaching", 60))
+    assert len(named_entities({"base": words}, [0], QUICK).scores) == 16
+
+
+def test_one_sentence(there):
+    sentence = "A crane stood in the river."
+    assert len(explain(there, sentence)) == 9
+    assert len(explore.dissected(there, [sentence])["sentences"]) == 1
+    word = finer.word_in(there, sentence, "crane")
+    for table in (word.terms(), word.by_layer(), word.by_head(), word.by_source(), word.by_unit([1])):
+        assert len(table)
+
+
+@pytest.mark.parametrize("by", ["layer", "head", "source", "neuron"])
+def test_logits(there, by):
+    model = tiny("gpt2", vocab_size=30522, bos_token_id=1, eos_token_id=2).to("meta")
+    head = torch.nn.Linear(24, 30522, device="meta")
+    assert len(finer.logits(Loaded("tiny", model, there.tokenizer), head, "the crane", ["bird"], by))
