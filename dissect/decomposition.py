@@ -27,6 +27,7 @@ from dissect.errors import DissectError, InexactSum, UnsupportedModel
 from dissect.families import default_stack, family_of, find, find_all, has_stacks
 from dissect.fold import Memo, fold, fold_layers
 from dissect.parts import Parts, names_of
+from dissect.precision import multiplied_in, own_products, why_missed
 from dissect.trace import Add, Sites, recording, sites_of
 from dissect.weights import Weights
 
@@ -117,8 +118,10 @@ class Decomposer:
         if request is None:
             return parts
         # many families compute attention weights in float32 whatever the format
-        allowed = max(self.tolerance(parts.embedding.dtype), TOLERANCE[torch.float32])
-        return parts.with_split(splits.split(request, self.config, trace, weights, output, allowed))
+        allowed = max(self.tolerance(multiplied_in(parts.embedding)), TOLERANCE[torch.float32])
+        with own_products(terms.device):
+            split = splits.split(request, self.config, trace, weights, output, allowed)
+        return parts.with_split(split)
 
     def layers(self, **inputs: Any) -> list[Parts]:
         """The parts at every layer: 0 is the embedding layer, the last is what `decompose` gives.
@@ -187,7 +190,8 @@ class Decomposer:
         state = self.weights.state()
         if state != self.state:
             self.state = state
-            self.sites, self.memo = sites_of(self.base, self.family, self.config), {}
+            with own_products(next(self.base.parameters()).device):
+                self.sites, self.memo = sites_of(self.base, self.family, self.config), {}
         return self.sites, self.memo
 
     def tolerance(self, dtype: torch.dtype) -> float:
@@ -197,7 +201,8 @@ class Decomposer:
         return TOLERANCE[torch.float32 if rounded else dtype]
 
     def _checked(self, parts: Parts) -> Parts:
-        allowed = self.tolerance(parts.embedding.dtype)
+        format_ = multiplied_in(parts.embedding)
+        allowed = self.tolerance(format_)
         if not math.isfinite(parts.error) and not parts.embedding[parts.mask].isfinite().all():
             raise InexactSum(
                 "the model itself returns NaN or infinite values; check its weights, use float32, and "
@@ -205,9 +210,9 @@ class Decomposer:
             )
         if not parts.error <= allowed:
             raise InexactSum(
-                f"the terms miss the embedding by {parts.error:.1e}, more than the "
-                f"{allowed:.0e} that {parts.embedding.dtype} allows; check the family's row in "
-                "dissect/families.py"
+                f"the terms miss the embedding by {parts.error:.1e}, more than the {allowed:.0e} that "
+                f"{format_} allows; "
+                + why_missed(parts.embedding, "check the family's row in dissect/families.py")
             )
         return parts
 

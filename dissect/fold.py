@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dissect.precision import own_products
 from dissect.trace import Add, Map, Norm, Operation, Trace
 
 
@@ -82,7 +83,8 @@ def fold_range(
 
 def through(terms: Tensor, operation: Map, names: Sequence[str]) -> Tensor:
     """The terms after an affine map; its bias goes to c."""
-    terms = terms @ operation.weight.T
+    with own_products(terms.device):
+        terms = terms @ operation.weight.T
     if operation.bias is not None:
         terms[names.index("c")] += operation.bias
     return terms
@@ -136,8 +138,9 @@ def fold_norms(
         terms[n] = 0
     if constants:
         numbers = numbers_of(stretch, scales).flatten(1).T
-        for name, vectors in constants.items():
-            terms[names.index(name)].view(-1, terms.shape[-1]).addmm_(numbers, vectors)
+        with own_products(terms.device):
+            for name, vectors in constants.items():
+                terms[names.index(name)].view(-1, terms.shape[-1]).addmm_(numbers, vectors)
     return terms
 
 

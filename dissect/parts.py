@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dissect.errors import DissectError
+from dissect.precision import own_products
 
 TERMS = ("i", "h", "f", "c")
 
@@ -113,4 +114,5 @@ class Parts:
         They add up to one (the measure of Mickus et al. 2022, Figure 1).
         """
         e = self.embedding.to(self.terms.dtype)
-        return torch.einsum("btd,xbtd->xbt", e, self.terms) / e.norm(dim=-1).square()
+        with own_products(e.device):
+            return torch.einsum("btd,xbtd->xbt", e, self.terms) / e.norm(dim=-1).square()

@@ -15,6 +15,7 @@ from torch import Tensor
 from dissect.errors import DissectError, InexactSum, TooLarge
 from dissect.families import find
 from dissect.fold import Weight
+from dissect.precision import why_missed
 from dissect.trace import Add, Trace, matrix_of, per_query_head, projected_bias, value_bias, values_of
 
 LARGEST = 4 * 2**30  # bytes that one split may take at its peak
@@ -168,7 +169,8 @@ def split(
             if not missed <= tolerance:
                 raise InexactSum(
                     f"the parts of {term} by {request.by} in layer {sight.add.layer} miss their sum by "
-                    f"{missed:.1e}; this model's attention is not a weighted mean of its values"
+                    f"{missed:.1e}; "
+                    + why_missed(embedding, "this model's attention is not a weighted mean of its values")
                 )
             if place == 0:  # filled layer by layer: to stack the parts would take twice the room
                 result[term] = pieces.new_empty(len(layers), *pieces.shape)

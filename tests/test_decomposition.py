@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from dissect import TERMS, Decomposer, DissectError, decompose, subsets
 from dissect.errors import InexactSum, UnsupportedModel
 from dissect.families import BERT
+from dissect.precision import shortened
 from tests.closed_forms import closed_forms, embeddings_sum
-from tests.conftest import DEVICES, batch, tiny
+from tests.conftest import DEVICES, batch, inputs_of, tiny
 
 FAMILY_NAMES = ["bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"]
 EXACT = 1e-13  # float64, relative
@@ -211,7 +212,7 @@ def test_a_wrong_formula_would_be_noticed(monkeypatch):
     attention = replace(BERT.sublayers[0], norm="")
     wrong = replace(BERT, sublayers=(attention, BERT.sublayers[1]))
     monkeypatch.setitem(families.FAMILIES, "bert", wrong)
-    with pytest.raises(InexactSum):
+    with pytest.raises(InexactSum, match=r"families\.py"):
         decompose(tiny("bert"), **batch(1, 4))
     with pytest.raises(InexactSum):
         Decomposer(tiny("bert")).layers(**batch(1, 4))
@@ -226,6 +227,41 @@ def test_lower_precision_keeps_terms_in_float32(minilm, dtype, device):
     parts = decompose(model, **inputs)
     assert parts.embedding.dtype == dtype and parts.terms.dtype == torch.float32
     assert parts.error < allowed
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("family", ["bert", "albert", "gpt2", "llama", "t5"])
+def test_within_autocast_only_the_model_rounds(family, dtype, device):
+    model = tiny(family, dtype=torch.float32).to(device)
+    inputs = {name: value.to(device) for name, value in inputs_of(model, lengths=[7, 3]).items()}
+    # what goes through a map is rounded there, on the way of the model but not of the terms
+    allowed = 2 * torch.finfo(dtype).eps if family == "albert" else 1e-6
+    with torch.autocast(device, dtype):
+        parts = decompose(model, **inputs)
+        shares = parts.importance()
+        layers = Decomposer(model).layers(**inputs)
+        splits = [decompose(model, by=by, **inputs) for by in ("layer", "head", "source", "neuron")]
+    assert parts.terms.dtype == shares.dtype == torch.float32
+    for each in [parts, *layers[1:], *splits]:
+        assert each.error < allowed
+    assert (shares.sum(0)[parts.mask] - 1).abs().max() < allowed
+    assert not torch.equal(parts.terms, decompose(model, **inputs).terms)  # autocast was on
+
+
+def test_the_setting_that_shortens_float32_is_named(minilm):
+    inputs = minilm.tokenizer(["A crane stood in the shallow river."] * 30, return_tensors="pt")
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        if not shortened(torch.device("cpu")):
+            pytest.skip("this processor multiplies float32 in float32, whatever the setting")
+        with pytest.raises(InexactSum, match="set_float32_matmul_precision"):
+            decompose(minilm.model, **inputs)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert not shortened(torch.device("cpu"))
+    assert decompose(minilm.model, **inputs).error < 1e-6
 
 
 def test_an_unknown_split_is_refused():
