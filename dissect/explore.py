@@ -59,7 +59,7 @@ def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
         batch = loaded.tokenizer(sentence, return_tensors="pt").to(loaded.model.device)
         layers = []
         for parts in decomposer.each_layer(**batch):
-            terms = parts.terms[:, 0].double()
+            terms = parts.terms[:, 0].cpu().double()
             products = torch.einsum("xtd,ytd->txy", terms, terms)
             products = products / products.sum((1, 2), keepdim=True)
             layers.append([[round(x, 4) for x in row] for row in products[:, upper[0], upper[1]].tolist()])

@@ -10,6 +10,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from dissect.errors import DissectError
+from dissect.precision import WITHOUT_FLOAT64
 
 CHUNK = 2048  # rows that are multiplied at once
 BLOCKS = 4  # of columns: of products that are symmetric, those left of the diagonal are not computed
@@ -33,6 +34,8 @@ class LeastSquares:
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """x: (rows, inputs), y: (rows, outputs)."""
+        if x.device.type in WITHOUT_FLOAT64:
+            x, y = x.cpu(), y.cpu()
         if not self.rows:
             self._begin(x, y)
         for some_x, some_y in zip(x.split(CHUNK), y.split(CHUNK), strict=True):

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+WITHOUT_FLOAT64 = {"mps"}  # types of devices
+
 
 def autocast_on(device: torch.device) -> bool:
     """Whether `torch.autocast` casts what is multiplied on the device."""

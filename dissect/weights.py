@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from dissect.errors import UnsupportedModel
+from dissect.precision import WITHOUT_FLOAT64
 
 
 class Weights:
@@ -57,6 +58,6 @@ class Weights:
         some = [one for one in parameters if one.dim() == 1] + [parameters[n][0] for n in self.rows]
         for device in {one.device for one in some}:
             numbers = torch.cat([one for one in some if one.device == device])
-            numbers = numbers.to(torch.float32 if device.type == "mps" else torch.float64)
+            numbers = numbers.to(torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64)
             state += [numbers.sum().item(), numbers.dot(numbers).item()]
         return (parameters[0].dtype, *state)

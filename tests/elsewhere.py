@@ -17,7 +17,13 @@ class Elsewhere(TorchDispatchMode):
     As there, numbers (tensors without axes) and indices may come from the processor, and copies go
     both ways. What takes values to tell gets an answer with which shapes go on: numbers are zero,
     conditions hold, masks choose everything.
+
+    float64: whether the device has it; Apple's GPUs have not.
     """
+
+    def __init__(self, float64: bool = True):
+        super().__init__()
+        self.float64 = float64
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None) -> Any:
         kwargs = kwargs or {}
@@ -37,7 +43,12 @@ class Elsewhere(TorchDispatchMode):
             return everything(x)
         if operation is ops.index.Tensor:
             return operation(x, [one for index in args[1] for one in integers(index)])
-        return operation(*args, **kwargs)
+        result = operation(*args, **kwargs)
+        doubles = [
+            one for one in tree_leaves(result) if isinstance(one, Tensor) and one.dtype == torch.float64
+        ]
+        assert self.float64 or not any(one.is_meta for one in doubles), f"{operation} in float64"
+        return result
 
 
 def integers(index: Tensor | None) -> list[Tensor | None]:

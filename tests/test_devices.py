@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from dissect import corpora, explore, finer, measures
+from dissect import corpora, explore, finer, least_squares, measures
 from dissect.explain import explain
 from dissect.features import word_terms
 from dissect.masked_words import masked_targets, masked_words
@@ -21,12 +21,14 @@ from tests.test_families import VARIANTS, both_stacks
 QUICK = Training(epochs=1)
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(monkeypatch):
+@pytest.fixture(autouse=True, params=[True, False], ids=["float64", "no float64"])
+def elsewhere(request, monkeypatch):
     """Models without values are refused otherwise; probes are trained where DISSECT_DEVICE says."""
     monkeypatch.setattr(Weights, "state", lambda self: (self.base.device.type,))
     monkeypatch.setenv("DISSECT_DEVICE", "meta")
-    with Elsewhere():
+    if not request.param:
+        monkeypatch.setattr(least_squares, "WITHOUT_FLOAT64", {"meta"})
+    with Elsewhere(float64=request.param):
         yield
 
 
@@ -97,6 +99,7 @@ def test_one_sentence(there):
 
 @pytest.mark.parametrize("by", ["layer", "head", "source", "neuron"])
 def test_logits(there, by):
-    model = tiny("gpt2", vocab_size=30522, bos_token_id=1, eos_token_id=2).to("meta")
+    sizes = {"vocab_size": 30522, "bos_token_id": 1, "eos_token_id": 2}
+    model = tiny("gpt2", dtype=torch.float32, **sizes).to("meta")
     head = torch.nn.Linear(24, 30522, device="meta")
     assert len(finer.logits(Loaded("tiny", model, there.tokenizer), head, "the crane", ["bird"], by))
