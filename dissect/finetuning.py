@@ -226,7 +226,7 @@ def train(
     """
     model.config.pad_token_id = collator.tokenizer.pad_token_id
     parts = recipe.batch_size // (at_once or recipe.batch_size)
-    arguments = TrainingArguments(
+    arguments = OnOneDevice(
         output_dir=scratch,
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
@@ -283,6 +283,15 @@ def guessing(examples: Sequence[dict]) -> float:
     """The mean loss, in nats, of who knows nothing but how frequent each label is."""
     labels = torch.tensor([label for example in examples for label in example["labels"] if label != IGNORED])
     return torch.special.entr(labels.bincount() / len(labels)).sum().item()
+
+
+class OnOneDevice(TrainingArguments):
+    """On several GPUs a batch would be that many times the recipe's, and the model not its own class."""
+
+    @property
+    def n_gpu(self) -> int:
+        """How many GPUs the `Trainer` spreads a model over; 0 on the processor."""
+        return min(super().n_gpu, 1)
 
 
 class MaskedOnly(Trainer):

@@ -16,11 +16,13 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertModel,
+    TrainingArguments,
 )
 
 from dissect import DissectError, decompose, models
 from dissect.finetuning import (
     IGNORED,
+    OnOneDevice,
     Recipe,
     encode,
     guessing,
@@ -274,3 +276,13 @@ def test_models_are_named_by_their_task(tmp_path, minilm):
     table = models.names(minilm, [models.load(str(folder)), models.load(str(folder))])
     assert table["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (NER) 2"]
     assert table["checkpoint"].tolist() == ["minilm", "tagger", "tagger"]
+
+
+def test_several_gpus_leave_a_batch_as_the_recipe_has_it(tmp_path):
+    sizes = {}
+    for kind in (TrainingArguments, OnOneDevice):
+        arguments = kind(output_dir=str(tmp_path), per_device_train_batch_size=8, use_cpu=True)
+        assert arguments.n_gpu == 0
+        arguments._n_gpu = 4  # as where torch finds four
+        sizes[kind] = arguments.train_batch_size
+    assert sizes == {TrainingArguments: 32, OnOneDevice: 8}
