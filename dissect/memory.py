@@ -9,6 +9,8 @@ from dissect.errors import TooLarge
 from dissect.progress import note
 
 T = TypeVar("T")
+# What says so where torch has no exception of its own for it: on a processor, Apple's GPUs, in cuBLAS.
+NO_MEMORY = ("can't allocate memory", "MPS backend out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def in_halves(batch: list[int], use: Callable[[list[int]], T]) -> Iterator[T]:
@@ -36,4 +38,5 @@ def in_halves(batch: list[int], use: Callable[[list[int]], T]) -> Iterator[T]:
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that there is no memory left, on a processor or an accelerator."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    told = isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    return told or isinstance(error, MemoryError | torch.OutOfMemoryError)

@@ -22,6 +22,7 @@ from dissect.decomposition import Decomposer
 from dissect.explain import explain
 from dissect.features import word_terms
 from dissect.masked_words import masked_targets
+from dissect.memory import ran_out
 from dissect.run import locked, run
 from dissect.settings import settings_from
 from tests.conftest import copy_model
@@ -285,6 +286,17 @@ def test_odd_sentences_are_read_or_left_out(minilm):
 def test_a_sentence_of_nothing_is_one_sentence(minilm, text):
     with pytest.raises(DissectError):
         explain(minilm, text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
+     "MPS backend out of memory (MPS allocated: 5.56 GB, other allocations: 1.10 GB, max allowed: 6.80 GB)",
+     "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"],
+)  # fmt: skip
+def test_memory_that_runs_out_is_known_by_its_words(words):
+    assert ran_out(RuntimeError(words)) and ran_out(MemoryError())
+    assert not ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 def test_where_memory_runs_out_batches_are_halved(minilm, monkeypatch, capsys):
