@@ -21,7 +21,7 @@ class Elsewhere(TorchDispatchMode):
     float64: whether the device has it; Apple's GPUs have not.
     """
 
-    def __init__(self, float64: bool = True):
+    def __init__(self, float64: bool):
         super().__init__()
         self.float64 = float64
 

@@ -4,9 +4,11 @@ import copy
 
 import pytest
 import torch
+from torch.utils._pytree import tree_map_only
 
 from dissect import corpora, explore, finer, least_squares, measures
 from dissect.explain import explain
+from dissect.families import find_all
 from dissect.features import word_terms
 from dissect.masked_words import masked_targets, masked_words
 from dissect.models import Loaded
@@ -21,14 +23,18 @@ from tests.test_families import VARIANTS, both_stacks
 QUICK = Training(epochs=1)
 
 
-@pytest.fixture(autouse=True, params=[True, False], ids=["float64", "no float64"])
+@pytest.fixture(autouse=True)
 def elsewhere(request, monkeypatch):
-    """Models without values are refused otherwise; probes are trained where DISSECT_DEVICE says."""
+    """Models without values are refused otherwise; probes are trained where DISSECT_DEVICE says.
+
+    The stand-in has no float64 unless a test asks for it.
+    """
+    float64 = getattr(request, "param", False)
     monkeypatch.setattr(Weights, "state", lambda self: (self.base.device.type,))
     monkeypatch.setenv("DISSECT_DEVICE", "meta")
-    if not request.param:
+    if not float64:
         monkeypatch.setattr(least_squares, "WITHOUT_FLOAT64", {"meta"})
-    with Elsewhere(float64=request.param):
+    with Elsewhere(float64):
         yield
 
 
@@ -53,7 +59,7 @@ def test_families(variant):
     for model, decomposer, stack in both_stacks(variant, dtype=torch.float32):
         inputs = read_by(stack, inputs_of(model, lengths=[7, 3]))
         model.to("meta")
-        inputs = {name: value.to("meta") for name, value in inputs.items()}
+        inputs = moved(inputs, "meta")
         assert decomposer(**inputs).terms.is_meta
         assert all(parts.terms.is_meta for parts in decomposer.layers(**inputs))
         assert all(x.is_meta and y.is_meta for _, x, y in decomposer.feedforwards(**inputs))
@@ -61,6 +67,33 @@ def test_families(variant):
             assert all(split.is_meta for split in decomposer(**inputs, by=by).split.values())
 
 
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if "albert" not in name])
+def test_families_on_two_devices(variant):
+    """As `device_map` spreads a model: the second layer is on the processor, the rest is elsewhere.
+
+    ALBERT's layers are one module, which is in one place."""
+    for model, decomposer, stack in both_stacks(variant, dtype=torch.float32):
+        inputs = read_by(stack, inputs_of(model, lengths=[7, 3]))
+        model.to("meta")
+        second = find_all(decomposer.base, decomposer.family.layers)[1].to_empty(device="cpu")
+        hooks = [
+            second.register_forward_pre_hook(lambda _, *given: moved(given, "cpu"), with_kwargs=True),
+            second.register_forward_hook(lambda _, args, out: moved(out, "meta")),
+        ]
+        inputs = moved(inputs, "meta")
+        assert all(parts.terms.is_meta for parts in decomposer.layers(**inputs))
+        for by in ("layer", "head", "source", "neuron"):
+            assert all(split.is_meta for split in decomposer(**inputs, by=by).split.values())
+        for hook in hooks:
+            hook.remove()
+
+
+def moved(values, device):
+    """The same with all tensors on a device."""
+    return tree_map_only(torch.Tensor, lambda x: x.to(device), values)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["float64", "no float64"], indirect=True)
 def test_measures(there):
     text = corpora.text("teaching", 60)
     assert measures.importance(there, text).shape[:2] == (7, 4)
