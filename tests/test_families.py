@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 import transformers
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -169,7 +169,26 @@ def test_random_models_of_any_family(variant, seed, rows, tokens, scale, by, dat
     lengths = data.draw(st.lists(st.integers(1, tokens), min_size=rows, max_size=rows))
     for model, decomposer, stack in both_stacks(variant, seed=seed, scale=scale):
         inputs = read_by(stack, inputs_of(model, rows, tokens, seed, lengths=lengths))
-        assert decomposer(**inputs, by=by).error < exact(decomposer)
+        try:
+            error = decomposer(**inputs, by=by).error
+        except InexactSum as refused:
+            assume("the model itself returns NaN" not in str(refused))  # see the next test
+            raise
+        assert error < exact(decomposer)
+
+
+@pytest.mark.parametrize("family", ["gemma2", "mistral", "modernbert"])
+def test_a_window_of_nothing_but_padding(family):
+    """Eager attention rounds to float32, in which float64's smallest number is minus infinity: a row
+    whose window is all masked is NaN, and every token of the next layer. In float32 it is not."""
+    for dtype in (torch.float32, torch.float64):
+        model = tiny(family, dtype=dtype)
+        inputs = inputs_of(model, rows=1, tokens=16, lengths=[1])
+        if dtype == torch.float32:
+            assert Decomposer(model)(**inputs, by="source").error < 1e-6
+        else:
+            with pytest.raises(InexactSum, match="the model itself returns NaN.*use float32"):
+                Decomposer(model)(**inputs, by="source")
 
 
 def test_heads_and_units_are_the_ones_they_are_said_to_be():
