@@ -22,6 +22,7 @@ from dissect.store import Store
 T = TypeVar("T")
 TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
+# where terms come from
 CODE = ("decomposition", "families", "features", "fold", "parts", "precision", "trace", "weights")
 
 

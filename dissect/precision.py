@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-WITHOUT_FLOAT64 = {"mps"}  # types of devices
+WITHOUT_FLOAT64 = {"mps"}  # types of devices; Apple's GPUs
 
 
 def autocast_on(device: torch.device) -> bool:
@@ -36,6 +36,6 @@ def why_missed(x: Tensor, otherwise: str) -> str:
 
 def shortened(device: torch.device) -> bool:
     """Whether products of float32 lose digits: seen, since several settings of torch may do it."""
-    x = torch.full((64, 64), 1 + 2**-12, device=device)  # shorter formats have ten digits after the point
+    x = torch.full((64, 64), 1 + 2**-12, device=device)  # shorter formats keep ten binary digits or fewer
     with own_products(device):
         return not torch.equal(x @ torch.eye(64, device=device), x)
