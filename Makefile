@@ -8,7 +8,7 @@ OLDER := .venv-older
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help book site pdf publish test older dist clean
+.PHONY: help book site pdf publish test mutants older dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -33,6 +33,9 @@ test: $(VENV)/tested ## run all tests, the linter, the spelling and the type che
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+mutants: $(VENV)/tested ## make mistakes on purpose, and tell how many the tests notice; ONLY=claims for some
+	$(BIN)/python tests/mutants/run.py --only '$(ONLY)'
 
 older: $(OLDER)/installed ## run the tests of the decomposition with the last transformers 4
 	$(OLDER)/bin/python -m pytest tests/test_families.py tests/test_decomposition.py
