@@ -25,11 +25,11 @@ OPENING = {
 
 They can be done without running the chapter above: each begins with what it needs.
 Put your answer in the place of the dots and run the cell.
-The cell below it then says whether the answer is right and, where it is not, what is off.
+Its last line then says whether the answer is right and, where it is not, what is off.
 The last exercise is open: its form is checked, the finding is to be discussed.""",
     "teacher": """# Exercises, with solutions
 
-The cell with the dots is what students are given; the solution follows it, and the check below accepts it.
+The cell with the dots is what students are given; the solution follows it, and its check accepts it.
 Minutes are for a student who has read the chapter.""",
 }
 EQUATION = re.compile(r"\$\$ \(([\w-]+)\)")
@@ -73,19 +73,24 @@ def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
 
 
 def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
-    """Statement and hint, a starter and a check; for teachers the solution between them."""
+    """Statement and hint, a starter with its check; for teachers the solution with its check, too."""
     name = exercise.name.replace(".", "-")
     statement = (
         f"## {exercise.name} {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n\n"
         f"{exercise.statement}\n\n<details><summary>Hint</summary>\n\n{exercise.hint}\n\n</details>"
     )
     yield new_markdown_cell(statement, id=f"exercise-{name}")
-    yield new_code_cell(exercise.starter, id=f"answer-{name}")
+    yield new_code_cell(checked(exercise.starter, exercise), id=f"answer-{name}")
     if kind == "teacher":
         discuss = f"**{solved(exercise)}**\n\n*To discuss.* {exercise.discuss}"
         yield new_markdown_cell(discuss, id=f"discuss-{name}")
-        yield new_code_cell(exercise.solution, id=f"solution-{name}", metadata={"tags": ["solution"]})
-    yield new_code_cell(f'check("{exercise.name}", answer)', id=f"check-{name}")
+        tags = {"tags": ["solution"]}
+        yield new_code_cell(checked(exercise.solution, exercise), id=f"solution-{name}", metadata=tags)
+
+
+def checked(code: str, exercise: Exercise) -> str:
+    """Code that sets the answer, and its check: together, so that a cell runs alone."""
+    return f"{code}\n\n{exercise.check}"
 
 
 def plain(notebook: NotebookNode) -> None:

@@ -1,22 +1,26 @@
 """The exercises: solutions pass their checks, wrong answers do not, and are told what is off."""
 
+import ast
 import re
 from numbers import Number
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 
 from dissect.errors import DissectError
 from dissect.exercises import check, exercises, of_chapter
 from dissect.exercises.exercise import LEVELS, read
+from dissect.settings import CHAPTERS as STEMS
+from dissect.teaching import ROOT
 
 ALL = exercises()
 CHAPTERS = range(1, 7)
 
 
 def solved(name: str) -> dict[str, Any]:
-    """What there is after the solution of an exercise was run, `answer` among it."""
+    """What there is after the solution of an exercise was run, the answer among it."""
     space: dict[str, Any] = {}
     exec(ALL[name].solution, space)
     return space
@@ -25,16 +29,16 @@ def solved(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ALL)
 def test_the_check_tells_right_from_wrong(name: str) -> None:
     space = solved(name)
-    right = space["answer"]
+    right = space[ALL[name].answer]
     verdict = check(name, right)
     assert verdict.right, verdict
     secrets = told(right)
     assert len(ALL[name].wrong) >= 2
     for words, code in ALL[name].wrong:
         # a study takes seconds: it is made once
-        space = space | {"answer": dict(right)} if ALL[name].level == "research" else solved(name)
+        space = space | {ALL[name].answer: dict(right)} if ALL[name].level == "research" else solved(name)
         exec(code, space)
-        verdict = check(name, space["answer"])
+        verdict = check(name, space[ALL[name].answer])
         assert not verdict.right, f"accepted: {code}"
         assert words in verdict.words, f"expected {words!r}: {verdict}"
         spoken = set(re.findall(r"[\w.]*\w", str(verdict).partition(" ")[2]))
@@ -61,11 +65,63 @@ def shared_lines(solution: str, words: str) -> list[str]:
     return [line for line in lines if len(line) > 8 and line in words]
 
 
+class Bound(ast.NodeVisitor):
+    """The names that code sets at the top, each with the statement that does (a loop: with none)."""
+
+    def __init__(self, code: str) -> None:
+        self.names: dict[str, str | None] = {}
+        self.statement: ast.stmt | None = None
+        for self.statement in ast.parse(code).body:
+            self.visit(self.statement)
+
+    def bind(self, name: str, same: str | None) -> None:
+        self.names[name] = same
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            plain = isinstance(self.statement, ast.Assign)
+            self.bind(node.id, ast.dump(self.statement) if plain else None)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self.bind(alias.asname or alias.name.partition(".")[0], f"import {alias.name}")
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for alias in node.names:
+            self.bind(alias.asname or alias.name, f"from {node.module} import {alias.name}")
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self.bind(node.name, ast.dump(node))
+
+    def inner(self, node: ast.AST) -> None:
+        """A scope of its own: what it sets stays there."""
+
+    visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = inner
+
+
+def chapters_code(chapter: int) -> str:
+    notebook = nbformat.read(ROOT / "notebooks" / f"{STEMS[chapter - 1]}.ipynb", as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_an_exercise_takes_no_name_from_its_chapter_or_from_another_exercise(chapter: int) -> None:
+    code = chapters_code(chapter)
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    taken: dict[str, str | None] = dict.fromkeys(used) | Bound(code).names
+    for exercise in of_chapter(chapter):
+        assert exercise.answer in Bound(exercise.starter).names
+        own = Bound(exercise.starter).names | Bound(exercise.solution).names
+        lost = [name for name, how in own.items() if name in taken and (how is None or taken[name] != how)]
+        assert not lost, f"{exercise.name} sets {lost}, which is in use"
+        taken |= own
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_starter_runs_and_has_no_answer_yet(name: str) -> None:
     space: dict[str, Any] = {}
     exec(ALL[name].starter, space)
-    verdict = check(name, space["answer"])
+    verdict = check(name, space[ALL[name].answer])
     assert not verdict.right
     assert re.search("no answer yet|nothing for|still returns the dots", verdict.words), verdict
 

@@ -62,7 +62,7 @@ def most_read(answer: Any) -> None:
     need(isinstance(answer, str), "The answer is to be a token, as a string.")
     tokens = [token for n, token in enumerate(word().tokens) if n not in word().positions]
     need(answer != WORD, "That is the word itself; which other token was read?")
-    need(answer in tokens, "There is no such token in the sentence; see `word.tokens`.")
+    need(answer in tokens, "There is no such token in the sentence; see `crane.tokens`.")
     table = word().by_source()
     total = table.groupby(["source", "token"])["importance"].sum().reset_index()
     total = total[total["token"] != WORD]

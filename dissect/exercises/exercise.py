@@ -10,6 +10,8 @@ dissect/data/exercises holds a file a chapter. An exercise is a section of it, s
 and in it the parts `### Hint`, `### Starter`, `### Solution`, `### Discuss`, and once or more often
 `### Wrong: WORDS`, code that is run after the solution and makes a wrong answer of it, to which the
 check must say something that holds these words.
+
+Code names the answer `answer_1_2`, imports what it needs, and leaves alone the names that the chapter uses.
 """
 
 import re
@@ -30,7 +32,7 @@ CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise; texts are Markdown, starter, solution and wrong answers are code that sets `answer`."""
+    """An exercise; texts are Markdown; starter, solution and wrong answers are code that sets the answer."""
 
     name: str  # "1.2": chapter and place in it
     title: str
@@ -46,6 +48,16 @@ class Exercise:
     @property
     def chapter(self) -> int:
         return int(self.name.partition(".")[0])
+
+    @property
+    def answer(self) -> str:
+        """The name of its answer, such as "answer_1_2": one of its own, so that none replaces another."""
+        return f"answer_{self.name.replace('.', '_')}"
+
+    @property
+    def check(self) -> str:
+        """The line of code that checks the answer."""
+        return f'check("{self.name}", {self.answer})'
 
 
 @cache

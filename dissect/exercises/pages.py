@@ -14,7 +14,7 @@ ONE = """(exercise-{anchor})=
 ```python
 {starter}
 
-check("{name}", answer)
+{check}
 ```
 
 :::{{admonition}} Hint
@@ -61,7 +61,8 @@ def shown(exercise: Exercise) -> str:
     return ONE.format(
         anchor=exercise.name.replace(".", "-"), name=exercise.name, title=exercise.title,
         level=exercise.level, minutes=exercise.minutes, statement=exercise.statement,
-        starter=exercise.starter, hint=exercise.hint, solution=exercise.solution, solved=solved(exercise),
+        starter=exercise.starter, check=exercise.check, hint=exercise.hint,
+        solution=exercise.solution, solved=solved(exercise),
     )  # fmt: skip
 
 
