@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from dissect import Decomposer, DissectError, corpora, least_squares, measures, published
+from dissect import Decomposer, DissectError, corpora, measures, published
+from dissect.features import over_text, tokenized
 from dissect.least_squares import LeastSquares
 from dissect.parts import TERMS
 from tests.conftest import DEVICES, tiny
@@ -102,37 +105,66 @@ def test_feedforward_r2_equals_a_fit_on_all_rows(minilm):
     for handle in handles:
         handle.remove()
     x, y = torch.cat(xs).double().numpy(), torch.cat(ys).double().numpy()
-    u, s, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
-    u = u[:, s > 1e-4 * s[0]]
-    centred = y - y.mean(0)
-    expected = (((u.T @ centred) ** 2).sum(0) / (centred**2).sum(0)).mean()
+    expected, _ = by_lstsq(torch.from_numpy(x), torch.from_numpy(y))
     assert table["r2"][2] == pytest.approx(expected, abs=1e-4)
     assert table["pieces"][2] == len(x)
+    unexplained = (1 - table["r2"]) * (len(x) - 1) / (len(x) - 384 - 1)
+    assert np.allclose(table["adjusted_r2"], 1 - unexplained, atol=1e-12)
+
+
+def shares_by_lstsq(x, y):
+    """What is explained of each output, as numpy has it in float64 and from all rows at once; and the
+    rank of x. Inputs are divided by their deviations; what float32's rounding alone makes is left out."""
+    a, b = (part.double().numpy() - part.double().numpy().mean(0) for part in (x, y))
+    a /= np.where(a.any(0), a.std(0), 1)
+    solved, _, rank, _ = np.linalg.lstsq(a, b, rcond=1e-5)
+    return 1 - ((b - a @ solved) ** 2).sum(0) / (b**2).sum(0), rank
 
 
 def by_lstsq(x, y):
-    """R² as numpy has it, in float64 and from all rows at once; and the rank of x."""
-    a, b = (part.double().numpy() - part.double().numpy().mean(0) for part in (x, y))
-    solved, _, rank, _ = np.linalg.lstsq(a, b, rcond=1e-6)
-    return (1 - ((b - a @ solved) ** 2).sum(0) / (b**2).sum(0)).mean(), rank
+    """R², the mean over outputs; and the rank of x."""
+    shares, rank = shares_by_lstsq(x, y)
+    return shares.mean(), rank
 
 
-def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm):
+@pytest.fixture(scope="module")
+def text():
+    """Some 3,000 word pieces: several batches, and eight rows for each input."""
+    return corpora.text("teaching", 200)
+
+
+def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm, text):
     """Inputs after a norm are rank-deficient, which a plain solve does not survive."""
-    decomposer, text = Decomposer(minilm.model), sorted(corpora.text("teaching", 600), key=len)
-    fits: dict[int, LeastSquares] = {}
-    found = []
-    for some in range(0, len(text), 100):
-        batch = minilm.tokenizer(text[some : some + 100], padding=True, return_tensors="pt")
-        found.append(list(decomposer.feedforwards(**batch)))
-        measures.fit_feedforwards(fits, found[-1])
-    assert len(fits) == 6
-    for layer, fit in fits.items():
+    decomposer = Decomposer(minilm.model)
+    found = list(over_text(minilm, text, "test", lambda batch: list(decomposer.feedforwards(**batch))))
+    table = measures.feedforward_r2(minilm, text).set_index("layer")
+    assert len(table) == 6 and len(found) > 1
+    for layer in table.index:
         x, y = (torch.cat([batch[layer - 1][n] for batch in found]) for n in (1, 2))
         expected, rank = by_lstsq(x, y)
         assert rank == x.shape[1] - 1
-        assert fit.single  # most rows were multiplied with y in float32
-        assert fit.r2() == pytest.approx(expected, abs=1e-8)
+        assert table["r2"][layer] == pytest.approx(expected, abs=1e-8)
+
+
+def test_the_dependence_of_real_terms_equals_least_squares_to_the_eighth_digit(minilm, text):
+    """Two dimensions have a gain of 1e-33 in the last norm; c has few directions beside its rounding."""
+    decomposer = Decomposer(minilm.model)
+
+    def real(batch):
+        return decomposer(**batch).terms[:, batch["attention_mask"] == 1]
+
+    terms = torch.cat(list(over_text(minilm, text, "test", real)), 1)
+    rows = sum(map(len, tokenized(minilm, text)))
+    assert terms.shape[1] == rows > 7 * 384
+    assert 0 < terms[1].std(0).min() < 1e-30
+    table = measures.term_dependence(minilm, text).set_index(["source", "target"])["r2"]
+    assert len(table) == 12
+    for n, source in enumerate(TERMS):
+        others = [m for m in range(4) if m != n]
+        shares, _ = shares_by_lstsq(terms[n], torch.cat([terms[m] for m in others], 1))
+        for m, r2 in zip(others, shares.reshape(3, -1).mean(1), strict=True):
+            expected = 1 - (1 - r2) * (rows - 1) / (rows - 384 - 1)
+            assert table[source, TERMS[m]] == pytest.approx(expected, abs=1e-8)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -146,40 +178,79 @@ def test_least_squares_where_the_rows_are(device):
     assert fit.r2() == pytest.approx(by_lstsq(x, y)[0], abs=1e-8)
 
 
-def test_float32_is_tried_again_where_the_first_rows_say_nothing():
-    """Long sentences come first, and there may be few: ten rows over and over have no rank."""
-    rng = torch.Generator().manual_seed(0)
-    x = torch.cat([torch.randn(10, 40, generator=rng).repeat(20, 1), torch.randn(9000, 40, generator=rng)])
-    y = torch.tanh(x @ torch.randn(40, 200, generator=rng))
-    fit, formats = LeastSquares(), []
-    for rows in range(0, len(x), 200):
-        fit.add(x[rows : rows + 200], y[rows : rows + 200])
-        formats.append(fit.single)
-    assert not formats[0] and formats[-1]
-    assert fit.r2() == pytest.approx(by_lstsq(x, y)[0], abs=1e-8)
+def fitted(x, y, rows=500):
+    fit = LeastSquares()
+    for some_x, some_y in zip(x.split(rows), y.split(rows), strict=True):
+        fit.add(some_x, some_y)
+    return fit
 
 
-def test_where_rounding_would_show_all_products_are_made_in_float64(monkeypatch):
-    """Inputs that nearly follow from one another, of which y is what little they differ by."""
+def test_inputs_that_nearly_follow_from_one_another():
+    """y is what little they differ by."""
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(6000, 8, generator=rng)
     x[:, 1] = x[:, 0] + 1e-3 * x[:, 1]
     y = x[:, :1] - x[:, 1:2] + 5e-4 * torch.randn(6000, 3, generator=rng)
-
-    def fitted():
-        fit = LeastSquares()
-        for rows in range(0, 6000, 500):
-            fit.add(x[rows : rows + 500], y[rows : rows + 500])
-        return fit
-
     expected = LinearRegression().fit(x.double(), y.double()).score(x.double(), y.double())
-    fit = fitted()
-    assert not fit.single
-    assert fit.r2() == pytest.approx(expected, abs=1e-8)
-    monkeypatch.setattr(least_squares, "ALLOWED", float("inf"))
-    fit = fitted()
-    assert fit.single
-    assert abs(fit.r2() - expected) > 1e-8
+    assert fitted(x, y).r2() == pytest.approx(expected, abs=1e-8)
+
+
+def some_rows(dtype=torch.float64, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(900, 6, generator=rng, dtype=dtype)
+    return x, torch.tanh(x @ torch.randn(6, 4, generator=rng, dtype=dtype)) + x[:, :4] / 8
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from([torch.float32, torch.float64]), st.integers(0, 999))
+def test_r2_is_the_same_in_any_unit(data, dtype, seed):
+    """Powers of two change no digit, so neither squares nor their sums may under- or overflow."""
+    furthest = {torch.float32: 110, torch.float64: 900}[dtype]
+    x, y = some_rows(dtype, seed)
+    power = st.integers(-furthest, furthest)
+    units = [data.draw(st.lists(power, min_size=n, max_size=n)) for n in (6, 4)]
+    in_units = [torch.ldexp(z, torch.tensor(unit)) for z, unit in zip((x, y), units, strict=True)]
+    found = fitted(*in_units, rows=100).r2()
+    assert 0 <= found <= 1
+    assert found == pytest.approx(by_lstsq(x, y)[0], abs=1e-10)
+
+
+@pytest.mark.parametrize("first", [0.0, 1e7])
+def test_means_that_move_lose_no_digits(first):
+    """The first rows are far from the others."""
+    x, y = some_rows()
+    x[:100] = first + x[:100] / 1e3
+    y[:100] += first
+    found = fitted(x + 1e4, y - 1e5, rows=100).r2()
+    assert found == pytest.approx(by_lstsq(x, y)[0], abs=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_columns_that_do_not_vary_have_no_say(dtype):
+    """Their mean is rounded, and what they miss it by is not a deviation."""
+    x, y = some_rows(dtype)
+    same = torch.full((900, 2), 0.1, dtype=dtype) * torch.tensor([1, 1e5], dtype=dtype)
+    expected = fitted(x, y).r2()
+    found = fitted(torch.cat([x, same], 1), torch.cat([same, y], 1), rows=70).r2()
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(fitted(x, same).r2()) and fitted(same, y).r2() == 0
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("where", [0, 1])
+def test_an_r2_that_is_none_is_an_error(wrong, where):
+    rows = some_rows()
+    rows[where][700, 2] = wrong
+    with pytest.raises(DissectError, match="not between 0 and 1"):
+        fitted(*rows).r2()
+
+
+def test_an_r2_above_one_is_an_error():
+    x, y = some_rows()
+    fit = fitted(x, y)
+    fit.yy /= 4
+    with pytest.raises(DissectError, match="not between 0 and 1"):
+        fit.r2()
 
 
 @pytest.mark.parametrize("family", ["modernbert", "llama", "gemma2"])
