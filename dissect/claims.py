@@ -14,8 +14,16 @@ import pandas as pd
 from scipy.stats import ttest_rel
 
 from dissect.errors import DissectError
-from dissect.findings import H_FOR_F, WITHOUT_SUBLAYERS, odd_ones
-from dissect.parts import TERMS, subsets
+from dissect.findings import (
+    H_FOR_F,
+    WITH_F,
+    WITH_H_WITHOUT_F,
+    WITHOUT_SUBLAYERS,
+    correlations,
+    from_worst_to_best,
+    odd_ones,
+)
+from dissect.parts import TERMS
 
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
 DEPARTED = 0.9  # a model whose term correlates less with the pretrained one has departed from it
@@ -102,8 +110,9 @@ def verdict(conditions: Iterable[object], numbers: str) -> Verdict:
     "feedforward_r2",
 )  # fmt: skip
 def linear_map(table: pd.DataFrame) -> Verdict:
-    r2 = table["adjusted_r2"] if "adjusted_r2" in table else table["r2"]
-    return verdict(r2 < 0.99, f"R² {r2.min():.2f} to {r2.max():.2f}")
+    known = "adjusted_r2" in table
+    r2 = table["adjusted_r2" if known else "r2"]
+    return verdict(r2 < 0.99, f"{'adjusted ' * known}R² {r2.min():.2f} to {r2.max():.2f}")
 
 
 @claim(
@@ -221,12 +230,7 @@ def tuned_feedforward(table: pd.DataFrame) -> Verdict:
     "correlation",
 )  # fmt: skip
 def tuning_moves_attention(table: pd.DataFrame) -> Verdict:
-    base = table["model_a"].iloc[0]
-    pairs = table[(table["model_a"] == base) & (table["layer"] > 0)].groupby("model_b", sort=False)
-    means = {name: part.groupby("term")["spearman"].mean() for name, part in pairs}
-    last = {
-        name: part[part["layer"] == part["layer"].max()].set_index("term")["spearman"] for name, part in pairs
-    }
+    means, last = correlations(table)
     lowest = [of.idxmin() == "h" for of in means.values()]
     numbers = "; ".join(
         ", ".join(f"{term} {of[term]:.2f}" for term in TERMS if term in of) for of in means.values()
@@ -430,8 +434,7 @@ def entities_vary(table: pd.DataFrame) -> Verdict:
     for name, part in table.groupby("predictor", sort=False):
         if part["seed"].nunique() < 2:
             return Verdict("not testable", "there is one run only")
-        scores = by_seed(part, "macro_f1").drop(columns="")
-        spread[name] = (scores.max() - scores.min()).median()
+        spread[name] = from_worst_to_best(part, "macro_f1").median()
     numbers = "; ".join(f"{name} {points:.1f} points" for name, points in spread.items())
     return verdict([points >= 3 for points in spread.values()], numbers)
 
@@ -447,13 +450,11 @@ F_ADDED = [("h+f", "h"), ("i+h+f", "i+h"), ("h+f+c", "h+c"), ("i+h+f+c", "i+h+c"
     "entities", wants=("entities_pairs",),
 )  # fmt: skip
 def feedforward_not_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    with_f = [name for name in subsets() if "f" in name]
-    without = [name for name in subsets() if "h" in name and "f" not in name]
     behind, gains = {}, {}
     for name in dict.fromkeys(table["predictor"]):
         scores = Scores.of(name, "macro_f1", table, pairs)
         mean = scores.table.mean()
-        behind[name] = mean[with_f].mean() - mean[without].mean()
+        behind[name] = mean[WITH_F].mean() - mean[WITH_H_WITHOUT_F].mean()
         gains[name] = sum(scores.surely(F_ADDED))
     numbers = "; ".join(
         f"{name} {-points:+.1f} points without f, a significant gain by f in {gains[name]} of {len(F_ADDED)}"

@@ -21,6 +21,7 @@ from dissect.models import Loaded
 from dissect.parts import TERMS, subsets
 
 DEFAULT = "minilm"
+DECIMALS = 7  # of products: as exact as float32; the page rounds once, where it shows a number
 # From the chapters and from the teaching corpus: one word in two senses, a name, a repeated word.
 SENTENCES = (
     "The crane lifted a steel beam over the river.",
@@ -62,7 +63,8 @@ def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
             terms = parts.terms[:, 0].cpu().double()
             products = torch.einsum("xtd,ytd->txy", terms, terms)
             products = products / products.sum((1, 2), keepdim=True)
-            layers.append([[round(x, 4) for x in row] for row in products[:, upper[0], upper[1]].tolist()])
+            rows = products[:, upper[0], upper[1]].tolist()
+            layers.append([[round(x, DECIMALS) for x in row] for row in rows])
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0].tolist())
         found.append({"text": sentence, "tokens": tokens, "gram": layers})
     return {"model": loaded.label, "sentences": found}
@@ -75,9 +77,7 @@ def curves(runs: Sequence[Run]) -> list[Data]:
         table = run.tables.get("importance", pd.DataFrame(columns=["model"]))
         for model, part in table.groupby("model", sort=False):
             wide = part.pivot(index="layer", columns="term", values=["mean", "std"]).fillna(0.0)
-            lines = {
-                term: {kind: wide[kind][term].round(4).tolist() for kind in ("mean", "std")} for term in TERMS
-            }
+            lines = {term: {kind: wide[kind][term].tolist() for kind in ("mean", "std")} for term in TERMS}
             found.append({"run": run.name, "model": str(model), "lines": lines})
     return found
 
@@ -107,7 +107,7 @@ def grid(rows: pd.DataFrame) -> list[list[float | None]]:
     cells: list[list[float | None]] = [[None] * len(names) for _ in names]
     for a, b, agreement in zip(rows["terms_a"], rows["terms_b"], rows["agreement"], strict=True):
         first, second = names.index(a), names.index(b)
-        cells[first][second] = cells[second][first] = round(100 * agreement, 1)
+        cells[first][second] = cells[second][first] = 100 * agreement
     return cells
 
 

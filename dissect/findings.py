@@ -10,6 +10,8 @@ from dissect.parts import TERMS, Parts, subsets
 # The same subset with h, and with f in its place.
 H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
 WITHOUT_SUBLAYERS = ["i", "c", "i+c"]
+WITH_F = [name for name in subsets() if "f" in name]
+WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
 PAPER, HERE = "paper (BERT)", "this run"
 
 
@@ -134,17 +136,26 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 
 
 def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
-    """Which term's importance correlates least before and after fine-tuning."""
+    """Which term's importance correlates least before and after fine-tuning, model by model."""
     rows = []
-    last = correlation["layer"].max()
-    for title, part in [
-        ("mean over layers", correlation[correlation["layer"] > 0]),
-        ("last layer", correlation[correlation["layer"] == last]),
-    ]:
-        rho = part.groupby("term")["spearman"].mean().reindex(list(TERMS))
-        numbers = ", ".join(f"{term} {value:.2f}" for term, value in rho.items())
-        rows.append((f"Which term correlates least, {title}?", "h", f"{rho.idxmin()} ({numbers})"))
+    for title, of in zip(("mean over layers", "last layer"), correlations(correlation), strict=True):
+        for name, rho in of.items():
+            which = f", {name}" if len(of) > 1 else ""
+            numbers = ", ".join(f"{term} {value:.2f}" for term, value in rho.items())
+            rows.append((f"Which term correlates least{which}, {title}?", "h", f"{rho.idxmin()} ({numbers})"))
     return compare(rows)
+
+
+def correlations(table: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, pd.Series]]:
+    """Spearman's correlation of the pretrained model with each fine-tuned one, term by term: the mean over
+    layers from 1 on, and that of the last layer."""
+    with_base = table[(table["model_a"] == table["model_a"].iloc[0]) & (table["layer"] > 0)]
+    means, last = {}, {}
+    for name, part in with_base.groupby("model_b", sort=False):
+        by_layer = part.pivot(index="layer", columns="term", values="spearman")
+        by_layer = by_layer[[term for term in TERMS if term in by_layer]]
+        means[str(name)], last[str(name)] = by_layer.mean(), by_layer.iloc[-1]
+    return means, last
 
 
 def heads_note(pretrained: bool) -> str:
@@ -212,20 +223,26 @@ def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFram
     rows = []
     for predictor in ("base", "finetuned"):
         part = scores[scores["predictor"] == predictor]
-        by_terms = 100 * part.set_index("terms")["macro_f1"]
-        spread = by_terms.groupby(level=0).agg(lambda v: v.max() - v.min())
+        spread = from_worst_to_best(part, "macro_f1")
         mean = _means(part, "macro_f1")
-        with_f = [n for n in subsets() if n and "f" in n]
-        without = [n for n in subsets() if n and "f" not in n and n not in WITHOUT_SUBLAYERS]
         rows += [
             (f"From the worst to the best run of a subset, {predictor}", "wide",
              f"{spread.median():.1f} points (median), {spread.max():.1f} (largest)"),
             (f"Subsets with f and with h but no f, {predictor}", "about the same",
-             f"{mean[with_f].mean():.1f} and {mean[without].mean():.1f} %"),
+             f"{mean[WITH_F].mean():.1f} and {mean[WITH_H_WITHOUT_F].mean():.1f} %"),
             (f"Who agrees least with the others, {predictor}?",
              ", ".join(odd_ones(theirs, predictor)), ", ".join(odd_ones(agreement, predictor))),
         ]  # fmt: skip
     return compare(rows)
+
+
+def from_worst_to_best(scores: pd.DataFrame, score: str) -> pd.Series:
+    """How far the runs of each subset are apart, in points; the baseline, which has no terms, left out.
+
+    scores: of one predictor.
+    """
+    of_subsets = 100 * scores[scores["terms"] != ""].set_index("terms")[score]
+    return of_subsets.groupby(level=0).agg(lambda runs: runs.max() - runs.min())
 
 
 def odd_ones(agreement: pd.DataFrame, predictor: str, count: int = 3) -> list[str]:

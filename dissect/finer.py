@@ -1,5 +1,6 @@
 """Inside one word's vector: who wrote it, by layer, head, source token and feed-forward unit."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,12 @@ class Word:
         return x @ e / (e @ e)
 
 
+# What a word does not border on: a letter or digit, also one made of a letter and a mark; but scripts that
+# put no blanks between words have no borders to look for.
+UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+JOINS = rf"(?:(?![{UNSPACED}])[\w\u0300-\u036f])"
+
+
 def word_in(loaded: Loaded, sentence: str, word: str) -> Word:
     """The first place of a word in a sentence.
 
@@ -78,10 +85,10 @@ def word_in(loaded: Loaded, sentence: str, word: str) -> Word:
         sentence, return_tensors="pt", return_offsets_mapping=True, truncation=False, verbose=False
     )
     offsets = encoded.pop("offset_mapping")[0].tolist()
-    start = sentence.find(word)
-    if not word or start < 0:
+    found = re.search(rf"(?<!{JOINS}){re.escape(word)}(?!{JOINS})", sentence)
+    if not word or found is None:
         raise DissectError(f"there is no {word!r} in the sentence: give a word that it holds")
-    end = start + len(word)
+    start, end = found.span()
     positions = [n for n, (a, b) in enumerate(offsets) if a < end and b > start]
     tokens: Any = loaded.tokenizer.convert_ids_to_tokens(encoded["input_ids"][0])
     inputs = {name: value.to(loaded.model.device) for name, value in encoded.items()}

@@ -13,6 +13,7 @@ from dissect import claims
 from dissect.across import Run, mean
 from dissect.claims import shares
 from dissect.errors import DissectError
+from dissect.findings import correlations
 
 QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
 
@@ -47,10 +48,8 @@ def importance(run: Run, model: str, term: str, layer: str) -> str:
 
 def correlation(run: Run, term: str) -> str:
     """Spearman's correlation with the first fine-tuned model, mean over layers."""
-    table = run.tables["correlation"]
-    pair = table[(table["model_a"] == table["model_a"].iloc[0]) & (table["layer"] > 0)]
-    pair = pair[pair["model_b"] == pair["model_b"].iloc[0]]
-    return f"{pair[pair['term'] == term]['spearman'].mean():.2f}"
+    means, _ = correlations(run.tables["correlation"])
+    return f"{next(iter(means.values()))[term]:.2f}"
 
 
 def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) -> str:

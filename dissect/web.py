@@ -42,7 +42,7 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 MADE_WITH = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
 PATIENCE = 120  # seconds that npm may take
-DECIMALS = 5
+DECIMALS = 7  # of products: as exact as float32
 
 
 # ---- the page, and what it shows without a model ----
@@ -69,7 +69,7 @@ def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
         dissected.append({"text": sentence, "tokens": tokens, "upper": [upper(parts) for parts in layers]})
         if n == 0:
-            table = as_table(sentence, tokens, layers[-1])
+            table = as_table(sentence, tokens, dissected[0]["upper"][-1])
     data = json.dumps({"model": loaded.label, "sentences": dissected}, separators=(",", ":"))
     # "<" would end the element in which the data stands
     escaped = data.replace("<", "\\u003c")
@@ -84,11 +84,15 @@ def upper(parts: Parts) -> list[list[float]]:
     return [[round(x, DECIMALS) for x in token] for token in products[:, rows, columns].tolist()]
 
 
-def as_table(sentence: str, tokens: Sequence[str], parts: Parts) -> str:
-    """The importance of the terms of one sentence, in Markdown."""
+def as_table(sentence: str, tokens: Sequence[str], products: Sequence[Sequence[float]]) -> str:
+    """The importance of the terms of one sentence, in Markdown, by the sums that the page's script makes.
+
+    products: by token, as `upper` has them.
+    """
+    of_term = ((0, 1, 2, 3), (1, 4, 5, 6), (2, 5, 7, 8), (3, 6, 8, 9))
     rows = [
-        f"| `{token}` | {' | '.join(f'{x:.3f}' for x in numbers)} |"
-        for token, numbers in zip(tokens, parts.importance()[:, 0].T.tolist(), strict=True)
+        f"| `{token}` | {' | '.join(f'{sum(ten[n] for n in four):z.3f}' for four in of_term)} |"
+        for token, ten in zip(tokens, products, strict=True)
     ]
     head = ["| token | i, input | h, attention | f, feed-forward | c, biases |", "|---|---:|---:|---:|---:|"]
     return "\n".join([f"“{sentence}”, importance at the last layer:", "", *head, *rows]) + "\n"

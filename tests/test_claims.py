@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dissect import published
+from dissect import findings, published
 from dissect.claims import CLAIMS, VERDICTS, verdicts
 from dissect.findings import H_FOR_F
 from dissect.parts import TERMS, subsets
@@ -253,3 +253,25 @@ def test_the_page_shows_every_claim_with_its_verdict(tmp_path):
     assert set(table["verdict"]) <= set(VERDICTS)
     assert all(one.criterion in criteria(table) for one in CLAIMS)
     assert pd.read_parquet(tmp_path / "verdicts.parquet")["claim"].tolist() == [one.name for one in CLAIMS]
+
+
+def test_the_scorecard_and_the_chapter_tell_one_spread():
+    """The baseline, whose runs vary otherwise here, is in neither."""
+    table = entities(spread=0.0)
+    for n, subset in enumerate(subsets()):  # of an even number of subsets the median lies between two
+        table.loc[(table["terms"] == subset) & (table["seed"] == 0), "macro_f1"] = 0.5 + 0.01 * n
+    table.loc[(table["terms"] == "") & (table["seed"] == 0), "macro_f1"] = 1.0
+    chapter = findings.named_entities(table, agreement(["base", "finetuned"]))["this run"]
+    told = chapter["From the worst to the best run of a subset, base"]
+    assert told == "8.0 points (median), 15.0 (largest)"
+    judged = verdicts({"entities": table}).set_index("claim")["numbers"]["N1"]
+    assert judged == "base 8.0 points; finetuned 8.0 points"
+
+
+def test_the_scorecard_and_the_chapter_tell_one_correlation():
+    """Two models that were fine-tuned have a correlation with one another, which says nothing of tuning."""
+    table = correlation(tuned=2, h=0.25, between=-0.75)
+    judged = verdicts({"correlation": table}).set_index("claim")["numbers"]["V7"]
+    told = findings.tuning(table)["this run"]
+    assert len(told) == 4 and set(told) == {"h (i 0.70, h 0.25, f 0.70, c 0.70)"}
+    assert judged == "; ".join(["i 0.70, h 0.25, f 0.70, c 0.70"] * 2)

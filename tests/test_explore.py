@@ -60,6 +60,20 @@ def test_curves_and_matrices_are_the_tables() -> None:
     assert knn["grid"][0][1] == knn["grid"][1][0] == 67 and knn["grid"][3][3] is None
 
 
+def test_the_page_is_given_numbers_as_they_are_to_be_rounded_once() -> None:
+    """67.46 was 67.5 in the data, and 68 on the page, beside the picture's 67."""
+    rows = pd.DataFrame(
+        [("knn", "i", "h", 0.67456)], columns=["predictor", "terms_a", "terms_b", "agreement"]
+    )
+    assert explore.matrices([across.Run("one", "", {"senses_agreement": rows})])[0]["grid"][0][1] == 67.456
+    long = pd.DataFrame(
+        [("one", layer, term, 0.1234567, 0.7654321) for layer in (0, 1) for term in TERMS],
+        columns=["model", "layer", "term", "mean", "std"],
+    )
+    (curve,) = explore.curves([across.Run("one", "", {"importance": long})])
+    assert curve["lines"]["f"] == {"mean": [0.1234567] * 2, "std": [0.7654321] * 2}
+
+
 def test_a_run_without_tables_has_nothing_to_show() -> None:
     bare = across.Run("bare", "", {})
     assert explore.curves([bare]) == [] and explore.matrices([bare]) == []
@@ -216,3 +230,14 @@ def test_the_pictures_stand_where_the_tools_cannot(browser, site: Path, where: s
     assert pictures.count() == 3 and all(pictures.nth(n).is_visible() for n in range(3))
     assert not any(tool.is_visible() for tool in tab.locator(".explore-tool").all())
     context.close()
+
+
+def test_a_cell_of_agreement_is_the_pictures_number(tab, site: Path) -> None:
+    """Cell by cell the page's whole number is Python's of the same value, halves to the even one too."""
+    data = json.loads(tab.locator("#explore-data").text_content())
+    cells = tab.locator("#explore-agreement tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.textContent))"
+    )
+    grid = data["matrices"][0]["grid"]
+    expected = [[f"{grid[a][b]:.0f}" for b in range(a + 1, 15)] for a in range(15)]
+    assert [row[a + 1 :] for a, row in enumerate(cells)] == expected

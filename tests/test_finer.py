@@ -40,6 +40,36 @@ def test_a_word_that_is_not_there(minilm):
 
 
 @pytest.mark.parametrize(
+    ("sentence", "word", "pieces"),
+    [
+        ("The crane ran away.", "ran", ["ran"]),
+        ("The cranes saw a crane.", "crane", ["crane"]),
+        ("crane_1 met a crane", "crane", ["crane"]),
+        ("He can't, but she can.", "can", ["can"]),
+        ("An undone thing is done.", "done", ["done"]),
+    ],
+)  # fmt: skip
+def test_a_word_is_found_as_a_word_of_its_own(minilm, sentence, word, pieces):
+    found = finer.word_in(minilm, sentence, word)
+    assert [found.tokens[n] for n in found.positions] == pieces
+    offsets = minilm.tokenizer(sentence, return_offsets_mapping=True)["offset_mapping"]
+    assert sentence[slice(*offsets[found.positions[0]])] == word
+
+
+@pytest.mark.parametrize(
+    ("sentence", "word"),
+    [("The crane stood.", "ran"), ("Cranes stood.", "Crane"), ("A cafe\u0301 in 1999.", "cafe"), ("x2", "x")],
+)
+def test_a_part_of_a_word_is_no_word(minilm, sentence, word):
+    with pytest.raises(DissectError, match="give a word that it holds"):
+        finer.word_in(minilm, sentence, word)
+
+
+def test_scripts_without_blanks_have_words_all_the_same(minilm):
+    assert finer.word_in(minilm, "川に鶴がいる", "鶴").positions
+
+
+@pytest.mark.parametrize(
     ("by", "layers"),
     [("layer", None), ("head", None), ("source", None), ("neuron", None), ("layer", [2]), ("head", [2, 1]),
      ("source", [1]), ("neuron", [2])],

@@ -22,6 +22,8 @@
   const el = (tag, attributes = {}, ...children) => put(document.createElement(tag), attributes, children);
   const svg = (tag, attributes = {}, ...children) =>
     put(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  // A half goes to the even number, as in the pictures.
+  const whole = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : x).toFixed(0);
   const two = (x) => x.toFixed(2).replace("-", "−");
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
   const mean = (numbers) => sum(numbers) / numbers.length;
@@ -363,7 +365,7 @@
       walk.cells.forEach((line, row) => line.forEach((cell, column) => {
         const x = value(row, column);
         const out = inside(subsets[row]) && inside(subsets[column]);
-        cell.replaceChildren(el("span", {}, x == null ? "" : x.toFixed(0)));
+        cell.replaceChildren(el("span", {}, x == null ? "" : whole(x)));
         cell.className = x == null ? "same" : out ? "" : "faint";
         cell.style.cssText = x != null && out ? shade((x - low) / (high - low)) : "";
       }));
@@ -374,7 +376,7 @@
         [`among the ${count} brought out`, 0], ["between them and the others", 1],
         [`among the other ${subsets.length - count}`, 2]];
       const found = both.map(means);
-      summary.replaceChildren(el("caption", {}, `Mean agreement; colours run from ${low.toFixed(0)} to ${high.toFixed(0)} %`),
+      summary.replaceChildren(el("caption", {}, `Mean agreement; colours run from ${whole(low)} to ${whole(high)} %`),
         el("thead", {}, el("tr", {}, el("td", {}, ""), both.map(({ run, name }) => el("th", { scope: "col" }, `${run}: ${name}`)))),
         el("tbody", {}, rows.map(([text, n]) =>
           el("tr", {}, el("th", { scope: "row" }, text), found.map((three) => el("td", {}, three[n]))))));
