@@ -103,3 +103,70 @@ def test_the_same_sentences_serve_all_subsets_and_seeds_are_averaged():
     assert sure["mean"][0] == pytest.approx(np.mean([share(run.counts.sum(1))[0] for run in runs]))
     assert (sure["low"] < sure["mean"]).all() and (sure["mean"] < sure["high"]).all()
     assert set(sure.columns[:2]) == {"predictor", "score"}
+
+
+def drawn_with(below, equal, above):
+    """Resampled scores of two predictors, whose differences have so many of each sign."""
+    differences = np.repeat([-0.1, 0.0, 0.1], [below, equal, above])
+    return np.stack([differences, np.zeros(len(differences))], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("below", "equal", "above", "p"),
+    [(30, 0, 970, 62 / 1001), (970, 0, 30, 62 / 1001), (20, 10, 970, 62 / 1001), (0, 0, 1000, 2 / 1001),
+     (1000, 0, 0, 2 / 1001), (500, 0, 500, 1), (0, 1000, 0, 1)],
+)  # fmt: skip
+def test_p_is_twice_the_smaller_tail_ties_and_the_observed_one_included(below, equal, above, p):
+    """By hand (Davison and Hinkley 1997, section 4.2): never zero, and the same from either side."""
+    runs = [said(0, [0.6, 0.6])]
+    found = pairs(["a", "b"], runs, share, drawn_with(below, equal, above))
+    assert found["p"][0] == pytest.approx(p)
+
+
+def test_intervals_leave_out_a_fortieth_on_either_side():
+    runs = [said(0, [0.6, 0.6])]
+    resampled = np.stack([np.arange(1001.0), np.zeros(1001)], axis=1)
+    np.random.default_rng(0).shuffle(resampled)
+    row = intervals(["a", "b"], runs, share, resampled).iloc[0]
+    assert (row["low"], row["high"]) == (25, 975)
+    row = pairs(["a", "b"], runs, share, resampled).iloc[0]
+    assert (row["low"], row["high"]) == (25, 975)
+
+
+def test_differences_are_the_first_less_the_second():
+    runs = [said(0, [0.9, 0.3]), said(1, [0.7, 0.3])]
+    row = pairs(["a", "b"], runs, share, replicates(runs, share, times=200)).iloc[0]
+    a, b = np.mean([share(run.counts.sum(1)) for run in runs], axis=0)
+    assert row["difference"] == pytest.approx(a - b) and 0 < row["low"] < a - b < row["high"]
+
+
+def test_every_seed_counts_as_much_as_the_first():
+    runs = [said(seed, [right]) for seed, right in enumerate([0.3, 0.5, 0.9])]
+    alone = [replicates([run], share, times=120) for run in runs]
+    assert replicates(runs, share, times=120) == pytest.approx(np.mean(alone, axis=0))
+    row = intervals(["a"], runs, share, replicates(runs, share, times=120)).iloc[0]
+    scores = [share(run.counts.sum(1))[0] for run in runs]
+    assert (row["mean"], row["std"]) == (pytest.approx(np.mean(scores)), pytest.approx(np.std(scores)))
+    assert row["low"] < row["mean"] < row["high"]
+
+
+def test_a_sentence_has_the_same_weight_in_every_run_wherever_it_stands():
+    """Each run has the last sentence, and others before it; only the last counts."""
+    runs = []
+    for others in ([], [3], [0, 5, 7]):
+        where = np.array([*others, 9])
+        runs.append(count(where, np.stack([where == 9, np.ones(len(where))], axis=-1)[None]))
+    first, *rest = (replicates([run], lambda counts: counts[..., 0], times=70) for run in runs)
+    assert first.std() > 0.5 and all(np.array_equal(first, other) for other in rest)
+
+
+def test_resamples_are_as_many_as_asked_for_and_none_is_used_again():
+    found = replicates([said(0, [0.6])], share, times=170)[:, 0]
+    assert len(found) == 170 and len(set(found.tolist())) > 100
+    assert not np.array_equal(found[:50], found[50:100])
+
+
+def test_long_sentences_count_for_more():
+    """Nine words right in one sentence, one wrong in another: nine of ten, and not one of two."""
+    run = count([0] * 9 + [1], accuracy_counts(np.array([[1] * 9 + [0]])))
+    assert intervals(["a"], [run], share, np.zeros((3, 1)))["mean"][0] == 0.9

@@ -1,0 +1,99 @@
+"""Small tables of findings, on data whose findings are known."""
+
+import pandas as pd
+
+from dissect import findings
+from dissect.parts import TERMS, subsets
+
+
+def scored(kind, values):
+    """Accuracy of two seeds, which differ by 0.2 around a subset's value."""
+    rows = [
+        (kind, name, seed, value + (0.1 if seed else -0.1))
+        for name, value in values.items()
+        for seed in (0, 1)
+    ]
+    return pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"])
+
+
+LEARNED = dict.fromkeys(subsets(), 0.5) | {"f": 0.6, "": 0.2}
+
+
+def here(table):
+    return table[findings.HERE]
+
+
+def test_masked_words_are_means_over_seeds():
+    told = here(findings.masked_words(scored("learned", LEARNED)))
+    assert told["Accuracy of f alone, learned head"] == "60.0 % (baseline 20.0 %)"
+    assert told["The best single term, learned head"] == "f, 60.0 %"
+
+
+def test_losses_by_taking_c_away_are_counted():
+    other = dict.fromkeys(subsets(), 0.3) | {"f+c": 0.4, "i+f+c": 0.4, "h+f+c": 0.2}
+    both = [scored("learned", LEARNED), scored("pretrained", other)]
+    told = here(findings.masked_words(pd.concat(both)))
+    (hurts,) = (answer for question, answer in told.items() if "taking c" in question)
+    assert hurts == "in 2 of 4 subsets"
+
+
+def test_the_least_correlated_term_is_told_without_the_embedding_layer():
+    rows = [("a", "b", layer, term, -1.0 if layer == 0 and term == "i" else 0.2 if term == "h" else 0.4)
+            for layer in range(3) for term in TERMS]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"])
+    told = here(findings.tuning(table))
+    assert told["Which term correlates least, mean over layers?"] == "h (i 0.40, h 0.20, f 0.40, c 0.40)"
+
+
+def agreements():
+    """i agrees with nobody in one predictor, f in the other; i stands first in its pairs, c last."""
+    rows = [
+        (kind, a, b, 0.1 if odd in (a, b) else 0.9)
+        for kind, odd in (("knn", "c"), ("classifier", "f"))
+        for a, b in [("i", "h"), ("i", "f"), ("i", "c"), ("h", "f"), ("h", "c"), ("f", "c")]
+    ]
+    return pd.DataFrame(rows, columns=["predictor", "terms_a", "terms_b", "agreement"])
+
+
+def test_odd_ones_agree_least_with_all_others_in_their_own_predictor():
+    assert findings.odd_ones(agreements(), "knn", 1) == ["c"]
+    assert findings.odd_ones(agreements(), "classifier", 1) == ["f"]
+
+
+def test_units_differ_most_whichever_sentence_uses_them_more():
+    rows = [("one", 1, unit, 0.1) for unit in range(5)]
+    rows += [("two", 1, unit, value) for unit, value in enumerate([0.1, 0.9, 0.0, 0.1, 0.15])]
+    table = pd.DataFrame(rows, columns=["sentence", "layer", "unit", "importance"])
+    assert findings.units_apart(table, 3)["unit"].tolist() == [1, 2, 4]
+
+
+def test_shares_of_a_sentence():
+    by_layer = pd.DataFrame(
+        [("one", layer, term, 0.1 * layer) for layer in (1, 2, 3) for term in "hf"],
+        columns=["sentence", "layer", "term", "importance"],
+    )
+    by_source = pd.DataFrame(
+        [("one", 1, "river", 0.3), ("one", 2, "crane", 0.04), ("one", 3, "crane", 0.03)],
+        columns=["sentence", "layer", "token", "importance"],
+    )
+    told = findings.finer(by_layer, by_source, ["crane"]).iloc[0]
+    assert (told["h"], told["f"], told["written in the last layer"]) == ("60.0%", "60.0%", "60.0%")
+    assert told["h read from the word itself"] == "7.0%"
+
+
+def test_intervals_are_told_in_percent_and_in_nats():
+    rows = [
+        ("learned", "accuracy", "", 0.5, 0.01, 0.45, 0.55),
+        ("learned", "cross_entropy", "h", 2.5, 0.1, 2.4, 2.6),
+    ]
+    table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
+    told = findings.certainty(table)
+    assert told.loc["none", "learned: accuracy"] == "50.0 ± 1.0 [45.0, 55.0]"
+    assert told.loc["h", "learned: cross entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
+    assert findings.certainty(table).shape == (2, 2)
+
+
+def test_what_was_read_most_from_is_added_up_over_layers():
+    rows = [("one", "a", "x", 0.1), ("one", "a", "x", 0.2), ("one", "b", "y", 0.25)]
+    table = pd.DataFrame(rows, columns=["sentence", "source", "token", "importance"])
+    assert findings.largest_sources(table, 1).iloc[0, 0] == "x 30.0%"
