@@ -67,6 +67,21 @@ def listed(pattern: str = "") -> list[Mutant]:
     return [one for one in found if pattern in f"{one.room}/{one.name}"]
 
 
+def misfits(mutants: Iterable[Mutant]) -> list[str]:
+    """What is wrong with those that fit the code no more."""
+    found = []
+    for one in mutants:
+        before = (ROOT / one.file).read_text(encoding="utf-8")
+        try:
+            compile(after := one.applied(before), one.file, "exec")
+        except (ValueError, SyntaxError) as error:
+            found.append(str(error))
+            continue
+        if after == before:
+            found.append(f"{one.room}/{one.name} changes nothing")
+    return found
+
+
 def key(mutant: Mutant) -> str:
     """A hash of what a verdict depends on, nearly: the mutant, its file, and its tests."""
     files = {mutant.file, "tests/conftest.py", *(test.partition("::")[0] for test in mutant.tests)}
@@ -163,6 +178,8 @@ def main(
     mutants = listed(only)
     if all(one.equivalent for one in mutants):
         raise SystemExit(f"no mutant that changes anything has {only!r} in its name")
+    if wrong := misfits(mutants):
+        raise SystemExit("\n".join(wrong))
     left = [one for one in mutants if not one.equivalent and key(one) not in found]
     with (
         tempfile.TemporaryDirectory() as scratch,
