@@ -129,6 +129,19 @@ def near(a: Any, b: Any, within: float = 1e-3) -> bool:
     return bool(np.abs(a - b).max() <= within * max(np.abs(b).max(), 1e-12))
 
 
+def same(said: Any, right: Any, decimals: int = 2) -> bool:
+    """Are numbers right to three digits, as `near` says, or rounded from the right ones?
+
+    decimals: how many have to be left.
+    """
+    said, right = np.asarray(said, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    off = np.abs(said - right).max()
+    return near(said, right) or any(
+        np.allclose(said, np.round(said, n), rtol=1e-6, atol=1e-9) and off <= 0.51 / 10**n
+        for n in range(decimals, 7)
+    )
+
+
 def report(answer: Any, least: int) -> None:
     """The form of an answer to an open exercise: finding, evidence of so many numbers, and limit.
 
@@ -162,7 +175,8 @@ def signature_of(answer: Any, *names: str) -> None:
     """Raises `NotYet` unless the answer is a function of these arguments."""
     need(callable(answer), f"The answer is to be a function, not a {type(answer).__name__}.")
     try:
-        count = len(inspect.signature(answer).parameters)
+        inspect.signature(answer).bind(*names)
+    except TypeError:
+        raise NotYet(f"The function is to take {len(names)} arguments: {', '.join(names)}.") from None
     except ValueError:  # a built-in that does not say
         return
-    need(count == len(names), f"The function is to take {len(names)} arguments: {', '.join(names)}.")

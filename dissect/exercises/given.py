@@ -111,7 +111,7 @@ def norm(y: np.ndarray, g: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nd
     return g * (y - m) / s + b, m, s
 
 
-def toy_layer(seed: int = 0, n: int = 4, d: int = 6, width: int = 10) -> ToyLayer:
+def toy_layer(seed: int = 0, n: int = 5, d: int = 6, width: int = 10) -> ToyLayer:
     """A layer drawn with a seed."""
     rng = np.random.default_rng(seed)
     sizes = {
