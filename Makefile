@@ -3,12 +3,13 @@ RUN ?= default
 VENV := .venv
 BIN := $(VENV)/bin
 OLDER := .venv-older
+TESTS :=  # what else pytest is told
 
 # What is imported is compiled then and kept, whatever the shell says; pip would compile all there is.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help book site pdf publish test mutants older dist clean
+.PHONY: help book site pdf publish check test mutants older dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -27,12 +28,15 @@ publish: ## put the finished run RUN among the published ones
 	mkdir -p book/published/$(RUN)
 	cp -r runs/$(RUN)/manifest.json runs/$(RUN)/results runs/$(RUN)/notebooks book/published/$(RUN)
 
+check: $(VENV)/tested ## what `make test` does, but for slow tests: two minutes, for work in between
+	$(MAKE) --no-print-directory test TESTS="-m 'not slow and not run and not browser'"
+
 test: $(VENV)/tested ## run all tests, the linter, the spelling and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 mutants: $(VENV)/tested ## make mistakes on purpose, and tell how many the tests notice; ONLY=claims for some
 	$(BIN)/python tests/mutants/run.py --only '$(ONLY)'

@@ -132,6 +132,15 @@ def read_by(stack, inputs):
     return {name: value for name, value in inputs.items() if not name.startswith("decoder_")}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items) -> None:
+    """Mark tests by what they ask for; those that take long otherwise have the mark `slow`."""
+    for item in items:
+        for fixture, mark in (("small_run", "run"), ("browser", "browser")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory) -> Path:
     """Tests keep nothing in the user's cache, and take nothing from it."""
