@@ -8,10 +8,12 @@ import pandas as pd
 from torch import Tensor
 
 from dissect.exercises import given
-from dissect.exercises.checking import by_name, checks, near, need, numbers, report
+from dissect.exercises.checking import NotYet, checks, need, numbers, report
+from dissect.exercises.mistakes import close, counts, unlike
 from dissect.finer import Word, word_in
 
 WORD = "crane"
+BAT = "bat"  # the word in `given.BAT`, of 6.1 and 6.3
 
 
 @cache
@@ -19,18 +21,40 @@ def word() -> Word:
     return word_in(given.loaded(), given.CRANE, WORD)
 
 
+@cache
+def bat() -> Word:
+    return word_in(given.loaded(), given.BAT, BAT)
+
+
 @checks("6.1")
 def how_many(answer: Any) -> None:
     config: Any = given.loaded().model.config
     layers, heads, units = config.num_hidden_layers, config.num_attention_heads, config.intermediate_size
-    tokens = len(word().tokens)
+    tokens = len(bat().tokens)
+    special = sum(token.startswith("[") for token in bat().tokens)
     right = {"heads": layers * heads, "sources": layers * heads * tokens, "units": layers * units}
-    said = {n: float(numbers(v, (), "three counts")) for n, v in by_name(answer, list(right)).items()}
-    need(said["heads"] != heads and said["units"] != units, "That is one layer; the terms are sums over all.")
-    special = sum(token.startswith("[") for token in word().tokens)
+    said = counts(answer, list(right))
+    one_layer = {"heads": heads, "sources": heads * tokens, "units": units}
+    wrong = {
+        "is one layer; the terms are sums over all.": one_layer,
+        "does not tell heads apart: each of them reads.": {"heads": layers, "sources": layers * tokens},
+        "leaves tokens out: attention reads the special ones, too.": {
+            "sources": layers * heads * (tokens - special)
+        },
+        "leaves a token out: a word reads itself, too.": {"sources": layers * heads * (tokens - 1)},
+        "is for all tokens; one alone is asked for.": {
+            "heads": layers * heads * tokens, "sources": layers * heads * tokens**2,
+            "units": layers * units * tokens,
+        },
+        "takes the dimensions of the vector for the units.": {"units": layers * config.hidden_size},
+    }  # fmt: skip
+    for name in right:
+        for words, values in wrong.items():
+            need(said[name] == right[name] or said[name] != values.get(name), f"Your {name!r} {words}")
+    read = said["sources"] / right["heads"]
     need(
-        said["sources"] != layers * heads * (tokens - special),
-        "'sources' is off: attention reads the special tokens, too.",
+        read == tokens or not (read.is_integer() and 0 < read < 2 * tokens),
+        f"Your 'sources' is for a sentence of {read:.0f} tokens: see `bat.tokens`.",
     )
     off = [name for name in right if said[name] != right[name]]
     need(not off, f"Off: {', '.join(off)}. Over which indices does the chapter's sum run?")
@@ -44,62 +68,84 @@ def by_head() -> pd.DataFrame:
 @checks("6.2")
 def loudest_head(answer: Any) -> None:
     layer, head = numbers(answer, (2,), "two numbers: layer and head")
-    table = by_head()
-    top = table.loc[table["importance"].idxmax()]
-    need(
-        (layer, head) != (top["layer"] - 1, top["head"] - 1)
-        and (layer, head) != (top["layer"], top["head"] - 1),
-        "Layers and heads are counted from 1 here: you seem to count from 0.",
-    )
-    found = table[(table["layer"] == layer) & (table["head"] == head)]
-    need(len(found), "There is no such layer and head in the model.")
-    ahead = int((table["importance"] > found["importance"].iloc[0]).sum())
-    need(ahead == 0, f"{ahead} heads have a larger share of this word's embedding than this one.")
+    table = by_head().set_index(["layer", "head"])["importance"]
+    top = table.idxmax()
+    from_zero = [(top[0] - 1, top[1] - 1), (top[0], top[1] - 1), (top[0] - 1, top[1])]
+    need((layer, head) not in from_zero, "Layers and heads are counted from 1: you seem to count from 0.")
+    need((head, layer) != top, "The layer comes first, then the head.")
+    need((layer, head) in table.index, "There is no such layer and head in the model.")
+    ahead = int((table > table[layer, head]).sum())
+    need(ahead < len(table) - 1, "This head has the smallest share of all.")
+    need(ahead == 0, f"{ahead} of the heads have a larger share of this word's embedding than this one.")
 
 
 @checks("6.3")
 def most_read(answer: Any) -> None:
     need(isinstance(answer, str), "The answer is to be a token, as a string.")
-    tokens = [token for n, token in enumerate(word().tokens) if n not in word().positions]
-    need(answer != WORD, "That is the word itself; which other token was read?")
-    need(answer in tokens, "There is no such token in the sentence; see `crane.tokens`.")
-    table = word().by_source()
-    total = table.groupby(["source", "token"])["importance"].sum().reset_index()
-    total = total[total["token"] != WORD]
-    place = (total["importance"] > total[total["token"] == answer]["importance"].max()).sum()
-    need(place == 0, f"{place} other token(s) of the sentence come before it, added up over the layers.")
+    said = answer.strip().lower()
+    need(said != BAT, "That is the word itself; which other token was read?")
+    tokens = [token.lower() for token in bat().tokens]
+    need(said in tokens, "There is no such token in the sentence; see `bat.tokens`.")
+    table = bat().by_source()
+    table["token"] = table["token"].str.lower()
+    table = table[~table["source"].isin(bat().positions)]
+    total = table.groupby(["source", "token"])["importance"].sum()
+    shares = total[total.index.get_level_values("token") == said]
+    if shares.max() == total.max():
+        return
+    by_layer = table[table["token"] == said].groupby("layer")["importance"].max()
+    first = (by_layer == table.groupby("layer")["importance"].max()).to_numpy()
+    need(said != total.idxmin()[1], "From that one it brought least.")
+    need(said[0] != "[", "That is a special token: attention often falls on it and brings little.")
+    need(
+        not first[-1],
+        "That token is ahead in the last layer; add up all layers, and count what speaks against the word.",
+    )
+    need(not first.any(), "That token is ahead in some of the layers; add up all of them.")
+    ahead = (total > shares.max()).sum()
+    raise NotYet(f"Of the tokens of the sentence {ahead} come before it, added up over the layers.")
+
+
+def until_half(shares: np.ndarray) -> int:
+    """How many shares it takes, in this order, to reach half of their sum."""
+    return int((shares.cumsum() < shares.sum() / 2).sum()) + 1
 
 
 @checks("6.4")
 def few_units(answer: Any) -> None:
-    said = by_name(answer, ["writing for", "half"])
-    shares = word().by_unit()["importance"].sort_values(ascending=False).to_numpy()
-    right = {
-        "writing for": int((shares > 0).sum()),
-        "half": int((shares.cumsum() < shares.sum() / 2).sum()) + 1,
-    }
-    value = {name: float(numbers(said[name], (), "two counts")) for name in right}
-    need(
-        value["writing for"] != len(shares) - right["writing for"],
-        "'writing for' counts the units that write against the embedding.",
-    )
-    # a unit whose share is zero to float precision may fall on either side
-    need(
-        abs(value["writing for"] - right["writing for"]) <= 3,
-        "'writing for' is off: count the units of all layers with a positive share.",
-    )
+    value = counts(answer, ["writing for", "half"])
+    table = word().by_unit()
+    shares = table["importance"].sort_values(ascending=False).to_numpy()
+    of_last = table[table["layer"] == table["layer"].max()]["importance"]
+    last = of_last.sort_values(ascending=False).to_numpy()
+    writing, half = int((shares > 0).sum()), until_half(shares)
+    unsure = int((np.abs(shares) < 1e-9).sum())  # nothing, to float precision: they may fall on either side
+    if abs(value["writing for"] - writing) > unsure:
+        need(
+            abs(value["writing for"] - (len(shares) - writing)) > unsure,
+            "'writing for' counts the units that write against the embedding.",
+        )
+        need(
+            abs(value["writing for"] - (last > 0).sum()) > unsure,
+            "'writing for' counts the units of the last layer; all layers write.",
+        )
+        need(value["writing for"] != len(shares), "'writing for' counts all units, whatever the sign.")
+        raise NotYet("'writing for' is off: count the units of all layers with a positive share.")
     by_size = np.sort(np.abs(shares))[::-1]
+    wrong: dict[str, tuple[int, ...]] = {
+        "you added up sizes without their signs; half of f's importance is meant.": (until_half(by_size),),
+        "that is half of what is written for e; what is written against it counts, too.": (
+            until_half(shares[shares > 0]),
+        ),
+        "you began with the units that write against e.": (until_half(shares[::-1]),),
+        "that is the last layer alone.": (until_half(last),),
+        "that is half of e, and not of f.": (int((shares.cumsum() < 0.5).sum()) + 1,),
+        "the one that reaches half is to be counted, and none after it.": (half - 1, half + 1),
+    }
+    for words, some in wrong.items():
+        need(value["half"] == half or value["half"] not in some, f"'half' is off: {words}")
     need(
-        value["half"] != (by_size.cumsum() < by_size.sum() / 2).sum() + 1,
-        "'half' is off: you added up sizes without their signs; half of the importance of f is meant.",
-    )
-    positive = shares[shares > 0]
-    need(
-        value["half"] != (positive.cumsum() < positive.sum() / 2).sum() + 1,
-        "'half' is off: that is half of what is written for e; what is written against it counts, too.",
-    )
-    need(
-        abs(value["half"] - right["half"]) <= 1,
+        value["half"] == half,
         "'half' is off: from the largest share on, how many does it take to reach half of f's importance?",
     )
 
@@ -117,32 +163,48 @@ def silenced(layer: int, head: int) -> Tensor:
     return given.without(model.encoder.layer[layer - 1].attention.output.dense, change)
 
 
+def lost(e: Tensor, without: Tensor) -> float:
+    """The share of e that is missing from another vector."""
+    return ((e @ (e - without)) / (e @ e)).item()
+
+
 @checks("6.5")
 def without_a_head(answer: Any) -> None:
-    said = by_name(answer, ["written", "missing"])
-    written, missing = (float(numbers(said[name], (), "two shares")) for name in ("written", "missing"))
+    said = counts(answer, ["written", "missing"])
     table = by_head()
     top = table.loc[table["importance"].idxmax()]
     layer, head = int(top["layer"]), int(top["head"])
     at = word().positions
     e = given.dissected().embedding[0, at].sum(0)
-    right = ((e @ (e - silenced(layer, head)[at].sum(0))) / (e @ e)).item()
-    need(near(written, top["importance"], 1e-2), "'written' is off: it is the share of the head of 6.2.")
-    need(
-        not near(missing, written),
-        "'missing' is what was written; run the model without the head and compare.",
-    )
-    need(not near(missing, 1 - right, 1e-2), "'missing' is off: that is what is left, not what is missing.")
-    beside = silenced(layer, head - 1 or 2)[at].sum(0)
-    need(
-        not near(missing, ((e @ (e - beside)) / (e @ e)).item(), 1e-2),
-        "'missing' is off: you silenced the head beside it; which columns belong to which head?",
-    )
-    need(
-        near(missing, right, 1e-2),
-        "'missing' is off: set the head's columns to zero where they enter the output projection of its "
-        "layer, and project the difference on e as importance does.",
-    )
+    without = silenced(layer, head)[at].sum(0)
+    right = lost(e, without)
+    if not close(said["written"], top["importance"]):
+        unlike(said["written"], {
+            "'written' is what is missing: it is the share of the head of 6.2.": right,
+            "'written' is off: that is a percentage.": 100 * top["importance"],
+            "'written' is off: that is all of h, and one head wrote a part of it.": table["importance"].sum(),
+        })  # fmt: skip
+        raise NotYet("'written' is off: it is the share of the head of 6.2.")
+    if not close(said["missing"], right):
+        below = silenced(layer - 1, head)[at].sum(0)
+        unlike(said["missing"], {
+            "'missing' is what was written; run the model without the head and compare.": top["importance"],
+            "'missing' is off: that is what is left, not what is missing.": 1 - right,
+            "'missing' is off: that is a percentage.": 100 * right,
+            "'missing' is off: the sign is turned.": -right,
+            "'missing' is off: project the difference on e, and not on what is left of it.": (
+                -lost(without, e)
+            ),
+            "'missing' is off: that is a ratio of lengths; project the difference on e.": (
+                ((e - without).norm() / e.norm()).item()
+            ),
+            "'missing' is off: that is the layer below; the list of layers begins with 0.": lost(e, below),
+            "'missing' is next to nothing; which columns, and of which layer, belong to the head?": 0,
+        })  # fmt: skip
+        raise NotYet(
+            "'missing' is off: set the head's columns to zero where they enter the output projection of its "
+            "layer, and project the difference on e as importance does."
+        )
 
 
 @checks("6.6")

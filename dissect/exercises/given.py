@@ -18,6 +18,7 @@ from dissect.parts import Parts
 from dissect.probes import Split, split_groups
 
 CRANE = "A crane lifted the steel beam above the harbour."
+BAT = '"Give me the bat and go and field for once," said Priya.'
 SENTENCES = (
     CRANE,
     "A crane caught a small frog in the shallow water.",
@@ -142,9 +143,19 @@ def by_target(seed: int = 0) -> Split:
 
 @cache
 def senses_of(lemma: str = "crane.noun") -> tuple[list[str], np.ndarray]:
-    """The items of one lemma of the teaching corpus: their senses, and their terms (4, items, hidden)."""
+    """Items of one lemma of the teaching corpus: their senses, and their terms (4, items, hidden).
+
+    Of items with the same form at the same place in the sentence only the first is there: their i have
+    one direction, so that rounding would tell which of them is nearest to another.
+    """
     corpus = corpora.senses()
-    items: list[SenseItem] = [item for item in corpus.items if item.lemma == lemma]
+    first: dict[tuple[str, int], SenseItem] = {}
+    for item in corpus.items:
+        if item.lemma == lemma:
+            text = corpus.sentences[item.sentence]
+            place = len(loaded().tokenizer.tokenize(text[: item.start]))
+            first.setdefault((text[item.start : item.end].lower(), place), item)
+    items = list(first.values())
     spans = [(n, item.start, item.end) for n, item in enumerate(items)]
     features = word_terms(loaded(), [corpus.sentences[item.sentence] for item in items], spans)
     return [item.sense for item in items], torch.cat(features.shards, dim=1).numpy()
