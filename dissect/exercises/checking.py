@@ -3,11 +3,15 @@
 A check is a function of the answer that raises `NotYet` with one or two sentences to the student.
 """
 
+import copy
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,11 +20,19 @@ import torch
 
 from dissect.errors import DissectError
 from dissect.exercises.exercise import exercises
+from dissect.exercises.time_limit import TooLong, time_limit
 
 Check = Callable[[Any], None]
 CHECKS: dict[str, Check] = {}
 KEYS = ("finding", "evidence", "limit")  # of the answer to an open exercise
 WORDS = 8  # that a sentence has at least
+DIFFERENT = 6  # of them
+# Scripts with few blanks or none between words: their characters are counted, so many to a word.
+DENSE = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
+A_WORD = 1.5
+MOST = 10_000  # values that are taken from an iterator
+LONGEST = 600  # characters of a verdict
+CALL, CHECK = 10.0, 60.0  # seconds for one call of a student's function, and for a whole check
 
 
 class NotYet(Exception):
@@ -52,23 +64,62 @@ def checks(name: str) -> Callable[[Check], Check]:
     return keep
 
 
-def check(name: str, answer: Any) -> Verdict:
+def check(name: str, answer: Any = ...) -> Verdict:
     """The verdict on the answer to an exercise, by its name such as "1.2".
+
+    Whatever the answer is or does, the verdict is a sentence; what does not end is stopped after a while.
 
     Raises `DissectError` when there is no such exercise.
     """
-    if name not in exercises():
+    if not isinstance(name, str) or name not in exercises():
         raise DissectError(f"there is no exercise {name!r}: give one of {', '.join(exercises())}")
     if answer is ...:
         return Verdict(False, f"{name}: there is no answer yet. Put yours in the place of the dots.")
     importlib.import_module(f"dissect.exercises.chapter{name[0]}")
-    try:
-        CHECKS[name](answer)
-    except NotYet as off:
-        return Verdict(False, f"{name}: not yet. {off}")
+    off = what_is_off(CHECKS[name], answer)
+    if off:
+        return Verdict(False, printable(f"{name}: {off}"))
     if exercises()[name].level == "research":
-        return Verdict(True, f"{name}: the form is right. Whether the finding holds is to be discussed.")
+        return Verdict(
+            True,
+            f"{name}: the form is right. What it says is not judged here: "
+            "whether the finding holds is to be discussed.",
+        )
     return Verdict(True, f"{name}: right.")
+
+
+def what_is_off(function: Check, answer: Any) -> str:
+    """What a check says of an answer, nothing where it is right: an answer may raise anything anywhere."""
+    try:
+        with time_limit(CHECK), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            function(answer)
+    except NotYet as off:
+        return f"not yet. {off}"
+    except TooLong:
+        return f"not yet. The check did not end within {CHECK:g} seconds and was stopped: what takes so long?"
+    except DissectError as error:
+        return f"this could not be checked. {error}"
+    except BaseException as error:  # SystemExit and an interrupt among them
+        return (
+            f"not yet. The answer cannot be read as what is asked for ({described(error)}): "
+            "compare its form with the exercise."
+        )
+    return ""
+
+
+def described(error: BaseException) -> str:
+    """An error's type and message; the message may itself raise."""
+    try:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except BaseException:
+        return type(error).__name__
+
+
+def printable(words: str) -> str:
+    """Words that any terminal prints, in one line and not too many."""
+    line = " ".join(words.encode("utf-8", "replace").decode("utf-8").replace("\0", "").split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
 
 
 def need(condition: Any, off: str) -> None:
@@ -82,14 +133,9 @@ def numbers(answer: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
 
     Raises `NotYet` when it is something else.
     """
-    try:
-        if isinstance(answer, torch.Tensor):
-            answer = answer.detach().cpu().numpy()
-        elif isinstance(answer, list | tuple):
-            answer = [a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else a for a in answer]
-        array = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise NotYet(f"The answer is to be {what}; what came is a {type(answer).__name__}.") from None
+    array = as_array(answer)
+    if array is None:
+        raise NotYet(f"The answer is to be {what}; what came is of the type {type(answer).__name__}.")
     if shape == () and array.size == 1:
         array = array.reshape(())
     need(
@@ -100,21 +146,54 @@ def numbers(answer: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     return array
 
 
+def as_array(answer: Any) -> np.ndarray | None:
+    """Real numbers in a list, tensor, table or the like as float64; nothing where it is anything else."""
+    try:
+        array = np.asarray(plain(answer))
+        if array.dtype.kind == "O" and any(isinstance(value, str | bytes) for value in array.flat):
+            return None
+        return array.astype(np.float64) if array.dtype.kind in "biufO" else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def plain(answer: Any) -> Any:
+    """The answer with arrays in the place of tensors, and lists in that of tuples and iterators.
+
+    Raises `TypeError` when text, a dictionary or the like is among it, in which numpy would find numbers.
+    """
+    if isinstance(answer, torch.Tensor):
+        answer = answer.detach().cpu()
+        return (answer.float() if answer.dtype == torch.bfloat16 else answer).numpy()
+    if isinstance(answer, Iterator | ValuesView):
+        answer = list(islice(answer, MOST))
+    if isinstance(answer, list | tuple | range):
+        return list(map(plain, answer))
+    if isinstance(answer, Iterable) and not hasattr(answer, "__array__"):
+        raise TypeError(f"{type(answer).__name__} is no list of numbers")
+    return answer
+
+
 def by_name(answer: Any, names: Sequence[str]) -> dict[str, Any]:
-    """The answer as a dictionary with these keys. Raises `NotYet` when it is something else."""
+    """What the answer, a dictionary, has under these keys. Raises `NotYet` when it is something else."""
     need(isinstance(answer, Mapping), f"The answer is to be a dictionary, not a {type(answer).__name__}.")
     lacking = [name for name in names if answer.get(name, ...) is ...]
     need(not lacking, f"The answer has nothing for: {', '.join(lacking)}.")
-    return dict(answer)
+    return {name: answer[name] for name in names}
 
 
 def called(answer: Any, *given: Any) -> Any:
-    """What the student's function returns. Raises `NotYet` when it is none, or raises."""
+    """What the student's function returns of copies of these. Raises `NotYet` when it is none, or raises."""
     need(callable(answer), f"The answer is to be a function, not a {type(answer).__name__}.")
     try:
-        result = answer(*given)
-    except Exception as error:  # whatever a student's code may raise
-        raise NotYet(f"The function raised {type(error).__name__}: {error}") from None
+        with time_limit(CALL):
+            result = answer(*copy.deepcopy(given))
+    except TooLong:
+        raise NotYet(
+            f"The function did not end within {CALL:g} seconds and was stopped: does each loop end?"
+        ) from None
+    except BaseException as error:  # whatever a student's code may raise
+        raise NotYet(f"The function raised {described(error)}") from None
     need(result is not None, "The function returns nothing: is there a `return`?")
     need(result is not ..., "The function still returns the dots.")
     return result
@@ -145,16 +224,56 @@ def same(said: Any, right: Any, decimals: int = 2) -> bool:
 def report(answer: Any, least: int) -> None:
     """The form of an answer to an open exercise: finding, evidence of so many numbers, and limit.
 
-    Raises `NotYet` when a part is missing, or evidence that is all one number.
+    Raises `NotYet` when a part is missing, or evidence that is all one number. Whether the words make
+    sense it cannot know.
     """
     parts = by_name(answer, KEYS)
     for key in ("finding", "limit"):
-        words = len(str(parts[key]).split())
-        need(words >= WORDS, f"The {key} is to be a whole sentence; it has no more than {words} words.")
-    values = list(flat(parts["evidence"]))
+        sentence(parts[key], f"The {key}")
+    need(words_of(parts["finding"]) != words_of(parts["limit"]), "Finding and limit are the same sentence.")
+    values = flat(parts["evidence"])
     need(len(values) >= least, f"The evidence has fewer numbers than the {least} that are asked for.")
     need(all(map(math.isfinite, values)), "There is a NaN or an infinite value in the evidence.")
     need(len(set(values)) > 1, "The evidence is one number over and over, which shows no difference.")
+
+
+def sentence(text: Any, what: str) -> None:
+    """Raises `NotYet` unless the text is as long as a sentence, in words that are not all the same.
+
+    In Japanese, Chinese and the like, characters are counted in the place of words.
+    """
+    need(isinstance(text, str), f"{what} is to be a sentence in quotation marks.")
+    words = words_of(text)
+    need(amount(words) >= WORDS, f"{what} is to be a whole sentence; it is shorter than {WORDS} words.")
+    different = set(words)
+    long = {word for word in different if dense(word) or len(word) > 1}
+    need(
+        amount(different) >= DIFFERENT and amount(long) >= WORDS / 2,
+        f"{what} is to be a whole sentence; it is a few words or letters over and over.",
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """Words in small letters; in dense scripts, each character."""
+    kept = []
+    for character in unicodedata.normalize("NFKC", text).casefold():
+        is_part = unicodedata.category(character)[0] in "LMN"
+        kept.append(f" {character} " if dense(character) else character if is_part else " ")
+    return "".join(kept).split()
+
+
+def dense(word: str) -> bool:
+    """Is it a character of a script with few blanks or none between words?"""
+    return (
+        len(word) == 1
+        and unicodedata.category(word)[0] in "LM"
+        and (unicodedata.name(word, "").startswith(DENSE))
+    )
+
+
+def amount(words: Collection[str]) -> float:
+    """How many words these are, those in dense scripts by their characters."""
+    return sum(1 / A_WORD if dense(word) else 1.0 for word in words)
 
 
 def flat(evidence: Any) -> list[float]:
@@ -165,14 +284,12 @@ def flat(evidence: Any) -> list[float]:
         return [value for part in evidence.values() for value in flat(part)]
     elif isinstance(evidence, list | tuple):
         return [value for part in evidence for value in flat(part)]
-    try:
-        return np.asarray(evidence, dtype=np.float64).ravel().tolist()
-    except (TypeError, ValueError):
-        return []
+    array = as_array(evidence)
+    return [] if array is None else array.ravel().tolist()
 
 
 def signature_of(answer: Any, *names: str) -> None:
-    """Raises `NotYet` unless the answer is a function of these arguments."""
+    """Raises `NotYet` unless the answer is a function that can be called with these arguments."""
     need(callable(answer), f"The answer is to be a function, not a {type(answer).__name__}.")
     try:
         inspect.signature(answer).bind(*names)

@@ -1,8 +1,10 @@
 """What the exercises start from: the default model, sentences, and small arrays."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +19,9 @@ from dissect.models import Loaded
 from dissect.parts import Parts
 from dissect.probes import Split, split_groups
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 CRANE = "A crane lifted the steel beam above the harbour."
 BAT = '"Give me the bat and go and field for once," said Priya.'
 SENTENCES = (
@@ -28,13 +33,24 @@ SENTENCES = (
 )
 
 
+def given_anew(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorates what is made once and copied at each call, so that who changes it changes his own."""
+    made: Any = cache(function)
+
+    @wraps(function)
+    def copied(*args: P.args, **kwargs: P.kwargs) -> T:
+        return copy.deepcopy(made(*args, **kwargs))
+
+    return copied
+
+
 @cache
 def loaded() -> Loaded:
     """The default model, on the processor, loaded once."""
     return models.load("minilm", "cpu")
 
 
-@cache
+@given_anew
 def dissected(sentence: str = CRANE) -> Parts:
     """The parts of one sentence in the default model, a batch of one."""
     batch = loaded().tokenizer(sentence, return_tensors="pt")
@@ -51,7 +67,7 @@ class Norm:
     deviation: Tensor  # (tokens, 1)
 
 
-@cache
+@given_anew
 def norms(sentence: str = CRANE) -> list[Norm]:
     """The norms that a sentence meets in the default model, from norm 0 to the last."""
     met: list[Norm] = []
@@ -125,7 +141,7 @@ def toy_layer(seed: int = 0, n: int = 5, d: int = 6, width: int = 10) -> ToyLaye
     return ToyLayer(x=rng.normal(size=(n, d)), a=a / a.sum(1, keepdims=True), **weights, **gains)
 
 
-@cache
+@given_anew
 def masked(sentences: int = 300, times: int = 2) -> MaskedText:
     """Sentences of the teaching corpus, each masked so many times."""
     return mask_text(loaded(), corpora.text(limit=sentences), times=times)
@@ -141,7 +157,7 @@ def by_target(seed: int = 0) -> Split:
     return split_groups(range(len(masked().labels)), seed)
 
 
-@cache
+@given_anew
 def senses_of(lemma: str = "crane.noun") -> tuple[list[str], np.ndarray]:
     """Items of one lemma of the teaching corpus: their senses, and their terms (4, items, hidden).
 
@@ -161,7 +177,7 @@ def senses_of(lemma: str = "crane.noun") -> tuple[list[str], np.ndarray]:
     return [item.sense for item in items], torch.cat(features.shards, dim=1).numpy()
 
 
-@cache
+@given_anew
 def tagged() -> tuple[list[list[str]], list[list[str]]]:
     """Words and tags of the test sentences of the teaching corpus."""
     sentences = corpora.entities()["test"]
