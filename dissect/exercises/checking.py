@@ -184,10 +184,15 @@ def by_name(answer: Any, names: Sequence[str]) -> dict[str, Any]:
 
 def called(answer: Any, *given: Any) -> Any:
     """What the student's function returns of copies of these. Raises `NotYet` when it is none, or raises."""
+    return returned(answer, *copy.deepcopy(given))
+
+
+def returned(answer: Any, *given: Any) -> Any:
+    """The same of these themselves, which it may change."""
     need(callable(answer), f"The answer is to be a function, not a {type(answer).__name__}.")
     try:
         with time_limit(CALL):
-            result = answer(*copy.deepcopy(given))
+            result = answer(*given)
     except TooLong:
         raise NotYet(
             f"The function did not end within {CALL:g} seconds and was stopped: does each loop end?"

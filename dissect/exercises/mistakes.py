@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dissect.exercises.checking import NotYet, by_name, called, need, numbers
+from dissect.exercises.checking import NotYet, by_name, need, numbers, returned
 
 ROUNDED = 0.0051  # how far a share to two decimals may be off
 
@@ -36,9 +36,9 @@ def counts(answer: Any, names: Sequence[str]) -> dict[str, float]:
 
 
 def kept(answer: Any, *given: Any) -> Any:
-    """What the student's function returns. Raises `NotYet` as `called` does, or if it changes what it got."""
+    """What the student's function returns. Raises `NotYet` like `returned`, and if it changes what it got."""
     own = deepcopy(given)
-    result = called(answer, *own)
+    result = returned(answer, *own)
     same = all(
         np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in zip(own, given, strict=True)
     )
