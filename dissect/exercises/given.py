@@ -147,12 +147,16 @@ def masked(sentences: int = 300, times: int = 2) -> MaskedText:
     return mask_text(loaded(), corpora.text(limit=sentences), times=times)
 
 
-def by_sentence(seed: int = 0) -> Split:
+# Seeds with which typical mistakes lead to other numbers than the right ones.
+BY_SENTENCE, BY_TARGET = 4, 2277
+
+
+def by_sentence(seed: int = BY_SENTENCE) -> Split:
     """The targets of `masked` parted 8:1:1, those of one sentence together."""
     return split_groups(masked().source, seed)
 
 
-def by_target(seed: int = 0) -> Split:
+def by_target(seed: int = BY_TARGET) -> Split:
     """The targets of `masked` parted 8:1:1, each on its own."""
     return split_groups(range(len(masked().labels)), seed)
 
