@@ -1,5 +1,6 @@
 """Dissect Transformer embeddings into input, attention, feed-forward and bias terms."""
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TERMS", "Decomposer", "DissectError", "Parts", "decompose", "subsets"]
 __version__ = "0.1.0"
+
+# Progress is shown in plain text: that a notebook has no ipywidgets is not to be its first output.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 MODULES = {
     "Decomposer": "decomposition", "decompose": "decomposition", "DissectError": "errors",

@@ -1,40 +1,34 @@
 """`dissect teach`: the chapters with their exercises as notebooks for students and teachers, and slides."""
 
-import re
+import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from pybtex.database import parse_file
 
-import dissect
 from dissect import slides
 from dissect.errors import DissectError
 from dissect.exercises import Exercise, of_chapter
 from dissect.exercises.pages import solved
 from dissect.files import write_text
+from dissect.notebook_text import EXERCISES, ROOT, for_notebook, kept
 from dissect.settings import CHAPTERS
 
-ROOT = Path(dissect.__file__).resolve().parents[1]
 KINDS = ("student", "teacher")
 OPENING = {
-    "student": """# Exercises
+    "student": f"""# {EXERCISES}
 
 They can be done without running the chapter above: each begins with what it needs.
 Put your answer in the place of the dots and run the cell.
 Its last line then says whether the answer is right and, where it is not, what is off.
 The last exercise is open: its form is checked, the finding is to be discussed.""",
-    "teacher": """# Exercises, with solutions
+    "teacher": f"""# {EXERCISES}
 
-The cell with the dots is what students are given; the solution follows it, and its check accepts it.
+With solutions: each follows the cell that students are given, and its check accepts it.
 Minutes are for a student who has read the chapter.""",
 }
-EQUATION = re.compile(r"\$\$ \(([\w-]+)\)")
-REFERENCE = re.compile(r"\{eq\}`([\w-]+)`")
-CITATION = re.compile(r"\{cite:([pt])\}`([\w-]+)`")
 
 
 def teach(out: Path, force: bool = False) -> Path:
@@ -64,12 +58,35 @@ def teach(out: Path, force: bool = False) -> Path:
 def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
     """A chapter without outputs, in plain Markdown, followed by its exercises; kind: one of `KINDS`."""
     notebook = nbformat.read(source, as_version=4)
-    plain(notebook)
+    notebook.cells = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
     notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
     for exercise in of_chapter(chapter):
         notebook.cells.extend(cells(exercise, kind))
     nbformat.validate(notebook)
     return notebook
+
+
+def as_handout(cell: NotebookNode, chapter: int) -> Iterator[NotebookNode]:
+    """A chapter's cell without what only the book understands; the caption of a figure follows it."""
+    if cell.cell_type == "markdown":
+        if kept(cell.source):
+            cell.source = for_notebook(cell.source, chapter)
+            yield cell
+        return
+    own = cell.metadata.pop("mystnb", {})
+    cell.source = without_glue(cell.source)
+    yield cell
+    if caption := own.get("figure", {}).get("caption"):
+        yield new_markdown_cell(f"*{for_notebook(caption, chapter)}*", id=f"{cell.id}-caption")
+
+
+def without_glue(code: str) -> str:
+    """Code without the statements that keep a picture for the book's home page."""
+    lines = code.splitlines()
+    for statement in reversed(ast.parse(code).body):
+        if "glue" in {getattr(node, "id", getattr(node, "name", "")) for node in ast.walk(statement)}:
+            del lines[statement.lineno - 1 : statement.end_lineno]
+    return "\n".join(lines).strip("\n")
 
 
 def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
@@ -79,11 +96,11 @@ def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
         f"## {exercise.name} {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n\n"
         f"{exercise.statement}\n\n<details><summary>Hint</summary>\n\n{exercise.hint}\n\n</details>"
     )
-    yield new_markdown_cell(statement, id=f"exercise-{name}")
+    yield new_markdown_cell(for_notebook(statement, exercise.chapter), id=f"exercise-{name}")
     yield new_code_cell(checked(exercise.starter, exercise), id=f"answer-{name}")
     if kind == "teacher":
         discuss = f"**{solved(exercise)}**\n\n*To discuss.* {exercise.discuss}"
-        yield new_markdown_cell(discuss, id=f"discuss-{name}")
+        yield new_markdown_cell(for_notebook(discuss, exercise.chapter), id=f"discuss-{name}")
         tags = {"tags": ["solution"]}
         yield new_code_cell(checked(exercise.solution, exercise), id=f"solution-{name}", metadata=tags)
 
@@ -91,35 +108,3 @@ def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
 def checked(code: str, exercise: Exercise) -> str:
     """Code that sets the answer, and its check: together, so that a cell runs alone."""
     return f"{code}\n\n{exercise.check}"
-
-
-def plain(notebook: NotebookNode) -> None:
-    """Turn what only the book understands, numbered equations and citations, into plain Markdown."""
-    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    labels = [label for text in texts for label in EQUATION.findall(text)]
-    number = {label: n for n, label in enumerate(labels, start=1)}
-
-    def tagged(match: re.Match[str]) -> str:
-        return f"\\tag{{{number[match[1]]}}}\n$$"
-
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            text = EQUATION.sub(tagged, cell.source)
-            text = REFERENCE.sub(lambda m: f"({number[m[1]]})" if m[1] in number else "of chapter 1", text)
-            cell.source = CITATION.sub(lambda m: cited(m[2], in_brackets=m[1] == "p"), text)
-
-
-def cited(key: str, in_brackets: bool) -> str:
-    """ "Mickus et al., 2022" from the book's bibliography."""
-    entry = bibliography()[key]
-    names = [" ".join(person.last_names) for person in entry.persons["author"]]
-    who = names[0] if len(names) == 1 else f"{names[0]} et al."
-    if len(names) == 2:
-        who = " and ".join(names)
-    year = entry.fields["year"]
-    return f"({who}, {year})" if in_brackets else f"{who} ({year})"
-
-
-@cache
-def bibliography():
-    return parse_file(str(ROOT / "book" / "references.bib")).entries

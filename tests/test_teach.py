@@ -7,11 +7,13 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from dissect import notebook_text
 from dissect.cli import main
 from dissect.errors import DissectError
 from dissect.exercises import exercises, of_chapter
 from dissect.exercises.pages import pages, times
 from dissect.manifest import Manifest
+from dissect.notebook_text import for_notebook
 from dissect.settings import CHAPTERS
 from dissect.teaching import KINDS, ROOT, teach
 
@@ -44,21 +46,104 @@ def run(notebook, folder: Path) -> str:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_both_versions_are_clean_notebooks_with_all_exercises(out: Path, chapter: str) -> None:
     source = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
-    code = [cell.source for cell in source.cells if cell.cell_type == "code"]
+    code = [cell.source for cell in source.cells if cell.cell_type == "code" and "glue" not in cell.source]
+    number = int(chapter[0])
     for kind in KINDS:
         notebook = read(out, kind, chapter)
         nbformat.validate(notebook)
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert not any(cell.outputs or cell.execution_count for cell in cells)
-        assert [cell.source for cell in cells][: len(code)] == code
+        assert set(code) <= {cell.source for cell in cells}
         text = text_of(notebook)
-        assert not re.search(r"\{(eq|cite)", text), "what only the book understands"
-        for exercise in of_chapter(int(chapter[0])):
-            assert exercise.statement in text
-            assert exercise.hint in text
-            assert exercise.starter in text
-            assert exercise.check in text
-            assert (exercise.solution in text) == (exercise.discuss in text) == (kind == "teacher")
+        for exercise in of_chapter(number):
+            assert for_notebook(exercise.statement, number) in text
+            assert for_notebook(exercise.hint, number) in text
+            assert f"{exercise.starter}\n\n{exercise.check}" in text
+            has = exercise.solution in text, for_notebook(exercise.discuss, number) in text
+            assert has == (kind == "teacher", kind == "teacher")
+
+
+ROLE = re.compile(r"\{[\w:+.-]+\}`|^:::|^```\{|^\([\w-]+\)=|\$\$ ?\(|\{\{", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]*)\)|\]\[|<a |<img |<http")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_markup_of_the_book_is_left_and_every_link_leads_somewhere(
+    out: Path, kind: str, chapter: str
+) -> None:
+    notebook = read(out, kind, chapter)
+    assert not re.search("myst|glue", nbformat.writes(notebook))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert not ROLE.search(cell.source), cell.source
+            assert not cell.source.startswith("## Evidence")
+            for target in LINK.findall(re.sub(r"`[^`]*`|\$[^$]+\$", "", cell.source)):
+                assert leads_somewhere(out / kind, chapter, target), target
+
+
+def leads_somewhere(folder: Path, chapter: str, target: str) -> bool:
+    """Is it an address, or a heading of a notebook in the folder, as Jupyter names it?"""
+    if target.startswith("https://"):
+        return True
+    file, _, place = target.partition("#")
+    there = folder / (file or f"{chapter}.ipynb")
+    headings = re.findall(r"^#+ (.+)$", text_of(nbformat.read(there, 4)), re.MULTILINE)
+    return not place or place in {heading.replace(" ", "-") for heading in headings}
+
+
+def test_each_chapter_leads_to_its_exercises(out: Path) -> None:
+    for chapter in CHAPTERS:
+        assert "[exercises](#Exercises)" in text_of(read(out, "student", chapter))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a {term}`term`, two {term}`terms <term>`", "a term, two terms"),
+        ("{eq}`eq-sum`", "(1)"),
+        ("[do](exercises-1)", "[do](#Exercises)"),
+        ("[do](exercises-2)", "[do](2-visualisation.ipynb#Exercises)"),
+        ("[it](exercise-2-1)", "[it](2-visualisation.ipynb#2.1-A-negative-share)"),
+        ("[it](exercise-1-1)", "[it](#1.1-Who-gets-what?)"),
+        ("[so](#what-to-try)", "[so](#What-to-try)"),
+        ("[](3-mlm.ipynb)", "[Which terms predict masked words?](3-mlm.ipynb)"),
+        ("[the discussion](../discussion.md)", "the discussion"),
+        ("[`a`](https://aclanthology.org/x)", "[`a`](https://aclanthology.org/x)"),
+        ("{cite:t}`mickus2022dissect`", "Mickus et al. (2022)"),
+        ("{cite:p}`mickus2022dissect,wolf2020transformers`", "(Mickus et al., 2022; Wolf et al., 2020)"),
+        ("`{x}`, ``[a](b)`` and $f[1](x)$", "`{x}`, ``[a](b)`` and $f[1](x)$"),
+        ("```python\nx[0](1)\n```", "```python\nx[0](1)\n```"),
+    ],
+)
+def test_what_is_written_for_the_book_is_plain_in_a_notebook(text: str, shown: str) -> None:
+    assert for_notebook(text, 1) == shown
+
+
+def test_an_equation_of_another_chapter_is_named_with_it() -> None:
+    assert for_notebook("{eq}`eq-sum`", 6) == "(1) of chapter 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ref}`a`", "{numref}`fig`", "{code-cell}`x`", "{eq}`eq-none`", "{cite:p}`nobody`", "[a](../none.md)",
+        "[a](#nowhere)", "[a](#evidence)", "[a](some-label)", ":::{note}\nx\n:::", "```{figure} x\n```",
+        "(label)=\n# A", "{{ x }}", "![a](b.png)", "[a][b]", "[a](exercise-9-9)", "[a](exercises-9)", "% no",
+        "[a](exercises-x)",
+    ],
+)  # fmt: skip
+def test_what_a_notebook_cannot_show_is_an_error(text: str) -> None:
+    with pytest.raises(DissectError, match="chapter 1: "):
+        for_notebook(text, 1)
+
+
+def test_links_lead_to_the_repository_where_it_has_an_address(monkeypatch) -> None:
+    monkeypatch.setattr(notebook_text, "repository", lambda: "https://example.org/book/blob/main")
+    assert (
+        for_notebook("[it](../discussion.md)", 3)
+        == "[it](https://example.org/book/blob/main/book/discussion.md)"
+    )
 
 
 def test_equations_keep_their_numbers(out: Path) -> None:
