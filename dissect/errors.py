@@ -13,6 +13,10 @@ class UnknownModel(DissectError):
     """No model is to be had under that name."""
 
 
+class SilentNetwork(UnknownModel):
+    """A host accepts connections and does not answer."""
+
+
 class MissingCorpus(DissectError):
     """A corpus is not where it was looked for, or is damaged."""
 

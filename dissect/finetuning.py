@@ -176,7 +176,6 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
     model = _from_pretrained(
         AutoModelForTokenClassification, name, recipe.seed, num_labels=len(tags),
         id2label=dict(enumerate(tags)), label2id={tag: n for n, tag in enumerate(tags)},
-        ignore_mismatched_sizes=True,
     )  # fmt: skip
     longest = longest_input(model)
     examples = [encode(tokenizer, sentence, tags, longest) for sentence in sentences]

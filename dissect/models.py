@@ -25,7 +25,9 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from dissect.checkpoints import refuse_filled_in
 from dissect.errors import DissectError, UnknownModel
+from dissect.network import watched
 
 DEVICE = "DISSECT_DEVICE"  # so that a run's chapters, each a process, take the one it was given
 # Names of models that a Python package ships: (package, folder in it).
@@ -211,17 +213,29 @@ def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
 def _from_pretrained(kind, name: str, seed: int = 0, **options):
     """`kind.from_pretrained`, with one clear sentence when it fails.
 
-    Weights that a checkpoint lacks, such as a pooler's or a new head's, are drawn with the seed.
+    Weights that a checkpoint lacks, such as a pooler's or a new head's, are drawn with the seed; those
+    that embeddings depend on are not to be lacking. With output_loading_info=True, weights of another
+    size are among the missing ones.
     """
+    of_model = kind not in (AutoTokenizer, AutoConfig)
+    informed = options.pop("output_loading_info", False)
     transformers_logging.disable_progress_bar()
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
-    if kind not in (AutoTokenizer, AutoConfig):
-        options["use_safetensors"] = True
+    if of_model:
+        options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
     try:
-        with torch.random.fork_rng(devices=[]):
+        with watched(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return kind.from_pretrained(location(name), trust_remote_code=False, **options)
+            loaded = kind.from_pretrained(location(name), trust_remote_code=False, **options)
+            if not of_model:
+                return loaded
+            model, info = loaded
+            refuse_filled_in(model, info, name)
+            missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+            return (model, info | {"missing_keys": missing}) if informed else model
+    except UnknownModel:
+        raise
     except Exception as error:  # of a folder that is no model, transformers may raise anything
         if isinstance(error, ValueError) and kind is AutoModelForMaskedLM:
             raise

