@@ -129,6 +129,7 @@ def test_published_runs_are_whole_and_hold_no_outputs_that_they_should_not(folde
         assert not any(place in text for place in (str(Path.home()), tempfile.gettempdir()))
 
 
+@pytest.mark.slow
 def test_published_runs_hold_no_text_of_the_corpora(corpora_here):
     """No eight words in a row of any corpus, in notebooks or tables."""
     from dissect import corpora

@@ -249,6 +249,7 @@ def altered(archive, out, change):
             other.writestr(name, change(content) if name == first else content)
 
 
+@pytest.mark.slow
 def test_another_copy_of_a_corpus_of_nltk_is_told(corpora_here, shared, monkeypatch, tmp_path, capsys):
     """One letter of Europarl, one sentence of SemCor: the first is told, the second refused."""
     import nltk
@@ -352,6 +353,7 @@ def test_semcor_with_entities_that_grow_is_refused(monkeypatch, tmp_path):
         corpora.senses("semcor")
 
 
+@pytest.mark.slow
 def test_real_text_and_entities(corpora_here, shared):
     lines = corpora.text("europarl")
     assert len(lines) == 16142
@@ -363,6 +365,7 @@ def test_real_text_and_entities(corpora_here, shared):
     assert all("\t" not in s.text for s in corpora.tuning("wikigold"))
 
 
+@pytest.mark.slow
 def test_a_random_part_of_semcor_keeps_its_items_in_their_sentences(corpora_here):
     whole, part = corpora.senses("semcor"), corpora.senses("semcor", 500)
     assert len(part.sentences) == 500 and part == corpora.senses("semcor", 500)
@@ -376,6 +379,7 @@ def test_a_random_part_of_semcor_keeps_its_items_in_their_sentences(corpora_here
         assert part.sentences[item.sentence][item.start : item.end].strip()
 
 
+@pytest.mark.slow
 def test_all_of_semcor_matches_an_independent_count(corpora_here, shared):
     """The whole corpus by regular expressions; and what the most frequent sense gets right."""
     import zipfile
@@ -424,6 +428,7 @@ def test_a_damaged_cache_is_made_again(corpora_here, monkeypatch, tmp_path):
     assert corpora.senses("semcor") == first and len(parses) == 2
 
 
+@pytest.mark.slow
 def test_text_to_train_on_is_none_of_what_is_tested_on(corpora_here):
     drawn, rest = corpora.text("europarl", 10_000), corpora.rest_of_text("europarl")
     assert set(drawn).isdisjoint(rest) and set(drawn) | set(rest) == set(corpora.text("europarl"))

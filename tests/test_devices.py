@@ -20,6 +20,8 @@ from tests.conftest import inputs_of, read_by, tiny
 from tests.elsewhere import Elsewhere
 from tests.test_families import VARIANTS, both_stacks
 
+pytestmark = pytest.mark.slow
+
 QUICK = Training(epochs=1)
 
 

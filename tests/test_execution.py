@@ -12,6 +12,8 @@ import pytest
 
 from dissect import DissectError, execution
 
+pytestmark = pytest.mark.slow
+
 
 def notebook(path: Path, *cells: str) -> Path:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

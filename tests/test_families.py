@@ -328,6 +328,7 @@ def test_the_attention_implementation_is_put_back():
     assert model.config._attn_implementation == before
 
 
+@pytest.mark.slow
 def test_compiled_models_are_decomposed_uncompiled():
     model = tiny("bert")
     expected = Decomposer(model)(**inputs_of(model)).terms

@@ -27,6 +27,8 @@ from dissect.run import locked, run
 from dissect.settings import settings_from
 from tests.conftest import copy_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"sections": (5,), "limit": 12, "seeds": 1}
 COMMAND = [
     sys.executable, "-m", "dissect.cli", "run", "--name", "killed", "--sections", "5", "--limit", "12",

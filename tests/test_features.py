@@ -105,6 +105,7 @@ def own_memory():
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells memory as Linux does only")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(minilm, tmp_path, monkeypatch):
     """Shard by shard: by the end far more was written than memory has grown since the second."""
     from dissect import features as module

@@ -34,6 +34,8 @@ from dissect.finetuning import (
     usual,
 )
 
+pytestmark = pytest.mark.slow
+
 LINES = ["Anna went to Oslo .", "Oslo is cold .", "I met Anna .", "Bern is not Oslo ."] * 12
 TAGS = {"Anna": "B-PER", "Oslo": "B-LOC", "Bern": "B-LOC"}
 

@@ -18,6 +18,8 @@ from dissect.corpora.semcor import read_sentence
 from dissect.run import ROOT
 from dissect.settings import Settings, settings_file, settings_from
 
+pytestmark = pytest.mark.slow
+
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

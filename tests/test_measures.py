@@ -89,6 +89,7 @@ def test_micro_agreement_is_the_share_of_equal_answers():
     assert found == {("i", "h"): 0.75, ("i", "f"): 1.0, ("h", "f"): 0.75}
 
 
+@pytest.mark.slow
 def test_feedforward_r2_equals_a_fit_on_all_rows(minilm):
     text = [f"{a} {b}" for a in TEXT for b in TEXT] * 2
     text = [f"{n} {sentence}" for n, sentence in enumerate(text)]
@@ -133,6 +134,7 @@ def text():
     return corpora.text("teaching", 200)
 
 
+@pytest.mark.slow
 def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm, text):
     """Inputs after a norm are rank-deficient, which a plain solve does not survive."""
     decomposer = Decomposer(minilm.model)

@@ -15,6 +15,8 @@ from dissect.models import Loaded
 from dissect.onnx_export import CHECKED, INPUTS, OUTPUTS, graph_of, measure, quantised, save, session_of
 from tests.conftest import batch, tiny
 
+pytestmark = pytest.mark.slow
+
 BATCHES = {
     "one word": ["Cranes"],
     "a sentence": ["The crane stood in the river."],

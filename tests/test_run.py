@@ -17,6 +17,8 @@ from dissect.results import save
 from dissect.run import ROOT, check, key_of, run
 from dissect.settings import CHAPTERS, settings_from
 
+pytestmark = pytest.mark.slow
+
 TABLES = {
     "exactness", "dependence", "feedforward_r2", "importance", "correlation", "models",
     *(f"masked_words{part}" for part in ("", "_intervals", "_pairs", "_trials")),

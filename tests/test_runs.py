@@ -15,6 +15,8 @@ from dissect.settings import CHAPTERS, settings_from
 from dissect.suitability import NO_MASK, TWO_TEXTS, reads_ahead, unsuited
 from dissect.verification import verify
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def copied(small_run, tmp_path) -> Path:

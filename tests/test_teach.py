@@ -17,6 +17,8 @@ from dissect.notebook_text import for_notebook
 from dissect.settings import CHAPTERS
 from dissect.teaching import KINDS, ROOT, teach
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = CHAPTERS[0], CHAPTERS[-1]
 
 
