@@ -205,10 +205,24 @@ class Decomposer:
         maps = any(isinstance(module, nn.Linear) for module in self.sites.early + self.sites.final)
         format_ = multiplied_in(parts.embedding) if maps else parts.embedding.dtype
         allowed = self.tolerance(format_)
-        if not math.isfinite(parts.error) and not parts.embedding[parts.mask].isfinite().all():
+        if not math.isfinite(parts.error) and not finite(parts.embedding[parts.mask]):
             raise InexactSum(
                 "the model itself returns NaN or infinite values; check its weights, use float32, and "
                 "pad on the right"
+            )
+        large = (
+            []
+            if math.isfinite(parts.error)
+            else [
+                name
+                for name, term in zip(parts.names, parts.terms, strict=True)
+                if not finite(term[parts.mask])
+            ]
+        )
+        if large:
+            raise InexactSum(
+                f"the embedding is finite, but {' and '.join(large)} exceed what {parts.terms.dtype} holds; "
+                "decompose the model in float64, with model.double(), which holds more"
             )
         if not parts.error <= allowed:
             raise InexactSum(
@@ -217,6 +231,11 @@ class Decomposer:
                 + why_missed(parts.embedding, "check the family's row in dissect/families.py")
             )
         return parts
+
+
+def finite(x: Tensor) -> bool:
+    """Whether nothing is NaN or infinite."""
+    return bool(x.isfinite().all())
 
 
 def keep_freed_memory() -> None:

@@ -13,6 +13,7 @@ from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.models import Loaded
 from dissect.parts import Parts
+from dissect.precision import sized
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Word:
 
     def _shares(self, parts: Parts, x: Tensor) -> Tensor:
         e = parts.embedding[0, self.positions].sum(0).to(x.dtype)
-        return x @ e / (e @ e)
+        size, e = sized(e)
+        return x @ (e / e.norm().square()) / size
 
 
 # What a word does not border on: a letter or digit, also one made of a letter and a mark; but scripts that

@@ -1,5 +1,12 @@
-"""From a recorded pass to its terms: the closed forms, written as sums over what was recorded."""
+"""From a recorded pass to its terms: the closed forms, written as sums over what was recorded.
 
+Over many norms neither Π g_λ nor Π 1/s_λ stays in the range of float32, while their product does: a
+norm divides by the size of what the gain before it has made. So the size of each gain, a power of two,
+is taken from it and given to the deviations. What is multiplied then is, at every norm, the largest factor
+that any element of a vector gets on its way to the end, and overflows only where a term does.
+"""
+
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +22,11 @@ from dissect.trace import Add, Map, Norm, Operation, Trace
 class Weight:
     """What a vector that joined the stream is multiplied by on its way to the end.
 
-    x becomes maps(scale · gain ⊙ x): `gain` is Π g_λ, `scale` Π 1/s_λ over the norms after it.
+    x becomes maps(scale · gain ⊙ x): `gain` is Π g_λ / size, `scale` Π 1/s_λ · size over the norms after
+    it, with one size for all elements.
     """
 
-    gain: Tensor  # (hidden,)
+    gain: Tensor  # (hidden,), the largest between 1 and 2
     scale: Tensor  # (batch, tokens, 1)
     maps: tuple[Tensor, ...] = ()  # matrices (after, before) that come later still
 
@@ -27,10 +35,12 @@ class Weight:
 class Vectors:
     """What a stretch of operations has that depends on weights alone, and is the same for every pass.
 
-    With K norms in the stretch; `gains[k]` is Π g_λ over the norms from the k-th on.
+    With K norms in the stretch; `gains[k]` is Π g_λ over the norms from the k-th on, without its size,
+    which is the product of `sizes` from the k-th on.
     """
 
-    gains: list[Tensor]  # K + 1 of them, each (hidden,)
+    gains: list[Tensor]  # K + 1 of them, each (hidden,), the largest between 1 and 2
+    sizes: list[float]  # K of them
     constants: dict[str, Tensor]  # by term, what each row of `numbers_of` multiplies, (rows, hidden)
 
 
@@ -108,7 +118,7 @@ def fold_norms(
     if (begin, end) not in memo:
         memo[begin, end] = vectors_of(stretch, early[0])
     gains, constants = memo[begin, end].gains, memo[begin, end].constants
-    scales = scales_of(stretch, early[0])
+    scales = scales_of(stretch, memo[begin, end].sizes, early[0])
     terms = early[0].new_empty(len(names), *early[0].shape)
     room = torch.empty_like(early[0])  # to work in: new memory costs more than the product
     written = set(range(len(early)))
@@ -144,10 +154,13 @@ def fold_norms(
     return terms
 
 
-def scales_of(stretch: Sequence[Operation], like: Tensor) -> Tensor:
-    """Π 1/s_λ over the norms from the k-th on, (K + 1, batch, tokens, 1)."""
-    rstd = [operation.rstd for operation in reversed(stretch) if isinstance(operation, Norm)]
-    return torch.stack([torch.ones_like(like[..., :1]), *rstd]).cumprod(0).flip(0)
+def scales_of(stretch: Sequence[Operation], sizes: Sequence[float], like: Tensor) -> Tensor:
+    """Π 1/s_λ · size over the norms from the k-th on, (K + 1, batch, tokens, 1)."""
+    scales = [torch.ones_like(like[..., :1])]
+    norms = [operation for operation in stretch if isinstance(operation, Norm)]
+    for norm, size in zip(reversed(norms), reversed(sizes), strict=True):
+        scales.append(scales[-1] * size * norm.rstd)
+    return torch.stack(scales[::-1])
 
 
 def numbers_of(stretch: Sequence[Operation], scales: Tensor) -> Tensor:
@@ -176,9 +189,11 @@ def vectors_of(stretch: Sequence[Operation], like: Tensor) -> Vectors:
     """
     norms = [operation for operation in stretch if isinstance(operation, Norm)]
     branches = [one for one in stretch if isinstance(one, Add) and one.scale is not None]
-    gains = [torch.ones_like(like[0, 0])]
+    gains, sizes = [torch.ones_like(like[0, 0])], list[float]()
     for norm in reversed(norms):
-        gains.insert(0, gains[0] * norm.gain)
+        gain = gains[0] * norm.gain
+        sizes.insert(0, size_of(gain))
+        gains.insert(0, gain / sizes[0])
     mean = len(norms) + 1  # the row of the next mean, after those of scales
     branch = mean + sum(norm.mean is not None for norm in norms)
     rows = branch + len(branches)
@@ -198,4 +213,10 @@ def vectors_of(stretch: Sequence[Operation], like: Tensor) -> Vectors:
                 row, branch = branch, branch + 1
             constants["c"][row] += gains[k] * operation.constant
             constants[operation.term][row] -= gains[k] * operation.constant
-    return Vectors(gains, {name: vectors for name, vectors in constants.items() if vectors.any()})
+    return Vectors(gains, sizes, {name: vectors for name, vectors in constants.items() if vectors.any()})
+
+
+def size_of(gain: Tensor) -> float:
+    """The power of two at or below the largest element, which divides without rounding; 1 where all are 0."""
+    largest = gain.abs().max().item()
+    return 2.0 ** (math.frexp(largest)[1] - 1) if 0 < largest < math.inf else 1.0

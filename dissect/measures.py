@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
 from torch import Tensor
 
-from dissect.decomposition import Decomposer
+from dissect.decomposition import TOLERANCE, Decomposer
 from dissect.errors import DissectError
 from dissect.features import over_text
 from dissect.least_squares import LeastSquares
@@ -54,7 +54,8 @@ def importance_table(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
 def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Spearman's correlation of importance between models, over word pieces.
 
-    Columns: model_a, model_b, layer, term, spearman. The embedding layer has no h and f.
+    Columns: model_a, model_b, layer, term, spearman. Where all that differs is rounding there is no row:
+    the embedding layer has no h and f, and may be nothing but i.
     Raises `DissectError` when the models did not see the same word pieces.
     """
     rows = []
@@ -66,7 +67,7 @@ def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
             for layer in range(len(values[a])):
                 for t, term in enumerate(TERMS):
                     x, y = values[a][layer, t], values[b][layer, t]
-                    if x.any() and y.any():
+                    if min(np.ptp(x), np.ptp(y)) > TOLERANCE[torch.float32]:
                         rows.append((a, b, layer, term, spearmanr(x, y).statistic))
     return pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"])
 

@@ -26,6 +26,7 @@ from dissect.errors import DissectError, UnsupportedModel
 from dissect.families import has_stacks
 from dissect.files import write_text, written_whole
 from dissect.models import Loaded, fingerprint
+from dissect.precision import sized
 from dissect.trace import Add, Map, Norm, Trace, recording
 
 INPUTS = ("input_ids", "attention_mask")  # each (batch, tokens), int64
@@ -67,7 +68,8 @@ class Dissected(nn.Module):
         layers = fold_plainly(trace, self.names)
         importance, products = [], []
         for e, terms in zip(trace.states, layers, strict=True):
-            length = (e * e).sum(-1)
+            size, e = sized(e)
+            terms, length = terms / size, (e * e).sum(-1)
             importance.append((terms * e).sum(-1) / length)
             products.append((terms[:, None] * terms[None]).sum(-1) / length)
         return out.last_hidden_state, layers[-1], torch.stack(importance), torch.stack(products)

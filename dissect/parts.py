@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dissect.errors import DissectError
-from dissect.precision import own_products
+from dissect.precision import lengths, own_products, sized
 
 TERMS = ("i", "h", "f", "c")
 
@@ -105,14 +105,15 @@ class Parts:
         missed = e - self.terms[0]
         for term in self.terms[1:]:
             missed -= term
-        # max() passes NaN on, as it should
-        return (missed.norm(dim=-1) / e.norm(dim=-1))[self.mask].max().item()
+        off = (lengths(missed) / lengths(e)).where(missed.any(-1), 0.0)  # also where the embedding is zero
+        return off[self.mask].max().item()  # max() passes NaN on, as it should
 
     def importance(self) -> Tensor:
         """How much of the embedding lies along each term: e·x / e·e, (4, batch, tokens).
 
         They add up to one (the measure of Mickus et al. 2022, Figure 1).
         """
-        e = self.embedding.to(self.terms.dtype)
+        size, e = sized(self.embedding.to(self.terms.dtype))
+        along = e / e.norm(dim=-1, keepdim=True).square()
         with own_products(e.device):
-            return torch.einsum("btd,xbtd->xbt", e, self.terms) / e.norm(dim=-1).square()
+            return torch.einsum("btd,xbtd->xbt", along, self.terms) / size.squeeze(-1)

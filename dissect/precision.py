@@ -18,6 +18,22 @@ def own_products(device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, enabled=False) if autocast_on(device) else nullcontext()
 
 
+def sized(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest size among the elements of each vector, (…, 1), and the vectors divided by it.
+
+    Squares of tiny or huge elements under- or overflow; of these they don't. 1 where all is zero.
+    """
+    size = x.abs().amax(-1, keepdim=True)
+    size = size.where(size > 0, 1.0)
+    return size, x / size
+
+
+def lengths(x: Tensor) -> Tensor:
+    """|x|, (…,), also where the squares of x would under- or overflow."""
+    size, x = sized(x)
+    return size.squeeze(-1) * x.norm(dim=-1)
+
+
 def multiplied_in(x: Tensor) -> torch.dtype:
     """The format that a model multiplies in, which keeps its numbers as x does."""
     casts = x.dtype == torch.float32 and autocast_on(x.device)

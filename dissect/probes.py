@@ -59,8 +59,15 @@ def split_groups(groups: Sequence[int], seed: int) -> Split:
 def vectors_of(features: Features, subset: str, fit_on: Tensor) -> Tensor:
     """The sum of a subset of the terms, (items, hidden), scaled to unit size on `fit_on`."""
     x = features.subset(subset)
+    x = near_one(x, x[fit_on].abs().max())
     size = x[fit_on].square().mean().sqrt()
     return x / size if size > 0 else x
+
+
+def near_one(x: Tensor, largest: Tensor) -> Tensor:
+    """x times a power of two, which rounds nothing: then its largest element is just below one, and its
+    squares neither under- nor overflow."""
+    return torch.ldexp(x, -torch.frexp(largest).exponent.clamp(-126, 126))
 
 
 def trained(
@@ -287,7 +294,7 @@ def nearest_neighbours(
     neighbour wins; of a lemma without training items the answer is "". Vectors of nothing but
     zeros (the empty subset) leave the most frequent sense.
     """
-    unit, blind = F.normalize(x, dim=-1), not x.any()
+    unit, blind = F.normalize(near_one(x, x.abs().amax(-1, keepdim=True)), dim=-1), not x.any()
     train_of, test_of = defaultdict(list), defaultdict(list)
     for n in split.train.tolist():
         train_of[lemmas[n]].append(n)

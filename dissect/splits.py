@@ -15,7 +15,7 @@ from torch import Tensor
 from dissect.errors import DissectError, InexactSum, TooLarge
 from dissect.families import find
 from dissect.fold import Weight
-from dissect.precision import why_missed
+from dissect.precision import lengths, why_missed
 from dissect.trace import Add, Trace, matrix_of, per_query_head, projected_bias, value_bias, values_of
 
 LARGEST = 4 * 2**30  # bytes that one split may take at its peak
@@ -148,7 +148,7 @@ def split(
     layers = chosen("layers", request.layers, range(1, max(add.layer for _, add in adds) + 1))
     tokens = chosen("tokens", request.tokens, range(trace.start.shape[1]))
     embedding = output.last_hidden_state
-    largest = embedding.norm(dim=-1).max()
+    largest = lengths(embedding.to(trace.start.dtype)).max()
     heads = heads_of(config, output)
     by_term = {
         term: {add.layer: Sight(weight, add, tokens, config) for weight, add in adds if add.term == term}
@@ -165,7 +165,7 @@ def split(
         for place, sight in enumerate(sights[n] for n in layers):
             pieces = getattr(sight, f"by_{request.by}")(attentions, heads)
             total = pieces.sum(AXIS[request.by]) if request.by in AXIS else pieces
-            missed = (total - sight.by_layer(attentions, heads)).norm(dim=-1).max() / largest
+            missed = lengths(total - sight.by_layer(attentions, heads)).max() / largest
             if not missed <= tolerance:
                 raise InexactSum(
                     f"the parts of {term} by {request.by} in layer {sight.add.layer} miss their sum by "

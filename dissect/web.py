@@ -26,6 +26,7 @@ from dissect.errors import DissectError
 from dissect.features import CODE
 from dissect.models import PACKAGED, Loaded, fingerprint, load
 from dissect.parts import TERMS, Parts
+from dissect.precision import sized
 
 SOURCES = Path(dissect.__file__).resolve().parents[1] / "book" / "web"
 MODEL = next(iter(PACKAGED))  # the page's model, of every site: the one that pip installs
@@ -78,7 +79,8 @@ def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
 
 def upper(parts: Parts) -> list[list[float]]:
     """By token, x·y / e·e of the ten pairs of terms: ii, ih, if, ic, hh, hf, hc, ff, fc, cc."""
-    e, terms = parts.embedding[0], parts.terms[:, 0]
+    size, e = sized(parts.embedding[0])
+    terms = parts.terms[:, 0] / size
     products = torch.einsum("xtd,ytd->txy", terms, terms) / (e * e).sum(-1)[:, None, None]
     rows, columns = torch.triu_indices(len(TERMS), len(TERMS))
     return [[round(x, DECIMALS) for x in token] for token in products[:, rows, columns].tolist()]

@@ -73,8 +73,9 @@ def test_correlation_is_spearmans():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 3, 4, 50))
     a[0, 1] = b[0, 1] = 0  # h at the embedding layer
+    a[0, 0] = 1 + 1e-7 * a[0, 0]  # i where nothing else is: one, and rounding
     table = measures.importance_correlation({"a": a, "b": b})
-    assert len(table) == 3 * 4 - 1
+    assert len(table) == 3 * 4 - 2 and set(table[table["layer"] == 0]["term"]) == {"f", "c"}
     row = table[(table["layer"] == 2) & (table["term"] == "c")].iloc[0]
     assert row["spearman"] == pytest.approx(spearmanr(a[2, 3], b[2, 3]).statistic)
     with pytest.raises(DissectError, match="not comparable"):

@@ -53,3 +53,22 @@ def test_importance_is_the_share_of_the_length_along_the_embedding():
             e = TERMS.sum(0)[place]
             assert shares[n][place].item() == pytest.approx((e @ TERMS[n][place] / (e @ e)).item())
     assert torch.allclose(shares.sum(0), torch.ones(2, 3).double())
+
+
+@pytest.mark.parametrize("power", [-500, 480])
+def test_squares_that_under_or_overflow_have_no_say(power):
+    """The same in float64 and, of half the powers, in float32: no digit of a power of two is lost."""
+    embedding = TERMS.sum(0)
+    embedding[0, 1] *= 1.01
+    for dtype, unit in ((torch.float64, 2.0**power), (torch.float32, 2.0 ** (power // 5))):
+        terms, e = TERMS.to(dtype), embedding.to(dtype)
+        plain, far = parts(terms, embedding=e), parts(terms * unit, embedding=e * unit)
+        assert far.error == pytest.approx(plain.error, rel=1e-6) and far.error > 1e-3
+        assert torch.equal(far.importance(), plain.importance())
+
+
+def test_an_embedding_of_zeros_is_the_sum_of_zeros():
+    none = torch.zeros_like(TERMS)
+    assert parts(none).error == 0
+    assert parts(none, embedding=TERMS[0]).error == 1
+    assert parts(TERMS, embedding=none[0]).error == math.inf

@@ -216,3 +216,20 @@ def test_vectors_are_scaled_on_training_items_alone():
 
 def test_tags_by_sentence():
     assert by_sentence(list("abc"), [0, 0, 4]) == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize("power", [-100, 100])
+def test_probes_see_vectors_of_any_size(power):
+    """Items of one lemma that differ in size by powers of two, which leave cosines as they are."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 8, generator=generator)
+    senses = [str(int(n)) for n in torch.randint(3, (60,), generator=generator)]
+    split = Split(torch.arange(40), torch.arange(0), torch.arange(40, 60))
+    expected = nearest_neighbours(x, senses, ["l"] * 60, split)
+    near = x.clone()
+    near[::2] = torch.ldexp(x[::2], torch.tensor(power))
+    assert nearest_neighbours(near, senses, ["l"] * 60, split) == expected
+    unit = vectors_of(in_memory(x.expand(4, 60, 8)), "f", split.train)
+    assert torch.equal(
+        vectors_of(in_memory(torch.ldexp(x, torch.tensor(power)).expand(4, 60, 8)), "f", split.train), unit
+    )
