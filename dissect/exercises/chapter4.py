@@ -65,10 +65,12 @@ def first_sense(answer: Any) -> None:
 
 
 def by_cosine(x: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """The cosine of each row with the query, (items,)."""
     return x @ query / np.linalg.norm(x, axis=1) / np.linalg.norm(query)
 
 
 def by_distance(x: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Minus the Euclidean distance of each row from the query, (items,)."""
     return -np.linalg.norm(x - query, axis=1)
 
 
@@ -169,11 +171,13 @@ def agreement(answer: Any) -> None:
 
 
 def cosines(x: np.ndarray) -> np.ndarray:
+    """The cosine of each row with each, (items, items)."""
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     return unit @ unit.T
 
 
 def distances(x: np.ndarray) -> np.ndarray:
+    """Minus the Euclidean distance of each row from each, (items, items)."""
     return -np.linalg.norm(x[:, None] - x, axis=-1)
 
 

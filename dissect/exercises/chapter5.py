@@ -85,6 +85,7 @@ def spans(sentences: Sentences) -> set[tuple[int, str, int, int]]:
 
 
 def flat(rows: Sentences) -> list[str]:
+    """The tags of all sentences, one after another."""
     return [tag for row in rows for tag in row]
 
 
@@ -104,6 +105,7 @@ def of_spans(change: Callable[[Any], Any]) -> Score:
     """F1 of entities of which something is changed, or which are left out where that gives None."""
 
     def score(true: Sentences, said: Sentences) -> float:
+        """F1 of the entities as they are changed."""
         t, n = ({change(e) for e in spans(rows)} - {None} for rows in (true, said))
         return 2 * len(t & n) / (len(t) + len(n)) if t & n else 0.0
 
@@ -124,10 +126,12 @@ ENTITIES = of_spans(lambda e: e)
 
 
 def by_sentence(true: Sentences, said: Sentences) -> float:
+    """The mean of entity F1 over sentences."""
     return float(np.mean([ENTITIES([t], [s]) for t, s in zip(true, said, strict=True)]))
 
 
 def by_type(true: Sentences, said: Sentences) -> float:
+    """The mean of entity F1 over types."""
     return float(entity_f1(list(true), list(said), average="macro", zero_division=0))
 
 
