@@ -269,6 +269,22 @@ def test_agreement_is_the_mean_over_seeds_and_leaves_the_baseline_out(monkeypatc
     assert set(found["terms_a"]) | set(found["terms_b"]) == set(subsets()) - {""}
 
 
+def test_five_neighbours_are_asked_as_in_the_paper(monkeypatch):
+    asked = set()
+
+    def near(x, senses, lemmas, split, k):
+        asked.add(k)
+        return [senses[n] for n in split.test.tolist()]
+
+    with_answers(monkeypatch, word_senses, 2)
+    monkeypatch.setattr(word_senses, "nearest_neighbours", near)
+    items = SenseTerms(
+        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], list(range(40))
+    )
+    scores = word_senses.word_senses(items, [0]).scores
+    assert asked == {5} and set(scores.query("predictor == 'knn'")["accuracy"]) == {1}
+
+
 def test_senses_are_numbered_lemma_by_lemma():
     """Names of senses need not begin with the lemma: those of a lemma follow one another all the same."""
     lemmas, names = ["run", "bank", "run", "bank", "lead"], ["z", "y", "a", "b", "m"]
