@@ -37,6 +37,7 @@ def one_layer(answer: Any) -> None:
     off = [term for term, a, b in zip(TERMS, said, right, strict=True) if not same(a, b)]
     if not off:
         return
+    need(not same(said, right, 1), "That is rounded too far: give two decimals at least.")
     orders = (right[list(order)] for order in permutations(range(4)))
     need(not any(map(lambda x: same(said, x), orders)), "The four are there, and stand in another order.")
     where = f"Off are: {', '.join(off)}."
@@ -44,7 +45,7 @@ def one_layer(answer: Any) -> None:
         need(term not in off or not same(said[TERMS.index(term)], wrong), f"{where} {words}")
     error = np.abs(layer.embedding() - said.sum(0)).max() / np.abs(layer.embedding()).max()
     need(error < 0.02, f"{where} The four together miss the embedding by {error:.0%} of its largest number.")
-    raise NotYet(f"{where} The four add up to the embedding, but what one has too much another lacks.")
+    raise NotYet(f"{where} The sum is near the embedding, but the parting is not that of the closed forms.")
 
 
 def spread(x: torch.Tensor) -> torch.Tensor:
@@ -92,6 +93,7 @@ def not_constant(answer: Any) -> None:
     right = spread(c).item()
     if same(said, right):
         return
+    need(not same(said, right, 1), "That is rounded too far: give two decimals at least.")
     need(said != 0, "If that were so, every token would have the same c: compare two different tokens.")
     for words, wrong in other_spreads(c):
         need(not same(said, wrong.item()), words)

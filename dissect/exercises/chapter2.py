@@ -1,7 +1,7 @@
 """Checks of the exercises on importance."""
 
-from collections.abc import Callable, Sequence
-from itertools import permutations
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, permutations
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,7 @@ def importance(answer: Any) -> None:
 @checks("2.3")
 def both_signs(answer: Any) -> None:
     pairs = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    pairs = list(islice(pairs, 3)) if isinstance(pairs, Iterator) else pairs
     need(isinstance(pairs, list | tuple) and len(pairs) == 2, "The answer is to be two pairs, in a list.")
     found = [share_at(pair) for pair in pairs]
     for (token, value), sign, name in zip(found, (-1, 1), ("first", "second"), strict=True):
@@ -110,6 +111,7 @@ def share_at(pair: Any) -> tuple[str, float]:
     need(isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str), form)
     sentence, place = pair
     need(not isinstance(place, bool | str) or str(place).isdecimal(), form)
+    place = int(place) if isinstance(place, str) else place  # an array of both holds strings
     position = float(numbers(place, (), "two pairs of a sentence and a position"))
     need(position.is_integer(), "A position is to be a whole number.")
     tokens = given.loaded().tokenizer(sentence)["input_ids"]
@@ -195,7 +197,7 @@ def spearman(answer: Any) -> None:
         same(stretched, without),
         "Your number changes when y is stretched with its order kept: are they ranks that you correlate?",
     )
-    raise NotYet("It is off even without ties, though it keeps when y is stretched: how do they correlate?")
+    raise NotYet("It is off even without ties, though the order of y is all that matters to it.")
 
 
 # Typical mistakes of 2.5: what to say, and the function of four terms.

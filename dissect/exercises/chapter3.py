@@ -206,6 +206,7 @@ def leak(answer: Any) -> None:
     off = [not same(a, b) for a, b in zip(said, right, strict=True)]
     if not any(off):
         return
+    need(not same(said, right, 1), "That is rounded too far: give two decimals at least.")
     need(((said >= 0) & (said <= 1)).all(), "Shares lie between 0 and 1.")
     need(not same(said[::-1], right), "Each of the two stands in the other's place.")
     need(not off[1], "The second number is off: can a sentence that is kept whole be on both sides?")

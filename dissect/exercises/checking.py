@@ -175,11 +175,21 @@ def plain(answer: Any) -> Any:
 
 
 def by_name(answer: Any, names: Sequence[str]) -> dict[str, Any]:
-    """What the answer, a dictionary, has under these keys. Raises `NotYet` when it is something else."""
+    """What the answer, a dictionary or series, has under these keys, in capital or small letters.
+
+    Raises `NotYet` when it is something else.
+    """
+    answer = answer.to_dict() if isinstance(answer, pd.Series) else answer
     need(isinstance(answer, Mapping), f"The answer is to be a dictionary, not a {type(answer).__name__}.")
-    lacking = [name for name in names if answer.get(name, ...) is ...]
+    has = {folded(str(key)): value for key, value in answer.items()}
+    lacking = [name for name in names if has.get(folded(name), ...) is ...]
     need(not lacking, f"The answer has nothing for: {', '.join(lacking)}.")
-    return {name: answer[name] for name in names}
+    return {name: has[folded(name)] for name in names}
+
+
+def folded(key: str) -> str:
+    """A key as it is compared: `held_out` is as good as "Held out"."""
+    return " ".join(key.replace("_", " ").split()).casefold()
 
 
 def called(answer: Any, *given: Any) -> Any:

@@ -68,7 +68,8 @@ TABLES = {
             "",
             "answer = dict(reversed(answer.items()))",
             "answer = {where: f' {term.upper()} ' for where, term in answer.items()}",
-            "import pandas as pd; answer = pd.Series(answer).to_dict()",
+            "import pandas as pd; answer = pd.Series(answer)",
+            "answer = {where.title().replace(' ', '_'): term for where, term in answer.items()}",
         ],
         wrong=[
             ("inner bias of a feed-forward", "answer['inner bias of a feed-forward'] = 'c'"),
@@ -98,6 +99,7 @@ TABLES = {
             "answer = [i, h, f, toy.embedding() - i - h - f]",
         ],
         wrong=[
+            ("rounded too far", "answer = [x.round(1) for x in (i, h, f, c)]"),
             ("another order", "answer = [i, f, h, c]"),
             ("(4, 6, 5), not (4, 5, 6)", "answer = [x.T for x in (i, h, f, c)]"),
             ("shape", "answer = [i, h, f]"),
@@ -132,7 +134,7 @@ TABLES = {
                 "are rescaled, too",
                 "answer = [i, h, f, 0 * c + bias + toy.b_M + toy.b_1 + toy.b_W2 + toy.b_2]",
             ),
-            ("what one has too much", "answer = [i + 0.1, h, f, c - 0.1]"),
+            ("The sum is near", "answer = [i + 0.1, h, f, c - 0.1]"),
             ("miss the embedding by", "answer = [i, h, f + 0.5, c]"),
             ("NaN", "answer = [i, h, f, c * np.nan]"),
         ],
@@ -152,6 +154,7 @@ TABLES = {
             "answer = Fraction(right)",
         ],
         wrong=[
+            ("rounded too far", "answer = round(right, 1)"),
             ("compare two different tokens", "answer = 0.0"),
             (
                 "another of the terms",

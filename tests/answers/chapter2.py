@@ -115,6 +115,7 @@ TABLES = {
             "answer = [(low[0], float(low[1])), high]",
             "answer = np.array([low, high], dtype=object)",
             "answer = np.array([low, high])",
+            "answer = zip(*zip(low, high))",
         ],
         wrong=[
             ("Your first token", "answer = [high, low]"),

@@ -56,7 +56,8 @@ TABLES = {
             "t = 0.15 * 1e4; answer = dict(targets=t, masked=0.8 * t, replaced=t / 10, unchanged=0.1 * t)",
             "answer = {name: Fraction(n) for name, n in right.items()}",
             "answer = {name: torch.tensor([n]) for name, n in right.items()}",
-            "import pandas as pd; answer = dict(pd.Series(right))",
+            "import pandas as pd; answer = pd.Series(right)",
+            "answer = {f' {name.title()} ': n for name, n in right.items()}",
         ],
         wrong=[
             (
@@ -161,6 +162,7 @@ TABLES = {
             "answer = [sum(s in set(train.tolist()) for s in test.tolist()) / len(test), False]",
         ],
         wrong=[
+            ("rounded too far", "answer = np.round([right, 0], 1)"),
             ("other's place", "answer = [0, right]"),
             ("The second number is off", "answer = [right, 0.2]"),
             ("The second number is off", "answer = [right, right]"),
