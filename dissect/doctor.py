@@ -17,6 +17,7 @@ from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import batches, padded, tokenized
 from dissect.finetuning import DEFAULTS
+from dissect.heads import width
 from dissect.least_squares import LeastSquares
 from dissect.manifest import memory_gib
 from dissect.models import Loaded
@@ -161,7 +162,7 @@ def copies(settings: Settings) -> Iterator[Finding]:
 
 def memory_and_disk(loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:
     """Room for the terms that are kept on disk, and mapped from there."""
-    hidden = loaded.model.config.hidden_size
+    hidden = width(loaded.model)
     weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
     items = 0.15 * sizes["text"].tokens + sizes["senses"].items + 2 * sizes["entities"].items
     kept = items * 4 * hidden * 4 + 2 * weights  # four terms, four bytes; and a fine-tuned copy
@@ -199,7 +200,7 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
     torch.set_num_threads(settings.threads(threads))
     try:
         rate = pass_rates(loaded)
-        epoch = epoch_seconds(loaded.model.config.hidden_size, targets, sizes)
+        epoch = epoch_seconds(width(loaded.model), targets, sizes)
     finally:
         torch.set_num_threads(threads)
     of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * rate["terms"] * TRAINED

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dissect.decomposition import Decomposer, longest_input
 from dissect.errors import DissectError
+from dissect.heads import width
 from dissect.memory import in_halves
 from dissect.models import Loaded, fingerprint
 from dissect.parts import members
@@ -107,7 +108,7 @@ def target_terms(
     kept.sort(key=lambda n: targets[n][0])
     parts = in_shards(input_ids, targets, kept)
     store = None if folder is None else open_store(folder, loaded, input_ids, targets, parts)
-    hidden = loaded.model.config.hidden_size
+    hidden = width(loaded.model)
     decomposer = Decomposer(loaded.model)
     shards = []
     for n, part in enumerate(track(parts, label)):
@@ -148,7 +149,7 @@ def shard_terms(
     rows: dict[int, list[int]] = {}
     for row, n in enumerate(shard.targets):
         rows.setdefault(targets[n][0], []).append(row)
-    result = torch.zeros(len(shard.targets), 4, loaded.model.config.hidden_size)
+    result = torch.zeros(len(shard.targets), 4, width(loaded.model))
 
     def picked(chosen: list[int]) -> tuple[list[int], Tensor]:
         """The rows that these sentences have a part in, and what each adds to its row."""

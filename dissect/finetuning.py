@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,7 +20,6 @@ import torch.nn.functional as F
 from transformers import (
     AutoConfig,
     AutoModelForMaskedLM,
-    AutoModelForTokenClassification,
     DataCollatorForLanguageModeling,
     DataCollatorForTokenClassification,
     PreTrainedModel,
@@ -34,9 +34,11 @@ from dissect.corpora import TaggedSentence, rest_of_text, tuning
 from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError, TooLarge
+from dissect.features import code_sha256
 from dissect.files import writing
+from dissect.heads import AFTERWARDS, MARK, after_embedding, tagging
 from dissect.memory import ran_out
-from dissect.models import _from_pretrained, _head_of, fingerprint, load, pick_device
+from dissect.models import _from_pretrained, fingerprint, load, pick_device
 from dissect.progress import note, track
 
 IGNORED = -100  # the label of a position that has no part in the loss
@@ -100,8 +102,8 @@ def tuned_sibling(
     Raises what `tune` raises.
     """
     recipe = replace(usual("ner", name), corpus=corpus, limit=limit, seed=seed, **changes)
-    revision = fingerprint(load(name, "cpu").model)
-    key = hashlib.sha256(json.dumps([name, revision, asdict(recipe)]).encode()).hexdigest()[:8]
+    revision, code = fingerprint(load(name, "cpu").model), code_sha256("finetuning", "heads")
+    key = hashlib.sha256(json.dumps([name, revision, asdict(recipe), code]).encode()).hexdigest()[:8]
     place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"
     if place.exists():
         try:
@@ -174,11 +176,10 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
     sentences = tuning(recipe.corpus, recipe.limit, recipe.seed)
     tags = sorted({tag for sentence in sentences for tag in sentence.tags})
     model = _from_pretrained(
-        AutoModelForTokenClassification, name, recipe.seed, num_labels=len(tags),
+        tagging(load(name, "cpu").model), name, recipe.seed, num_labels=len(tags),
         id2label=dict(enumerate(tags)), label2id={tag: n for n, tag in enumerate(tags)},
     )  # fmt: skip
-    longest = longest_input(model)
-    examples = [encode(tokenizer, sentence, tags, longest) for sentence in sentences]
+    examples = encode_all(tokenizer, sentences, tags, longest_input(model))
     return model, examples, DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
 
@@ -189,23 +190,63 @@ def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Ma
         model = _from_pretrained(AutoModelForMaskedLM, name, recipe.seed)
     except ValueError:
         raise DissectError(f"{name!r} is of a family that has no head for masked words") from None
+    setattr(model.config, MARK, AFTERWARDS)
     sentences = rest_of_text(recipe.corpus, recipe.limit, recipe.seed)
-    cut = {"truncation": True, "max_length": longest_input(model)}
-    examples = [{"input_ids": tokenizer(sentence, **cut)["input_ids"]} for sentence in sentences]
+    encoded = [
+        tokenizer(sentence, truncation=True, max_length=longest_input(model)) for sentence in sentences
+    ]
+    if cut := sum(bool(one.encodings[0].overflowing) for one in encoded):
+        note(f"the ends of {cut} of {len(encoded)} sentences are cut off: they are too long for the model")
+    examples = [{"input_ids": one["input_ids"]} for one in encoded]
     return model, examples, DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
+
+
+def encode_all(
+    tokenizer: PreTrainedTokenizerBase, sentences: Sequence[TaggedSentence], tags: list[str], longest: int
+) -> list[dict[str, list[int]]]:
+    """What `encode` makes of the sentences; says how many words have no label there, and why.
+
+    Raises `DissectError` when most have none.
+    """
+    encoded = [encode(tokenizer, sentence, tags, longest) for sentence in sentences]
+    lost = Counter(why for _, reasons in encoded for why in reasons)
+    words = sum(len(sentence.words) for sentence in sentences)
+    if lost:
+        said = f"of {words} words {', '.join(f'{many} {why}' for why, many in lost.items())}"
+        if lost.total() > words / 2:
+            raise DissectError(
+                f"most words would have no label: {said}; give shorter sentences, or a model for their script"
+            )
+        note(f"words without a label: {said}")
+    return [row for row, _ in encoded]
 
 
 def encode(
     tokenizer: PreTrainedTokenizerBase, sentence: TaggedSentence, tags: list[str], longest: int
-) -> dict[str, list[int]]:
-    """Token ids, and as labels the number of each word's tag at its first piece."""
+) -> tuple[dict[str, list[int]], list[str]]:
+    """Token ids and labels, and for each word without a label the reason why.
+
+    A word's label, the number of its tag, is at its first piece: the first that overlaps with it in
+    characters and is not that of a word before it.
+    """
     encoded = tokenizer(sentence.text, return_offsets_mapping=True, truncation=True, max_length=longest)
-    starts = {start: n for n, (start, _) in enumerate(sentence.spans())}
-    labels = [IGNORED] * len(encoded["input_ids"])
-    for position, (a, b) in enumerate(encoded["offset_mapping"]):
-        if a < b and a in starts:
-            labels[position] = tags.index(sentence.tags[starts[a]])
-    return {"input_ids": encoded["input_ids"], "labels": labels}
+    labels, lost = [IGNORED] * len(encoded["input_ids"]), []
+    cut = [piece for part in encoded.encodings[0].overflowing for piece in part.offsets]
+    for span, tag in zip(sentence.spans(), sentence.tags, strict=True):
+        pieces = overlapping(encoded["offset_mapping"], span)
+        free = [n for n in pieces if labels[n] == IGNORED]
+        if free:
+            labels[free[0]] = tags.index(tag)
+        elif pieces:
+            lost.append("share a piece with the word before them")
+        else:
+            lost.append("are cut off" if overlapping(cut, span) else "have no piece")
+    return {"input_ids": encoded["input_ids"], "labels": labels}, lost
+
+
+def overlapping(pieces: Sequence[tuple[int, int]], span: tuple[int, int]) -> list[int]:
+    """The places of the pieces that share a character with the span."""
+    return [n for n, (a, b) in enumerate(pieces) if max(a, span[0]) < min(b, span[1])]
 
 
 def train(
@@ -301,7 +342,7 @@ class MaskedOnly(Trainer):
         labels = inputs.pop("labels")
         masked = labels != IGNORED
         hidden = model.base_model(**inputs).last_hidden_state
-        logits = _head_of(model)(hidden[masked])
+        logits = after_embedding(model, hidden[masked])
         many = masked.sum().clamp_min(1) if num_items_in_batch is None else num_items_in_batch
         loss = mean_loss(logits, labels[masked], many)
         return (loss, logits) if return_outputs else loss

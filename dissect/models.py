@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -27,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from dissect.checkpoints import refuse_filled_in
 from dissect.errors import DissectError, UnknownModel
+from dissect.heads import MaskedHead, width
 from dissect.network import watched
 
 DEVICE = "DISSECT_DEVICE"  # so that a run's chapters, each a process, take the one it was given
@@ -48,10 +48,8 @@ class Loaded:
         return Path(self.name).resolve().name if os.path.isdir(self.name) else self.name
 
     def __str__(self) -> str:
-        config = self.model.config
-        return (
-            f"{self.label}: {config.model_type}, {config.num_hidden_layers} layers, {config.hidden_size} wide"
-        )
+        config, wide = self.model.config, width(self.model)
+        return f"{self.label}: {config.model_type}, {config.num_hidden_layers} layers, {wide} wide"
 
 
 def location(name: str) -> str:
@@ -92,10 +90,11 @@ def load(name: str, device: str | None = None) -> Loaded:
     return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
 
 
-def load_masked_head(name: str) -> nn.Module | None:
+def load_masked_head(name: str) -> MaskedHead | None:
     """The head that the checkpoint uses to predict masked words, or None where it has none.
 
-    The head maps embeddings (…, hidden) to logits over the vocabulary (…, vocabulary).
+    The head maps embeddings (…, width) to logits over the vocabulary (…, vocabulary); its `kind` tells
+    whether it was pretrained or trained afterwards.
     Raises `UnknownModel` when there is no such model.
     """
     try:
@@ -104,7 +103,7 @@ def load_masked_head(name: str) -> nn.Module | None:
         return None
     prefix = model.base_model_prefix + "."
     head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
-    return None if head_is_new else _head_of(model.eval())
+    return None if head_is_new else MaskedHead(model.eval())
 
 
 def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
@@ -126,16 +125,6 @@ def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
     if head_is_new or not linear or capped or model.config.is_encoder_decoder:
         return None
     return loaded, head.to(loaded.model.device)
-
-
-def _head_of(model: Any) -> nn.Module:
-    if hasattr(model, "vocab_transform"):  # DistilBERT keeps its head in parts
-        return nn.Sequential(
-            model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector
-        )
-    if hasattr(model, "generator_predictions"):  # so does ELECTRA
-        return nn.Sequential(model.generator_predictions, model.generator_lm_head)
-    return model.cls if hasattr(model, "cls") else model.lm_head
 
 
 def pick_device(device: str | None = None) -> torch.device:

@@ -26,6 +26,7 @@ from dissect.errors import DissectError
 from dissect.features import padded, tokenized
 from dissect.files import relative, sha256_of, sweep, writing
 from dissect.finetuning import tuned_sibling
+from dissect.heads import width
 from dissect.manifest import Manifest
 from dissect.progress import note
 from dissect.schema import TABLES
@@ -249,18 +250,18 @@ def check(settings: Settings) -> None:
     if not settings.tuned and {2, 5} & set(settings.sections):
         corpora.tuning(profile.tuning, 1)
     pretrained = None
-    configs: list[Any] = []
+    sizes: list[tuple[int, int]] = []
     for name in (settings.model, *settings.tuned):
         loaded = models.load(name, "cpu")
         pretrained = pretrained or loaded
-        configs.append(loaded.model.config)
+        config: Any = loaded.model.config
+        sizes.append((config.num_hidden_layers, width(loaded.model)))
         decomposer = Decomposer(loaded.model)
         if not decomposer.reads == "decoder_input_ids":
             try:
                 decomposer(**padded(loaded, tokenized(loaded, SAMPLE)))
             except DissectError as error:
                 raise DissectError(f"{loaded.label} cannot be run: {error}") from None
-    sizes = [(m.num_hidden_layers, m.hidden_size) for m in configs]
     for name, size in zip(settings.tuned, sizes[1:], strict=True):
         if size != sizes[0]:
             raise DissectError(

@@ -7,6 +7,7 @@ import torch
 from dissect import models
 from dissect.errors import DissectError
 from dissect.families import has_stacks
+from dissect.heads import width
 from dissect.models import Loaded
 
 NO_MASK = "its tokenizer has no mask token, so it was not made to guess masked words"
@@ -49,7 +50,7 @@ def refuse_other_head(name: str, loaded: Loaded) -> None:
     head = models.load_masked_head(name)
     if head is None:
         raise DissectError(f"{name} has no head for masked words: leave --head out, or give another")
-    hidden, pieces = loaded.model.config.hidden_size, loaded.tokenizer.vocab_size
+    hidden, pieces = width(loaded.model), loaded.tokenizer.vocab_size
     try:
         with torch.no_grad():
             named = head(torch.zeros(1, hidden)).shape[-1]

@@ -138,7 +138,7 @@ def test_only_the_first_piece_of_a_word_has_a_label(minilm):
     from dissect.corpora import TaggedSentence
 
     sentence = TaggedSentence(["Unflappably", "Anna"], ["O", "B-PER"])
-    row = encode(minilm.tokenizer, sentence, ["B-PER", "O"], 512)
+    row, _ = encode(minilm.tokenizer, sentence, ["B-PER", "O"], 512)
     pieces = minilm.tokenizer.convert_ids_to_tokens(row["input_ids"])
     labels = dict(zip(pieces, row["labels"], strict=True))
     assert labels["anna"] == 0 and labels[pieces[1]] == 1
