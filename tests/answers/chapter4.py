@@ -41,6 +41,7 @@ answer = {name: right(cosines(x)) for name, x in zip("ihfc", terms)}
 TABLES = {
     "4.1": Table(
         right=[
+            "answer = {'Held out': 3 / 7, 'Left out': 0}",
             "answer = {'held out': 3 / 7, 'left out': 0}",
             "answer = {'held out': 0.43, 'left out': 0.0}",
             "answer = {'left out': torch.zeros(1), 'held out': Fraction(3, 7), 'note': 'of seven'}",
@@ -58,7 +59,6 @@ TABLES = {
             ("Which is named?", "answer = {'held out': 3 / 7, 'left out': 9 / 19}"),
             ("the sense that is named", "answer = {'held out': 3 / 7, 'left out': 10 / 19}"),
             ("how often it is wrong", "answer = {'held out': 3 / 7, 'left out': 1}"),
-            ("nothing for: held out, left out", "answer = {'Held out': 3 / 7, 'Left out': 0}"),
             ("a dictionary", "answer = (3 / 7, 0)"),
         ],
     ),
@@ -144,6 +144,7 @@ def answer(x, senses, query, k):
     "4.4": Table(
         before=ALL_FOUR,
         right=[
+            "answer = {n.upper(): share for n, share in answer.items()}",
             "",
             "answer = {name: right(cosines(x.astype(np.float64))) for name, x in zip('ihfc', terms)}",
             "answer = {name: round(float(share), 2) for name, share in answer.items()}",
@@ -177,7 +178,6 @@ for name, x in zip("ihfc", terms.astype(np.float64)):
             ("between 0 and 1", "answer = {n: 100 * share for n, share in answer.items()}"),
             ("Off are: f, c", "answer |= {'f': answer['c'], 'c': answer['f']}"),
             ("Off are: h", "answer |= {'h': answer['h'] - 1 / 13}"),
-            ("nothing for: i, h, f, c", "answer = {n.upper(): share for n, share in answer.items()}"),
         ],
     ),
 }
