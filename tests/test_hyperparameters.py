@@ -58,6 +58,9 @@ def test_half_a_line_in_the_journal_is_dropped(tmp_path):
     whole = journal.read_bytes()
     journal.write_bytes(whole + whole.splitlines()[-1][:20])
     assert search(probe, DEFAULT, 4, tmp_path)[1].equals(table)
+    longer = search(probe, DEFAULT, 6, tmp_path)  # what is written next does not go on in that line
+    assert longer[1].equals(search(probe, DEFAULT, 6)[1])
+    assert search(probe, DEFAULT, 6, tmp_path)[1].equals(longer[1])
 
 
 def test_finished_trials_are_not_made_again_unless_something_changed(tmp_path):
@@ -74,3 +77,9 @@ def test_finished_trials_are_not_made_again_unless_something_changed(tmp_path):
     assert len(calls) == 5
     search(counted, DEFAULT, 3, tmp_path, terms="f")
     assert len(calls) == 8
+
+
+def test_every_trial_proposes_something_else():
+    _, table = search(probe, DEFAULT, 6)
+    for name in ("learning_rate", "dropout", "weight_decay"):
+        assert table[name].nunique() == 6

@@ -331,6 +331,17 @@ def test_types_never_seen_have_no_part_in_the_loss():
     assert masked_words.cross_entropy(chances) == 2
 
 
+def test_heads_over_few_and_all_types_are_compared_on_types_that_were_seen(monkeypatch):
+    """Half of the test part has a type that was never trained on, of which no answer can be right."""
+    labels = torch.tensor([5] * 30 + [6] * 5)
+    monkeypatch.setattr(
+        MaskedTargets, "split", lambda self, seed: Split(*torch.arange(35).split([20, 5, 10]))
+    )
+    targets = MaskedTargets(some_features(35), labels, list(range(35)))
+    table = masked_words.full_vocabulary(targets, 8, training=Training(epochs=30, learning_rate=0.1))
+    assert table["types"].tolist() == [1, 8] and table["accuracy"].tolist() == [1, 1]
+
+
 def test_trials_are_judged_by_their_best_epoch():
     """A trial that falls to 0.5 and ends at 9 is better than one that stays at 1."""
 
