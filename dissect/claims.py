@@ -7,7 +7,7 @@ figures.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from dissect.findings import (
     correlations,
     from_worst_to_best,
     odd_ones,
+    whole_head,
 )
 from dissect.parts import TERMS
 
@@ -341,6 +342,9 @@ class Scores:
         return Verdict("partly" if higher else "not replicated", numbers)
 
 
+NO_HEAD = Verdict("not testable", "the model has no head for whole embeddings")
+
+
 @claim(
     "M1", "3-mlm", "f alone scores badly with the pretrained head, and well with a head learned for it.",
     "The learned head is right on f alone at least twice as often as the pretrained head, and above the "
@@ -348,14 +352,13 @@ class Scores:
     "masked_words",
 )  # fmt: skip
 def learned_head(table: pd.DataFrame) -> Verdict:
+    kind = whole_head(table)
+    if kind is None:
+        return NO_HEAD
     of = {head: by_seed(part, "accuracy").mean() for head, part in table.groupby("predictor")}
-    if "pretrained" not in of:
-        return Verdict("not testable", "the model has no pretrained head")
-    pretrained, learned, baseline = of["pretrained"]["f"], of["learned"]["f"], of["learned"][""]
-    holds = [learned >= 2 * pretrained, learned > baseline]
-    return verdict(
-        holds, f"f: pretrained {pretrained:.1f} %, learned {learned:.1f} %, baseline {baseline:.1f} %"
-    )
+    whole, learned, baseline = of[kind]["f"], of["learned"]["f"], of["learned"][""]
+    holds = [learned >= 2 * whole, learned > baseline]
+    return verdict(holds, f"f: head {kind} {whole:.1f} %, learned {learned:.1f} %, baseline {baseline:.1f} %")
 
 
 @claim(
@@ -364,11 +367,12 @@ def learned_head(table: pd.DataFrame) -> Verdict:
     "masked_words", wants=("masked_words_pairs",),
 )  # fmt: skip
 def bias_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    if "pretrained" not in set(table["predictor"]):
-        return Verdict("not testable", "the model has no pretrained head")
+    kind = whole_head(table)
+    if kind is None:
+        return NO_HEAD
     with_c = ("f+c", "i+f+c", "h+f+c", "i+h+f+c")
-    scores = Scores.of("pretrained", "accuracy", table, pairs)
-    return scores.compared([(name, name.removesuffix("+c")) for name in with_c])
+    said = Scores.of(kind, "accuracy", table, pairs).compared([(a, a.removesuffix("+c")) for a in with_c])
+    return replace(said, numbers=f"head {kind}: {said.numbers}")
 
 
 @claim(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 from dissect import published
+from dissect.heads import AFTERWARDS, KINDS, PRETRAINED
 from dissect.parts import TERMS, Parts, subsets
 
 # The same subset with h, and with f in its place.
@@ -13,6 +14,7 @@ WITHOUT_SUBLAYERS = ["i", "c", "i+c"]
 WITH_F = [name for name in subsets() if "f" in name]
 WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
 PAPER, HERE = "paper (BERT)", "this run"
+WHOLE = "head for whole embeddings"  # pretrained, or trained afterwards
 
 
 def compare(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
@@ -158,17 +160,28 @@ def correlations(table: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, p
     return means, last
 
 
-def heads_note(pretrained: bool) -> str:
+def whole_head(scores: pd.DataFrame) -> str | None:
+    """The kind of the head for whole embeddings in a table of masked words; None where there is none."""
+    return next((kind for kind in KINDS if kind in set(scores["predictor"])), None)
+
+
+def heads_note(scores: pd.DataFrame) -> str:
     """Which readers the chapter on masked words shows, in words."""
-    if pretrained:
-        return "There is a pretrained masked-word head: both readers are shown."
-    return "This checkpoint has no masked-word head: only learned heads are shown."
+    notes = {
+        PRETRAINED: "The checkpoint has the masked-word head that it was pretrained with: both readers "
+        "are shown.",
+        AFTERWARDS: "The masked-word head for whole embeddings was trained afterwards, and is not the one "
+        "that the model was pretrained with: both readers are shown.",
+        None: "This checkpoint has no masked-word head: only learned heads are shown.",
+    }
+    return notes[whole_head(scores)]
 
 
 def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
-    """f under both heads, the best single term, and what c is worth to the pretrained head."""
+    """f under both heads, the best single term, and what c is worth to the head for whole embeddings."""
     learned = _means(scores[scores["predictor"] == "learned"], "accuracy")
-    pretrained = _means(scores[scores["predictor"] == "pretrained"], "accuracy")
+    kind = whole_head(scores)
+    whole = _means(scores[scores["predictor"] == kind], "accuracy")
     single = learned[list(TERMS)]
     rows = [
         ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",
@@ -176,18 +189,18 @@ def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
         ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.1f} %"),
     ]  # fmt: skip
     none = "the model has no such head"
-    f_alone = none if pretrained.empty else f"{pretrained['f']:.1f} %"
+    f_alone = none if whole.empty else f"{whole['f']:.1f} % ({kind})"
     rows.insert(
-        0, ("Accuracy of f alone, pretrained head", f"{published.F_ALONE_PRETRAINED_HEAD} %", f_alone)
+        0, (f"Accuracy of f alone, {WHOLE}", f"{published.F_ALONE_PRETRAINED_HEAD} % ({PRETRAINED})", f_alone)
     )
-    if pretrained.empty:
+    if whole.empty:
         hurts = none
     else:
         with_c = ["f+c", "i+f+c", "h+f+c", "i+h+f+c"]
         without = [name.removesuffix("+c") for name in with_c]
-        worse = sum(pretrained[a] > pretrained[b] for a, b in zip(with_c, without, strict=True))
-        hurts = f"in {worse} of {len(with_c)} subsets"
-    rows.append(("Does taking c from a subset with f hurt, pretrained head?", "yes", hurts))
+        worse = sum(whole[a] > whole[b] for a, b in zip(with_c, without, strict=True))
+        hurts = f"in {worse} of {len(with_c)} subsets ({kind})"
+    rows.append((f"Does taking c from a subset with f hurt, {WHOLE}?", f"yes ({PRETRAINED})", hurts))
     return compare(rows)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dissect.features import Features, target_terms
+from dissect.heads import PRETRAINED
 from dissect.hyperparameters import search
 from dissect.masking import mask_text
 from dissect.models import Loaded
@@ -58,14 +59,15 @@ def masked_words(
     head: nn.Module | None = None,
     training: Training = TRAINING,
 ) -> Results:
-    """A head learned for every subset and seed, and the model's own head applied to each.
+    """A head learned for every subset and seed, and a head for whole embeddings applied to each.
 
-    head: the pretrained head, where there is one; see `models.load_masked_head`.
-    Predictors are "learned" and "pretrained". Scores are accuracy, over all test targets, and
+    head: the head for whole embeddings, where there is one; see `models.load_masked_head`.
+    Predictors are "learned" and the kind of that head, "pretrained" or "trained afterwards"; one that
+    does not say its kind is a pretrained one. Scores are accuracy, over all test targets, and
     cross_entropy, of learned heads over test targets whose type was seen in training.
     """
     rows, sure = [], []
-    for predictor in ("learned", "pretrained")[: 2 if head else 1]:
+    for predictor in ("learned", getattr(head, "kind", PRETRAINED))[: 2 if head else 1]:
         counted: dict[str, list[Counted]] = {"accuracy": [], "cross_entropy": []}
         for seed in seeds:
             split = targets.split(seed)
@@ -99,7 +101,7 @@ def learned(
 
 @torch.no_grad()
 def read_by(head: nn.Module | None, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """What a pretrained head says of x (items, hidden); see `probes.masked_head`."""
+    """What a head for whole embeddings says of x (items, hidden); see `probes.masked_head`."""
     assert head is not None
     answers, chances = [], []
     for part, right in zip(x.split(1024), labels.split(1024), strict=True):

@@ -13,7 +13,7 @@ from dissect import claims
 from dissect.across import Run, mean
 from dissect.claims import shares
 from dissect.errors import DissectError
-from dissect.findings import correlations
+from dissect.findings import correlations, whole_head
 
 QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
 
@@ -33,8 +33,13 @@ def filled(text: str, runs: Mapping[str, Run]) -> str:
 
 
 def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
-    """A mean over seeds, in percent (cross-entropy in nats): table, predictor, score, subset."""
-    value = mean({**run.tables, **run.known}, table, predictor, name)["" if terms == "none" else terms]
+    """A mean over seeds, in percent (cross-entropy in nats): table, predictor, score, subset.
+
+    Predictor `whole` is the head for whole embeddings, pretrained or trained afterwards.
+    """
+    tables = {**run.tables, **run.known}
+    of = str(whole_head(tables[table])) if predictor == "whole" else predictor
+    value = mean(tables, table, of, name)["" if terms == "none" else terms]
     return f"{value / 100:.2f}" if name == "cross_entropy" else f"{value:.1f}"
 
 

@@ -45,7 +45,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "output": ("text", "what the head chooses among"),
     "p": ("number", "two-sided, paired bootstrap over test sentences, not corrected"),
     "pieces": ("whole", "how many word pieces were used"),
-    "predictor": ("text", "who predicts: pretrained or learned; knn or classifier; base or finetuned"),
+    "predictor": (
+        "text",
+        "who predicts: pretrained, trained afterwards, learned; knn, classifier; base, finetuned",
+    ),
     "r2": ("number", "R² of a linear map"),
     "score": ("text", "which score"),
     "seed": ("whole", "run: of the parting and the initial weights"),

@@ -86,7 +86,7 @@ def test_numbers_in_prose_come_from_the_tables():
     run = across.Run("x", "", {**paper.tables, "senses_pairs": pairs})
     runs = {"paper": paper, "x": run}
     assert filled("<<paper senses classifier accuracy i+h>> %", runs) == "66.7 %"
-    assert filled("<<paper masked_words pretrained accuracy f>>", runs) == "1.4"
+    assert filled("<<paper masked_words whole accuracy f>>", runs) == "1.4"
     assert filled("<<paper importance 0 i last>>", runs) == "0.04"
     assert (
         filled("<<paper importance 0 c mean>>, <<paper agreement senses classifier h f>>", runs)

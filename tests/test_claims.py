@@ -218,8 +218,16 @@ def test_what_cannot_be_tested_says_why():
     assert set(nothing["verdict"]) == {"not testable"}
     assert nothing["numbers"].str.len().min() > 10
     learned = masked().query("predictor == 'learned'")
-    assert "no pretrained head" in said({"masked_words": learned}, "M1")["numbers"]
+    assert "no head for whole embeddings" in said({"masked_words": learned}, "M1")["numbers"]
     assert "two fine-tuned" in said({"correlation": correlation(1)}, "V8")["numbers"]
+
+
+@pytest.mark.parametrize("kind", ["pretrained", "trained afterwards"])
+def test_claims_on_pretrained_heads_say_which_kind_they_rest_on(kind):
+    table = masked().replace({"predictor": {"pretrained": kind}})
+    for claim in ("M1", "M2"):
+        assert said({"masked_words": table}, claim)["verdict"] == "replicated"
+        assert f"head {kind}" in said({"masked_words": table}, claim)["numbers"]
 
 
 def test_the_published_figures_carry_their_claims():

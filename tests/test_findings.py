@@ -1,6 +1,7 @@
 """Small tables of findings, on data whose findings are known."""
 
 import pandas as pd
+import pytest
 
 from dissect import findings
 from dissect.parts import TERMS, subsets
@@ -34,7 +35,17 @@ def test_losses_by_taking_c_away_are_counted():
     both = [scored("learned", LEARNED), scored("pretrained", other)]
     told = here(findings.masked_words(pd.concat(both)))
     (hurts,) = (answer for question, answer in told.items() if "taking c" in question)
-    assert hurts == "in 2 of 4 subsets"
+    assert hurts == "in 2 of 4 subsets (pretrained)"
+
+
+@pytest.mark.parametrize("kind", ["pretrained", "trained afterwards"])
+def test_a_head_for_whole_embeddings_is_named_for_what_it_is(kind):
+    scores = pd.concat([scored("learned", LEARNED), scored(kind, dict.fromkeys(subsets(), 0.3))])
+    told = here(findings.masked_words(scores))
+    assert told["Accuracy of f alone, head for whole embeddings"] == f"30.0 % ({kind})"
+    assert kind in findings.heads_note(scores)
+    note = findings.heads_note(scored("learned", LEARNED))
+    assert "no masked-word head" in note and kind not in note
 
 
 def test_the_least_correlated_term_is_told_without_the_embedding_layer():

@@ -119,6 +119,7 @@ def test_a_head_for_masked_words_on_a_frozen_model(tmp_path):
     assert all(torch.equal(before[name], after[f"bert.{name}"]) for name in shared)
     assert models.load_masked_head("minilm") is None
     head = models.load_masked_head(str(out))
+    assert head is not None and head.kind == "trained afterwards"
     model, tokenizer = AutoModelForMaskedLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
     inputs = tokenizer("Anna went to [MASK] .", return_tensors="pt")
     with torch.no_grad():

@@ -40,6 +40,7 @@ def test_a_pretrained_head_reads_the_whole_sum_as_the_model_does(tmp_path, minil
     model.save_pretrained(tmp_path)
     minilm.tokenizer.save_pretrained(tmp_path)
     head = models.load_masked_head(str(tmp_path))
+    assert head is not None and head.kind == "pretrained"
     loaded = models.load(str(tmp_path))
     text = ["The crane stood in the river.", "Nobody saw the crane."] * 20
     targets = masked_words.masked_targets(loaded, text, times=2, seed=0)
