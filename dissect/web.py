@@ -68,9 +68,10 @@ def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
         batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False)
         layers = decomposer.layers(**batch)
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
-        dissected.append({"text": sentence, "tokens": tokens, "upper": [upper(parts) for parts in layers]})
+        products = [upper(parts) for parts in layers]
+        dissected.append({"text": sentence, "tokens": tokens, "upper": products})
         if n == 0:
-            table = as_table(sentence, tokens, dissected[0]["upper"][-1])
+            table = as_table(sentence, tokens, products[-1])
     data = json.dumps({"model": loaded.label, "sentences": dissected}, separators=(",", ":"))
     # "<" would end the element in which the data stands
     escaped = data.replace("<", "\\u003c")
