@@ -340,6 +340,30 @@ def test_compiled_models_are_decomposed_uncompiled():
     assert torch.equal(Decomposer(wrapped)(**inputs_of(model)).terms, expected)
 
 
+@pytest.mark.slow
+def test_no_compiled_code_runs_while_a_pass_is_recorded():
+    """What was compiled before there was a hook, or is compiled anew, may go round hooks."""
+    made, ran = [], []
+
+    def counting(graph, examples):
+        made.append(graph)
+
+        def run(*args):
+            ran.append(graph)
+            return graph.forward(*args)
+
+        return run
+
+    model = tiny("bert")
+    model.compile(backend=counting)
+    with torch.no_grad():
+        model(**inputs_of(model))
+    assert made and ran
+    before = len(made), len(ran)
+    Decomposer(model)(**inputs_of(model))
+    assert (len(made), len(ran)) == before
+
+
 def test_gradient_checkpointing_and_training_mode():
     model = tiny("bert")
     expected = Decomposer(model)(**inputs_of(model)).terms

@@ -23,7 +23,6 @@ def read_conll(path: Path) -> list[TaggedSentence]:
     tags: list[str] = []
     # not splitlines(): words of tweets hold characters that it takes for line ends
     for number, line in enumerate([*text.split("\n"), ""], start=1):
-        line = line.rstrip("\r")
         if not line.strip():
             if words:
                 sentences.append(TaggedSentence(words, to_bio(tags)))
