@@ -90,7 +90,7 @@ def load(name: str, device: str | None = None) -> Loaded:
     return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
 
 
-def load_masked_head(name: str) -> MaskedHead | None:
+def load_masked_head(name: str) -> nn.Module | None:
     """The head that the checkpoint uses to predict masked words, or None where it has none.
 
     The head maps embeddings (…, width) to logits over the vocabulary (…, vocabulary); its `kind` tells

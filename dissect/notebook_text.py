@@ -131,6 +131,7 @@ def heading(chapter: int, slug: str) -> str:
 
 
 def title(chapter: int) -> str:
+    """The heading of a chapter, without its mark-up."""
     return HEADING.findall("\n".join(texts(chapter)))[0]
 
 

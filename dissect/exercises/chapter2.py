@@ -31,10 +31,12 @@ def in_the_plane(answer: Any) -> None:
 
 
 def lengths(x: np.ndarray) -> np.ndarray:
+    """Of vectors (…, d), (…)."""
     return np.linalg.norm(x, axis=-1)
 
 
 def dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Products of vectors (…, d), one by one, (…)."""
     return (x * y).sum(-1)
 
 
@@ -244,6 +246,7 @@ def shapley(answer: Any) -> None:
 
 
 def squared(x: np.ndarray) -> float:
+    """The squared length of a vector."""
     return float(x @ x)
 
 
