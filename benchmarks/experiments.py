@@ -16,6 +16,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -83,7 +84,8 @@ def terms(loaded: Loaded, corpus: corpora.SenseCorpus, rounds: int) -> tuple[str
         with tempfile.TemporaryDirectory() as folder:
             store = features.open_store(folder, loaded, ids, targets, shards)
             for n, shard in enumerate(shards):
-                store.write(n, features.shard_terms(loaded, decomposer, ids, targets, shard))
+                make = partial(features.shard_terms, loaded, decomposer, ids, targets, shard)
+                store.shard(n, (), make)
 
     return "terms of words, kept on disk", "plain forward pass", ratio(ours, plain, rounds)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import nbformat
@@ -13,30 +13,40 @@ import papermill
 from jupyter_client import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
-from dissect import progress, provenance
+from dissect import progress, provenance, reuse
 from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.watching import watching
+
+T = TypeVar("T")
+
+
+class Took(NamedTuple):
+    """How long a chapter took, and which of its work was done in it."""
+
+    seconds: float
+    work: dict[str, reuse.Work]
+
 
 AT_WORK: WeakSet[AsyncKernelManager] = WeakSet()  # those who look after chapters' processes
 
 
 def side_by_side(
     chapters: Iterable[str],
-    work: Callable[[str, Path], float],
-    done: Callable[[str, float], None],
+    work: Callable[[str, Path], T],
+    done: Callable[[str, T], None],
     jobs: int = 1,
 ) -> None:
-    """Run chapters, so many at a time, and tell `done` of each that is finished, and its seconds.
+    """Run chapters, so many at a time, and tell `done` of each that is finished, and what `work` gave.
 
-    work: a chapter and the file for its progress -> seconds; it calls `execute`.
+    work: a chapter and the file for its progress -> what it took; it calls `execute`.
 
     Raises what the first chapter that failed raised; those that were at work then are finished, no
     other is begun. When interrupted, or when `done` raises, all are ended at once.
     """
     stop = threading.Event()
 
-    def unless_stopped(chapter: str) -> float:
+    def unless_stopped(chapter: str) -> T:
         if stop.is_set():
             raise CancelledError
         try:
@@ -51,13 +61,13 @@ def side_by_side(
         try:
             for future in as_completed(futures):
                 try:
-                    seconds = future.result()
+                    took = future.result()
                 except CancelledError:
                     continue
                 except DissectError as error:
                     failed = failed or error
                     continue
-                done(futures[future], seconds)
+                done(futures[future], took)
         except BaseException:
             stop.set()
             while wait(futures, timeout=0.2).not_done:
@@ -69,8 +79,8 @@ def side_by_side(
 
 def execute(
     source: Path, target: Path, parameters: dict, folder: Path, lines: Path, threads: int | None = None
-) -> float:
-    """Run one notebook; `target` appears when it is finished, and not before. Seconds taken.
+) -> Took:
+    """Run one notebook; `target` appears when it is finished, and not before.
 
     folder: the run's, in which the chapter works. lines: a new file, to which it writes its progress.
     threads: for its matrix products; by default as many as there are cores.
@@ -80,8 +90,11 @@ def execute(
     target.parent.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     unfinished = lines.with_name(f".{source.name}")
+    work = lines.with_name(f".{source.stem}.work")
     lines.touch()
-    environment = {progress.VARIABLE: str(lines), "PYTHONWARNINGS": "ignore"}
+    environment = {
+        progress.VARIABLE: str(lines), reuse.VARIABLE: str(work), "PYTHONWARNINGS": "ignore",
+    }  # fmt: skip
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     try:
@@ -108,7 +121,7 @@ def execute(
     provenance.clean(book)
     write_text(target, nbformat.writes(book) + "\n")
     target.with_suffix(".failed").unlink(missing_ok=True)  # of an earlier attempt
-    return time.monotonic() - begun
+    return Took(time.monotonic() - begun, reuse.read(work))
 
 
 def kernel(environment: dict[str, str], folder: Path) -> type[AsyncKernelManager]:

@@ -19,6 +19,7 @@ from dissect.errors import DissectError
 from dissect.explain import explain
 from dissect.models import Loaded
 from dissect.parts import TERMS, subsets
+from dissect.provenance import markdown
 
 DEFAULT = "minilm"
 DECIMALS = 7  # of products: as exact as float32; the page rounds once, where it shows a number
@@ -124,10 +125,10 @@ def read(runs: Sequence[Run], loaded: Loaded) -> Data:
 
 def page(data: Data) -> str:
     """The data as an element that the page includes; nothing in it can end the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    model = data["dissected"]["model"].replace("`", "'")
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    model = markdown(data["dissected"]["model"])
     return (
-        f"The sentences were dissected with `{model}` when this site was built.\n\n"
+        f"The sentences were dissected with {model} when this site was built.\n\n"
         f'<script type="application/json" id="explore-data">{text}</script>\n'
     )
 

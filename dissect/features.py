@@ -18,13 +18,16 @@ from dissect.memory import in_halves
 from dissect.models import Loaded, fingerprint
 from dissect.parts import members
 from dissect.progress import track
-from dissect.store import Store
+from dissect.store import Store, made_by
 
 T = TypeVar("T")
 TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
 # where terms come from
-CODE = ("decomposition", "families", "features", "fold", "parts", "precision", "trace", "weights")
+CODE = (
+    "decomposition", "families", "features", "fold", "memory", "models", "parts", "precision", "splits",
+    "trace", "weights",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,11 @@ def target_terms(
     decomposer = Decomposer(loaded.model)
     shards = []
     for n, part in enumerate(track(parts, label)):
-        terms = store.read(n, (4, len(part.targets), hidden)) if store else None
-        if terms is None:
-            terms = shard_terms(loaded, decomposer, input_ids, targets, part)
-            terms = store.write(n, terms) if store else terms
-        shards.append(terms)
+
+        def make(part: Shard = part) -> Tensor:
+            return shard_terms(loaded, decomposer, input_ids, targets, part)
+
+        shards.append(store.shard(n, (4, len(part.targets), hidden), make) if store else make())
     return Features(shards, torch.tensor(kept), len(targets) - len(kept), store.folder if store else None)
 
 
@@ -177,23 +180,15 @@ def open_store(
     targets: Sequence[tuple[int, list[int]]],
     shards: Sequence[Shard],
 ) -> Store:
-    """The store of these targets under this model: its key is a hash of both, and of the code."""
+    """The store of these targets under this model: its key is a hash of both, and of what computes."""
     about = {
         "model": loaded.label, "model_sha256": fingerprint(loaded.model),
         "text_sha256": hashlib.sha256(json.dumps([list(input_ids), list(targets)]).encode()).hexdigest(),
-        "code_sha256": code_sha256(*CODE), "tokens_per_shard": TOKENS_PER_SHARD,
+        "tokens_per_shard": TOKENS_PER_SHARD, "device": loaded.model.device.type, **made_by(*CODE),
     }  # fmt: skip
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     rows = [(n, targets[n][0], shard) for shard, part in enumerate(shards) for n in part.targets]
     return Store(folder, key, pd.DataFrame(rows, columns=["item", "sentence", "shard"]), about)
-
-
-def code_sha256(*modules: str) -> str:
-    """A hash of the modules that some numbers come out of."""
-    digest = hashlib.sha256()
-    for name in modules:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
-    return digest.hexdigest()
 
 
 def batches(lengths: Sequence[int], tokens: int = TOKENS_PER_BATCH) -> list[list[int]]:

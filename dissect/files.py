@@ -75,6 +75,14 @@ def sha256_of(path: Path) -> str:
         return ""
 
 
+def plain(path: Path, folder: Path) -> bool:
+    """Whether a path is a file as any other inside a folder, and no link to what lies elsewhere."""
+    try:
+        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # names that no file can have, links in a circle
+        return False
+
+
 def relative(name: str | Path, folder: Path) -> str:
     """A local path as seen from a folder: "./…" or "../…", which no name on a model hub is."""
     path = Path(os.path.relpath(name, folder)).as_posix()

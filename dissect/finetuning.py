@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,17 +31,21 @@ from transformers import (
     TrainingArguments,
 )
 
+from dissect import reuse
 from dissect.corpora import TaggedSentence, rest_of_text, tuning
 from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError, TooLarge
-from dissect.features import code_sha256
-from dissect.files import writing
+from dissect.features import CODE
+from dissect.files import write_text, writing
 from dissect.heads import AFTERWARDS, MARK, after_embedding, tagging
 from dissect.memory import ran_out
-from dissect.models import _from_pretrained, fingerprint, load, pick_device
+from dissect.models import _from_pretrained, fingerprint, load, pick_device, tokenizer_sha256
 from dissect.progress import note, track
+from dissect.store import made_by
 
+OF_SIBLINGS = (*CODE, "finetuning", "heads")  # where their weights come from; their text is hashed itself
+MADE = "made.json"  # in a model's folder: how long making it took
 IGNORED = -100  # the label of a position that has no part in the loss
 
 
@@ -102,18 +107,33 @@ def tuned_sibling(
     Raises what `tune` raises.
     """
     recipe = replace(usual("ner", name), corpus=corpus, limit=limit, seed=seed, **changes)
-    revision, code = fingerprint(load(name, "cpu").model), code_sha256("finetuning", "heads")
-    key = hashlib.sha256(json.dumps([name, revision, asdict(recipe), code]).encode()).hexdigest()[:8]
+    loaded = load(name, "cpu")
+    about = {
+        "model": [name, fingerprint(loaded.model), tokenizer_sha256(loaded.tokenizer)],
+        "recipe": asdict(recipe), "data": repr(tuning(corpus, limit, seed)),
+        "device": pick_device().type, **made_by(*OF_SIBLINGS),
+    }  # fmt: skip
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
     place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"
     if place.exists():
         try:
             load(str(place), "cpu")
+            reuse.record("fine-tuned models", _seconds_of(place), reused=True)
         except DissectError:
             note(f"{place.name} is damaged and is made again")
             shutil.rmtree(place)
     if not place.exists():
         tune(name, recipe, place)
+        reuse.record("fine-tuned models", _seconds_of(place), reused=False)
     return str(place)
+
+
+def _seconds_of(place: Path) -> float:
+    """That making a sibling took. Raises `DissectError` when its folder does not tell."""
+    try:
+        return float(json.loads((place / MADE).read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DissectError(f"{place} does not tell how long it was trained: delete it") from None
 
 
 def tune(name: str, recipe: Recipe, out: Path) -> Path:
@@ -125,6 +145,7 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     if out.exists():
         raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
+    begun = time.monotonic()
     make = partial({"ner": tagger, "mlm": guesser}[recipe.task], name, recipe, tokenizer)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -138,6 +159,7 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
         model.cpu().save_pretrained(trained)
         tokenizer.save_pretrained(trained)
         (trained / "README.md").write_text(card(name, recipe, len(examples), loss), encoding="utf-8")
+        write_text(trained / MADE, json.dumps({"seconds": round(time.monotonic() - begun, 1)}))
         shutil.move(trained, out)
     return out
 

@@ -16,8 +16,11 @@ import pandas as pd
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from dissect.probes import Training, Watch
+from dissect import reuse
+from dissect.models import pick_device
+from dissect.probes import OF_PROBES, Training, Watch
 from dissect.progress import track
+from dissect.store import made_by
 
 # The search space: name, smallest, largest, whether on a logarithmic scale.
 SPACE = (
@@ -49,8 +52,9 @@ def search(
     if trials == 0:
         return default, pd.DataFrame(columns=COLUMNS)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    about |= {"default": asdict(default), "space": SPACE, "seed": seed, "device": pick_device().type}
     study = optuna.create_study(
-        storage=storage(folder, {"default": asdict(default), "space": SPACE, "seed": seed} | about),
+        storage=storage(folder, about | made_by(*OF_PROBES, "hyperparameters")),
         study_name="probes", load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )  # fmt: skip
 
@@ -66,12 +70,16 @@ def search(
         probe(proposed(trial, default), watch)
         return min(losses)
 
-    for n in track(range(len(finished(study)), trials), "trials of hyper-parameters"):
+    there = finished(study)
+    for trial in there:
+        reuse.record("trials", _seconds(trial), reused=True)
+    for n in track(range(len(there), trials), "trials of hyper-parameters"):
         # a sampler a trial: what it proposes depends on the trials before, not on interruptions
         study.sampler = optuna.samplers.TPESampler(seed=seed + n, n_startup_trials=5)
         if n == 0:
             study.enqueue_trial({name: getattr(default, name) for name, *_ in SPACE}, skip_if_exists=True)
         study.optimize(objective, n_trials=1)
+        reuse.record("trials", _seconds(finished(study)[-1]), reused=False)
     return replace(default, **study.best_params), table(study)
 
 
@@ -87,6 +95,10 @@ def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     """The trials that count; one that was killed does not."""
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     return study.get_trials(deepcopy=False, states=states)
+
+
+def _seconds(trial: optuna.trial.FrozenTrial) -> float:
+    return trial.duration.total_seconds() if trial.duration else 0.0
 
 
 def table(study: optuna.Study) -> pd.DataFrame:

@@ -1,95 +1,172 @@
 """manifest.json: everything needed to repeat a run, and to tell whether it is whole."""
 
 import importlib.metadata
-import json
 import os
 import platform
+import reprlib
 import shlex
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+from typing_extensions import TypedDict
 
 from dissect.errors import DissectError
-from dissect.files import relative, sha256_of, write_text
+from dissect.files import plain, relative, sha256_of, write_text
 from dissect.models import pick_device
+from dissect.reuse import Work
 from dissect.settings import CHAPTERS, PROFILES, Settings
+from dissect.typed import Amount, Count, Date, Line, Name, Parameter, Sha, from_json
 
 RECORDED = (
     "dissect", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pandas", "pyarrow",
-    "optuna", "nltk", "seaborn", "papermill", "jupyter-book",
+    "optuna", "nltk", "seaborn", "papermill", "jupyter-book", "scikit-learn", "accelerate", "seqeval",
 )  # fmt: skip
 
 
-class Read(BaseModel):
-    """Of a chapter's parameters those that are read again; others may be anything."""
+TABLE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.parquet$"  # a name, and no path
+READ = r"^(text|senses|entities|tuning|head|(tokenizer of )?(model|tuned [1-9][0-9]?))$"
+STRICT = ConfigDict(allow_inf_nan=False)
+Tables = dict[Annotated[str, StringConstraints(pattern=TABLE)], Sha]
+PARAMETERS = TypeAdapter(dict[Name, Parameter])
+LARGEST = 10_000_000  # bytes of a manifest
 
-    model: str = ""
-    corpus: str = ""
-    tuned: str | list[str] | None = None
-    limit: int | None = None
-    seeds: int = 0
-    seed: int = 0
-    times: int = 1
+
+class Read(BaseModel):
+    """Of a chapter's parameters those that are read again; others may be any value on one line."""
+
+    model: Line = ""
+    corpus: Line = ""
+    tuned: Line | list[Line] | None = None
+    limit: Count | None = None
+    seeds: Count = 0
+    seed: StrictInt = 0
+    times: Count = 1
 
 
 class Chapter(BaseModel):
     """A finished chapter: what decides whether it is up to date, and what it left."""
 
-    key: str
-    parameters: dict[str, Any]
-    seconds: float
-    date: str
-    commit: str = ""  # that the code was at
-    notebook: str = ""  # SHA-256 of the executed notebook
-    results: dict[str, str] = {}  # SHA-256 of its tables, by file name
+    model_config = STRICT
+
+    key: Sha
+    parameters: dict[Name, Any]
+    seconds: Amount  # from its beginning to its end
+    work: dict[Name, Work] | None = None  # what of it was done then, and what was found done; None: not told
+    date: Date
+    commit: Sha = ""  # that the code was at
+    notebook: Sha = ""  # SHA-256 of the executed notebook
+    results: Tables = {}  # SHA-256 of its tables, by file name
 
     @field_validator("parameters")
     @classmethod
     def _known(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        Read.model_validate(parameters)
+        try:
+            PARAMETERS.validate_python(parameters)
+            Read.model_validate(parameters)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         return parameters
 
 
+class Machine(TypedDict, total=False):
+    """The hardware in general terms."""
+
+    system: Name
+    processor: Name
+    cores: Count | None
+    threads: Count
+    instructions: Name
+    memory_gib: Amount | None
+    device: Name
+    accelerator: Name | None
+
+
 class Manifest(BaseModel):
-    """A run, as its folder tells it. Paths in it are relative to the run's folder."""
+    """A run, as its folder tells it. Paths in it are relative to the run's folder.
+
+    A run may be anybody's: each value is of its type and on one line, and no name leads out of the folder.
+    """
+
+    model_config = STRICT
 
     settings: Settings
-    command: str = ""
-    seeds: list[int] = []  # of the probes
-    date: str
-    versions: dict[str, str]
-    machine: dict[str, str | int | float | None]
-    revisions: dict[str, dict[str, str]]  # SHA-256 of models and corpora
-    git: dict[str, str | bool] = {}
-    chapters: dict[str, Chapter] = Field(default_factory=dict)
-    left_out: dict[str, str] = {}  # chapters that the model does not fit, and why
-    results: dict[str, str] = {}  # SHA-256 of all tables
+    command: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    seeds: list[Count] = []  # of the probes
+    date: Date
+    versions: dict[Name, Name]
+    machine: Machine
+    revisions: dict[Name, dict[Annotated[str, StringConstraints(pattern=READ)], Sha]]  # of models and corpora
+    git: dict[Name, Name | StrictBool] = {}
+    chapters: dict[Name, Chapter] = Field(default_factory=dict)
+    left_out: dict[Name, Line] = {}  # chapters that the model does not fit, and why
+    results: Tables = {}  # SHA-256 of all tables
+    work: dict[Name, Work] | None = None  # done for all chapters: models fine-tuned; None: not told
 
     def seconds(self) -> float:
         """How long the chapters took, together."""
         return sum(chapter.seconds for chapter in self.chapters.values())
 
+    def all_work(self) -> dict[str, Work] | None:
+        """The work of all chapters and for them; None where a part of it is not told."""
+        parts = [self.work, *(chapter.work for chapter in self.chapters.values())]
+        together = {f"{n} {kind}": of for n, part in enumerate(parts) for kind, of in (part or {}).items()}
+        return None if None in parts else together
+
 
 def read(folder: Path) -> Manifest | None:
     """The manifest of a run; None where there is none.
 
-    Raises `DissectError` when it cannot be read.
+    Raises `DissectError` when it cannot be read, or when what a run leaves is no plain file of the folder.
     """
     path = folder / "manifest.json"
     try:
-        manifest = Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, RecursionError):  # pydantic's and JSON's are ValueErrors
-        raise DissectError(f"{path} is damaged: delete it, and the run starts afresh") from None
+        if not path.exists() and not path.is_symlink():
+            return None
+        if not plain(path, folder) or path.stat().st_size > LARGEST:
+            raise ValueError("no file of its folder, or a huge one")
+        manifest = Manifest.model_validate(from_json(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError) as error:  # pydantic's and JSON's are ValueErrors
+        raise DissectError(
+            f"{path} is damaged{_where(error)}: delete it, and the run starts afresh"
+        ) from None
     unknown = set(manifest.chapters) - set(CHAPTERS)
     if unknown:
         raise DissectError(f"{path} names chapters that this version does not have: {', '.join(unknown)}")
+    refuse_links(folder)
     return manifest
+
+
+def _where(error: Exception) -> str:
+    """The first value that a manifest should not have, in words; nothing where it is no manifest at all."""
+    if not isinstance(error, ValidationError):
+        return ""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    said = f" ({reprlib.repr(place)[1:-1]}: {first['msg'].removeprefix('Value error, ')})"
+    return said if said.isprintable() else ""
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise `DissectError` for a table or notebook that is a folder, a pipe, or a link to elsewhere."""
+    for kind in ("results/*.parquet", "notebooks/*.ipynb"):
+        for path in sorted(folder.glob(kind)):
+            if not plain(path, folder):
+                raise DissectError(f"{path} is no plain file of the run's folder: delete it")
 
 
 def required(folder: Path) -> Manifest:
@@ -159,7 +236,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def machine() -> dict[str, str | int | float | None]:
+def machine() -> Machine:
     """The hardware in general terms; numbers may differ in their last digits from one to another."""
     device = pick_device()
     return {

@@ -16,7 +16,16 @@ from dissect.hyperparameters import search
 from dissect.masking import mask_text
 from dissect.models import Loaded
 from dissect.parts import subsets
-from dissect.probes import Split, Training, Watch, masked_head, split_groups, trained, vectors_of
+from dissect.probes import (
+    Split,
+    Training,
+    Watch,
+    learned_from,
+    masked_head,
+    split_groups,
+    trained,
+    vectors_of,
+)
 from dissect.progress import track
 from dissect.results import Results
 from dissect.statistics import Counted, accuracy_counts, compared, count, share
@@ -133,7 +142,9 @@ def choose(
         x = vectors_of(targets.features, subset, split.train)
         return masked_head(x, targets.labels, split, training, seed=0, watch=watch)
 
-    return search(probe, default, trials, targets.features.folder, kind="masked head", terms=subset)
+    data = learned_from(targets.labels, split)
+    folder = targets.features.folder
+    return search(probe, default, trials, folder, kind="masked head", terms=subset, data=data)
 
 
 def full_vocabulary(

@@ -19,7 +19,7 @@ from dissect.hyperparameters import search
 from dissect.measures import agreement
 from dissect.models import Loaded
 from dissect.parts import subsets
-from dissect.probes import Split, Training, Watch, trained, two_layer, vectors_of
+from dissect.probes import Split, Training, Watch, learned_from, trained, two_layer, vectors_of
 from dissect.progress import track
 from dissect.results import Results
 from dissect.statistics import Counted, compared, count, macro_f1, tag_counts
@@ -128,7 +128,8 @@ def choose(
         x = vectors_of(words.features, subset, words.split.train)
         return two_layer(x, labels, len(names), words.split, training, seed=0, watch=watch)
 
-    return search(probe, default, trials, words.features.folder, kind="two layers", terms=subset)
+    data = learned_from(labels, words.split)
+    return search(probe, default, trials, words.features.folder, kind="two layers", terms=subset, data=data)
 
 
 def count_entities(

@@ -5,7 +5,10 @@ outputs only plain kinds are kept, HTML without anything that acts; prose, and t
 Book obeys, are the repository's alone.
 """
 
+import base64
+import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import nh3
@@ -17,6 +20,10 @@ from dissect.errors import DissectError
 from dissect.execution import code_cells
 from dissect.manifest import Manifest
 
+MARKS = re.compile(r"[<>{}\[\]$!&\\:]|`{3,}|~{3,}")  # what elements, links, pictures, directives begin with
+PNG = b"\x89PNG\r\n\x1a\n"
+OF_CELLS = {name: {"align", "colspan", "rowspan"} for name in ("td", "th")}
+LEADING_AWAY = {"a", "area", "img", "map"}  # elements of HTML with addresses
 KINDS = ("text/plain", "text/html", "text/markdown", "image/png")
 GLUED = "application/papermill.record/"
 NOT_RUN = """:::{{admonition}} Left out
@@ -97,14 +104,32 @@ def read(path: Path) -> NotebookNode:
 
 
 def harmless(output: NotebookNode) -> NotebookNode:
-    """An output without the kinds that could act in a reader's browser."""
+    """An output without the kinds that could act in a reader's browser, and without ways to elsewhere."""
     if output.output_type not in ("display_data", "execute_result"):
         return output
-    data = {kind: value for kind, value in output.data.items() if kind in KINDS or kind.startswith(GLUED)}
-    if "text/html" in data:
-        data["text/html"] = nh3.clean("".join(data["text/html"]))
-    if "text/markdown" in data:
-        data["text/markdown"] = "".join(data["text/markdown"]).replace("<", "&lt;").replace("{", "&#123;")
-    output.data = data
+    shown = {kind: shown_as(kind.removeprefix(GLUED), value) for kind, value in output.data.items()}
+    output.data = {kind: value for kind, value in shown.items() if value is not None}
     output.metadata = {name: value for name, value in output.metadata.items() if name == "scrapbook"}
     return output
+
+
+def shown_as(kind: str, value: Any) -> str | None:
+    """One kind of an output, made harmless; None where that cannot be."""
+    if kind not in KINDS or not isinstance(value, str | list):
+        return None
+    text = "".join(value)
+    if kind == "text/html":
+        return nh3.clean(text, tags=nh3.ALLOWED_TAGS - LEADING_AWAY, attributes=OF_CELLS, url_schemes=set())
+    if kind == "text/markdown":  # as entities: no markup, and no start of it either
+        return MARKS.sub(lambda marks: "".join(f"&#{ord(mark)};" for mark in marks[0]), text)
+    if kind == "image/png":
+        return text if is_png(text) else None
+    return text
+
+
+def is_png(text: str) -> bool:
+    """Whether base64 holds a PNG."""
+    try:
+        return base64.b64decode(text).startswith(PNG)
+    except ValueError:
+        return False

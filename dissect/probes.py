@@ -13,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dissect.features import Features, code_sha256
+from dissect.features import CODE, Features
 from dissect.models import pick_device
-from dissect.store import checksum, remembered
+from dissect.store import checksum, made_by, remembered
 
+OF_PROBES = (*CODE, "probes")  # where their answers come from
 Watch = Callable[[int, float], None]  # told the epoch and the loss on the development items
 
 
@@ -79,20 +80,27 @@ def trained(
     split: Split,
     training: Training,
     seed: int,
+    **data: Tensor,
 ) -> dict[str, Tensor]:
     """What a probe trained on the vectors of a subset answers.
 
     Where features are in a store the answers are kept there, so that what was interrupted goes on
     with the next probe; they are taken from there when nothing that they depend on has changed.
 
-    probe: vectors (items, hidden) -> its answers by name; name: of its architecture.
+    probe: vectors (items, hidden) -> its answers by name; name: of its architecture. data: what it learns
+    from beside the labels.
     """
     about = {
         "probe": name, "terms": subset, "seed": seed, "training": asdict(training),
-        "data": checksum({"labels": labels, "train": split.train, "dev": split.dev, "test": split.test}),
-        "code": code_sha256("probes"), "device": pick_device().type,
+        "data": learned_from(labels, split, **data), "device": pick_device().type, **made_by(*OF_PROBES),
     }  # fmt: skip
     return remembered(features.folder, about, lambda: probe(vectors_of(features, subset, split.train)))
+
+
+def learned_from(labels: Tensor, split: Split, **data: Tensor) -> str:
+    """A hash of what probes learn from beside the terms, for a key."""
+    parts = {"train": split.train, "dev": split.dev, "test": split.test}
+    return checksum({"labels": labels, **parts, **data})
 
 
 def masked_head(

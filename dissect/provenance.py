@@ -10,11 +10,12 @@ from nbformat.v4 import new_markdown_cell
 
 from dissect import corpora, models
 from dissect.manifest import Manifest
+from dissect.reuse import in_words
 from dissect.settings import PROFILES, Settings
 
 BOX = """:::{{admonition}} This run
 :class: note provenance dropdown
-Model {model}, profile {profile}, {seeds} seeds{limit}; {seconds:.0f} seconds.
+Model {model}, profile {profile}, {seeds} seeds{limit}; {took}.
 Versions: {versions}.
 The notebook as it is before a run: {{download}}`{chapter}.ipynb <../sources/{chapter}.ipynb>`.
 :::"""
@@ -42,13 +43,13 @@ def clean(book: NotebookNode) -> None:
 
 def box(manifest: Manifest, chapter: str) -> NotebookNode:
     """A cell that says where an executed chapter comes from."""
-    settings = manifest.settings
+    settings, ran = manifest.settings, manifest.chapters.get(chapter)
     text = BOX.format(
         model=markdown(shown(settings.model)),
         profile=settings.profile,
         seeds=settings.seeds or PROFILES[settings.profile].seeds,
         limit=f", at most {settings.limit} sentences" if settings.limit else "",
-        seconds=manifest.chapters[chapter].seconds if chapter in manifest.chapters else 0,
+        took=in_words(ran.seconds, ran.work) if ran else "how long it took is not recorded",
         versions=markdown(", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         chapter=chapter,
     )
@@ -62,8 +63,12 @@ def shown(model: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text of unknown origin as Markdown that shows it letter by letter."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    """Text of unknown origin as Markdown that shows it letter by letter, on one line.
+
+    What stands in a page and comes out of a run's folder passes through here.
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
 
 
 def summary(manifest: Manifest) -> str:
@@ -79,7 +84,7 @@ def summary(manifest: Manifest) -> str:
         "limit": str(settings.limit or "none"),
         "seeds": str(settings.seeds or profile.seeds),
         "date": manifest.date[:10],
-        "time": f"{manifest.seconds():.0f} seconds for {len(manifest.chapters)} chapters, "
+        "time": f"{in_words(manifest.seconds(), manifest.all_work())}; {len(manifest.chapters)} chapters, "
         f"{machine.get('threads')} threads, {machine.get('device')}",
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }

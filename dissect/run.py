@@ -19,7 +19,7 @@ import filelock
 import torch
 
 import dissect
-from dissect import corpora, execution, manifest, models, provenance, schema, scorecard
+from dissect import corpora, execution, manifest, models, provenance, reuse, schema, scorecard
 from dissect.book_process import BookProcess
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
@@ -92,10 +92,11 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         say(f"chapter {chapter} is left out: {reason}")
     if not chapters:
         raise DissectError(f"{settings.model} cannot be run: {next(iter(left_out.values()))}")
-    tuned = siblings(settings, folder, say) if set(NEEDS_TUNED) & set(chapters) else []
+    with reuse.recorded() as of_tuning:
+        tuned = siblings(settings, folder, say) if set(NEEDS_TUNED) & set(chapters) else []
     places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
     told = manifest.begun(settings, folder, provenance.revisions(settings, places))
-    told.left_out = left_out
+    told.left_out, told.work = left_out, of_tuning
     if before is not None:
         take_over(before, told, set(settings.chapters()), folder)
     begun = time.monotonic()
@@ -116,17 +117,17 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         with lock:  # chapters side by side, line by line
             say(line)
 
-    def work(chapter: str, lines: Path) -> float:
+    def work(chapter: str, lines: Path) -> execution.Took:
         planned = plan[chapter]
         tell(f"{planned.title} …")
         return execution.execute(planned.source, planned.target, planned.parameters, folder, lines, threads)
 
-    def done(chapter: str, seconds: float) -> None:
+    def done(chapter: str, took: execution.Took) -> None:
         planned = plan[chapter]
-        tell(f"{planned.title}: {seconds:.0f} s")
+        tell(f"{planned.title}: {reuse.in_words(*took)}")
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
-            key=planned.key, parameters=planned.parameters, seconds=round(seconds, 1),
+            key=planned.key, parameters=planned.parameters, seconds=round(took.seconds, 1), work=took.work,
             date=manifest.now(), commit=str(told.git.get("commit", "")), notebook=sha256_of(planned.target),
             results={name: sums[name] for name in tables_of(chapter) if name in sums},
         )  # fmt: skip

@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dissect.errors import DissectError
 from dissect.files import relative
+from dissect.typed import Line
 
 CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer")
 LONGEST = ("3-mlm", "5-ner")  # begun first where chapters run side by side; no core is idle at the end
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=10**9)]
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,20 @@ class Settings(BaseModel):
 
     name: str = "default"
     profile: Literal["teach", "paper"] = "teach"
-    model: str  # by default the profile's, with its fine-tuned kin
-    tuned: tuple[str, ...] = ()
-    head: str | None = None  # whose masked-word head chapter 3 reads with; by default the model's
-    corpus: str | None = None  # text for chapters 1 to 3, in place of the profile's
+    model: Line  # by default the profile's, with its fine-tuned kin
+    tuned: tuple[Line, ...] = ()
+    head: Line | None = None  # whose masked-word head chapter 3 reads with; by default the model's
+    corpus: Line | None = None  # text for chapters 1 to 3, in place of the profile's
     sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
         1, 2, 3, 4, 5, 6,
     )  # fmt: skip
     seeds: Positive | None = None
     limit: Positive | None = None
-    trials: Annotated[int, Field(ge=0)] = 0
-    seed: int = 0
-    device: str | None = None  # "cpu", "cuda", …; by default the accelerator that torch finds
+    trials: Annotated[int, Field(ge=0, le=10**9)] = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    device: Line | None = None  # "cpu", "cuda", …; by default the accelerator that torch finds
     jobs: Positive = 1  # chapters run side by side, each with its share of the cores
-    data: str | None = None  # the folder of corpora that are plain files
+    data: Line | None = None  # the folder of corpora that are plain files
 
     @model_validator(mode="before")
     @classmethod
@@ -92,8 +93,8 @@ class Settings(BaseModel):
     @field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise ValueError("a run's name is made of letters, digits, '.', '_' and '-'")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+            raise ValueError("a run's name is made of letters, digits, '.', '_' and '-', 100 at most")
         return name
 
     def chapters(self) -> list[str]:

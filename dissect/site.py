@@ -17,7 +17,7 @@ import nbformat
 from matplotlib.figure import Figure
 
 import dissect
-from dissect import across, evidence, pages, pdf, web
+from dissect import across, evidence, pages, pdf, policy, web
 from dissect.across import PUBLISHED
 from dissect.book_process import BookProcess
 from dissect.errors import DissectError
@@ -78,6 +78,7 @@ def build(
             assets = beside.submit(web.assets if live else lambda: web.LEFT_OUT)
             html = jupyter_book(staged, log, process or BookProcess())
             assets.result().put(html)
+            policy.secure(html)
         replace(html, out)
     log.unlink(missing_ok=True)
     return out / "index.html"
@@ -134,10 +135,8 @@ def glued_picture(executed: Path, name: str) -> bytes | None:
     for output in outputs:
         scrapbook = output.get("metadata", {}).get("scrapbook")
         if isinstance(scrapbook, dict) and scrapbook.get("name") == name:
-            try:
-                return base64.b64decode(output["data"][GLUED])
-            except (KeyError, TypeError, ValueError):
-                return None
+            picture = output.get("data", {}).get(GLUED)
+            return base64.b64decode(picture) if isinstance(picture, str) and pages.is_png(picture) else None
     return None
 
 

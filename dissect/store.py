@@ -6,9 +6,12 @@ Parquet table of the items lies beside them, and the answers of predictors train
 """
 
 import hashlib
+import importlib.metadata
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,9 +19,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dissect import reuse
 from dissect.errors import DissectError
 from dissect.files import write_text, written_whole
 from dissect.results import write
+
+# Packages that numbers come out of.
+COMPUTING = (
+    "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn", "accelerate", "optuna",
+)  # fmt: skip
+
+
+def made_by(*modules: str) -> dict[str, Any]:
+    """What numbers come out of, for a key: the code of these modules, and the versions of packages."""
+    versions = {name: importlib.metadata.version(name) for name in COMPUTING}
+    return {"code_sha256": code_sha256(*modules), "versions": versions}
+
+
+def code_sha256(*modules: str) -> str:
+    """A hash of the modules that some numbers come out of."""
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return digest.hexdigest()
 
 
 class Store:
@@ -33,17 +56,17 @@ class Store:
             write(items, self.folder / "items.parquet")
             write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
 
-    def path(self, n: int) -> Path:
-        return self.folder / f"{n:05d}.safetensors"
+    def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor]) -> Tensor:
+        """Shard n, mapped into memory; made where it is not there, or damaged.
 
-    def read(self, n: int, shape: tuple[int, ...]) -> Tensor | None:
-        """Shard n, mapped into memory; None where it is not there, or damaged."""
-        kept = read_tensors(self.path(n))
-        return kept["terms"] if kept and "terms" in kept and kept["terms"].shape == shape else None
+        Raises `DissectError` when the disk is full.
+        """
 
-    def write(self, n: int, terms: Tensor) -> Tensor:
-        """Keep shard n and return it as `read` does. Raises `DissectError` when the disk is full."""
-        return write_tensors(self.path(n), {"terms": terms})["terms"]
+        def whole(kept: dict[str, Tensor]) -> bool:
+            return "terms" in kept and kept["terms"].shape == shape
+
+        path = self.folder / f"{n:05d}.safetensors"
+        return kept(path, "shards of terms", lambda: {"terms": make()}, whole)["terms"]
 
 
 def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -51,12 +74,41 @@ def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Te
 
     With folder None it is made each time.
     """
-    if folder is None:
-        return make()
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    path = folder / "answers" / f"{key[:16]}.safetensors"
-    kept = read_tensors(path)
-    return write_tensors(path, make()) if kept is None else kept
+    return kept(folder and folder / "answers" / f"{key[:16]}.safetensors", "probes", make)
+
+
+def kept(
+    path: Path | None,
+    kind: str,
+    make: Callable[[], dict[str, Tensor]],
+    whole: Callable[[dict[str, Tensor]], bool] = bool,
+) -> dict[str, Tensor]:
+    """What a file holds, where it is `whole`; else what `make` returns, which the file then holds."""
+    found = None if path is None else read_tensors(path)
+    taken = None if path is None else _seconds(path)
+    if found is not None and taken is not None and whole(found):
+        reuse.record(kind, taken, reused=True)
+        return found
+    begun = time.monotonic()
+    made = make()
+    seconds = time.monotonic() - begun
+    reuse.record(kind, seconds, reused=False)
+    if path is None:
+        return made
+    write_text(path.with_suffix(SECONDS), f"{seconds:.3f}\n")
+    return write_tensors(path, made)
+
+
+SECONDS = ".seconds"  # the file beside tensors that says how long making them took
+
+
+def _seconds(path: Path) -> float | None:
+    """How long making the tensors of a file took; None where that is not told."""
+    try:
+        return max(0.0, float(path.with_suffix(SECONDS).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
 
 
 def read_tensors(path: Path) -> dict[str, Tensor] | None:

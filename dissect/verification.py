@@ -1,7 +1,7 @@
 """Holds a finished run against its manifest: its files, what it read, and a sample of its results."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -122,7 +122,11 @@ def model_revision(folder: Path, told: Manifest, name: str) -> str:
         head = models.load_masked_head(manifest.place(folder, settings.head or settings.model))
         return models.fingerprint(head) if head else ""
     of = name.removeprefix(provenance.TOKENIZER)
-    where = settings.model if of == "model" else tuned_of(told)[int(of.split()[1]) - 1]
+    places = {"model": settings.model}
+    places |= {f"tuned {n}": place for n, place in enumerate(tuned_of(told), start=1)}
+    if of not in places:
+        raise DissectError(f"the run names no model {of!r}")
+    where = places[of]
     loaded = models.load(manifest.place(folder, where), "cpu")
     return models.fingerprint(loaded.model) if of == name else models.tokenizer_sha256(loaded.tokenizer)
 
@@ -144,7 +148,10 @@ def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
         for option in ("corpus",)
         if (value := getattr(settings, option))
     }
-    section = {"text": 1, "senses": 4, "entities": 5, "tuning": 2}[name]
+    sections = {"text": 1, "senses": 4, "entities": 5, "tuning": 2}
+    if name not in sections:
+        raise DissectError(f"{name!r} is no corpus")
+    section = sections[name]
     asked = settings.model_copy(update=local | {"sections": (section,), "model": "minilm", "tuned": ()})
     return provenance.revisions(asked, [])["corpora"][name]
 
@@ -167,7 +174,15 @@ def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Fin
         try:
             os.chdir(folder)  # where the chapter ran: its parameters are paths from there
             then, now, allowed, spread = again(parameters, tables)
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        except (
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            OSError,
+            DissectError,
+        ) as error:
             what = f"{type(error).__name__}: {error}"
             yield f"sample of {chapter}", DIFFERS, f"cannot be computed again ({what})"
             continue
@@ -187,7 +202,7 @@ def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Fin
         yield f"sample of {chapter}", finding, f"largest difference {difference:.1e}{hardware}"
 
 
-def hardware_of(machine: dict[str, Any]) -> tuple:
+def hardware_of(machine: Mapping[str, Any]) -> tuple:
     """What last digits depend on."""
     return tuple(machine.get(name) for name in ("processor", "instructions", "threads", "device"))
 

@@ -20,11 +20,12 @@ from typing import Any
 import torch
 
 import dissect
+from dissect.corpora import text
 from dissect.corpora.files import cache
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import CODE
-from dissect.models import PACKAGED, Loaded, fingerprint, load
+from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
 from dissect.parts import TERMS, Parts
 from dissect.precision import sized
 
@@ -40,7 +41,8 @@ RUNTIME = {
     "@huggingface/tokenizers/dist/tokenizers.min.mjs": "tokenizers.js",
 }
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-MADE_WITH = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
+OF_PAGE = (*CODE, "onnx_export", "web")  # where the graphs come from
+MADE_WITH = ("torch", "transformers", "tokenizers", "numpy", "onnx", "onnxscript", "onnxruntime")
 NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
 PATIENCE = 120  # seconds that npm may take
 DECIMALS = 7  # of products: as exact as float32
@@ -63,7 +65,7 @@ def stage(book: Path) -> None:
 def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
     """Sentences dissected: as data for the page's script, and the first as a table in Markdown."""
     decomposer = Decomposer(loaded.model)
-    dissected = []
+    dissected: list[dict[str, Any]] = []
     for n, sentence in enumerate(sentences):
         batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False)
         layers = decomposer.layers(**batch)
@@ -152,9 +154,11 @@ def key_of(loaded: Loaded) -> str:
     """What decides whether assets are up to date: the model, the code, the packages, the lock file."""
     package = Path(dissect.__file__).parent
     digest = hashlib.sha256(fingerprint(loaded.model).encode())
-    for name in (*CODE, "onnx_export", "web"):
+    digest.update(tokenizer_sha256(loaded.tokenizer).encode())
+    for name in OF_PAGE:
         digest.update((package / f"{name}.py").read_bytes())
     digest.update((SOURCES / "package-lock.json").read_bytes())
+    digest.update("\n".join(text()).encode())  # errors are measured on it
     for name in MADE_WITH:
         digest.update(version(name).encode())
     return digest.hexdigest()[:20]

@@ -22,6 +22,7 @@ from dissect.probes import (
     Split,
     Training,
     Watch,
+    learned_from,
     nearest_neighbours,
     sense_probe,
     split_groups,
@@ -82,7 +83,9 @@ def word_senses(
                 sense_probe, labels=labels, senses=len(names), choices=choices, split=split,
                 training=training, seed=seed,
             )  # fmt: skip
-            learned = trained(probe, "sense probe", items.features, subset, labels, split, training, seed)
+            learned = trained(
+                probe, "sense probe", items.features, subset, labels, split, training, seed, **vars(choices)
+            )
             said["classifier"][subset] = np.array(names)[learned["predicted"].numpy()]
         for predictor, by_subset in said.items():
             right = np.stack([answers == truth for answers in by_subset.values()])
@@ -110,7 +113,8 @@ def choose(
         x = vectors_of(items.features, subset, split.train)
         return sense_probe(x, labels, len(names), choices, split, training, seed=0, watch=watch)
 
-    return search(probe, default, trials, items.features.folder, kind="sense probe", terms=subset)
+    data = learned_from(labels, split, **vars(choices))
+    return search(probe, default, trials, items.features.folder, kind="sense probe", terms=subset, data=data)
 
 
 def mean_agreement(table: pd.DataFrame) -> pd.DataFrame:

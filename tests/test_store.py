@@ -1,25 +1,32 @@
 """The store of terms: interrupted, damaged, stale, made in any order; and files written whole."""
 
+import ast
 import errno
+import importlib.metadata
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from dissect import DissectError, features
+from dissect import DissectError, features, finetuning, manifest, probes, reuse, store, web
 from dissect.features import target_terms, word_terms
 from dissect.files import write_text, written_whole
+from dissect.hyperparameters import search
 from dissect.models import Loaded, load
+from dissect.probes import Split, Training, trained, two_layer
 from dissect.store import read_tensors, write_tensors
 
 SENTENCES = [f"The crane number {n} stood in the river, {'very ' * (n % 5)}still." for n in range(60)]
 SPANS = [(n, 4, 9) for n in range(60)] + [(n, 0, 3) for n in range(60)]
+QUICK = Training(epochs=1)
 SMALL = 100  # tokens a shard
 
 
@@ -90,10 +97,96 @@ def test_another_model_text_or_code_means_another_store(minilm, tmp_path, monkey
     with torch.no_grad():
         changed.model.encoder.layer[3].output.dense.bias[0] += 1e-3
     others = [folder(changed), folder(ids=ids[::-1]), folder(targets=((0, [2]), (2, [1, 2])))]
-    monkeypatch.setattr(features, "code_sha256", lambda *modules: "other code")
+    monkeypatch.setattr(store, "code_sha256", lambda *modules: "other code")
     assert len({first, *others, folder()}) == 5
     renamed = Loaded("another name", minilm.model, minilm.tokenizer)
     assert folder(renamed) != first
+
+
+@pytest.fixture
+def upgrade(monkeypatch):
+    """Pretends another version of a package."""
+    there = importlib.metadata.version
+
+    def pretend(package: str) -> None:
+        monkeypatch.setattr(
+            importlib.metadata, "version", lambda name: "0.0.1" if name == package else there(name)
+        )
+
+    return pretend
+
+
+@pytest.mark.parametrize("package", store.COMPUTING)
+def test_an_upgrade_makes_everything_anew(minilm, tmp_path, upgrade, package):
+    """Terms, answers of probes and trials that another version made are not taken."""
+
+    def made():
+        with reuse.recorded() as work:
+            stored = word_terms(minilm, SENTENCES[:20], SPANS[:20], tmp_path)
+            labels = torch.arange(20) % 2
+            split = Split(torch.arange(14), torch.arange(14, 17), torch.arange(17, 20))
+            probe = partial(two_layer, labels=labels, classes=2, split=split, training=QUICK, seed=0)
+            trained(probe, "two layers", stored, "h", labels, split, QUICK, 0)
+            search(lambda training, watch: watch(0, 1.0), QUICK, 1, tmp_path)
+        return {kind: (of.computed, of.reused) for kind, of in work.items()}
+
+    fresh = {"shards of terms": (1, 0), "probes": (1, 0), "trials": (1, 0)}
+    found = {"shards of terms": (0, 1), "probes": (0, 1), "trials": (0, 1)}
+    assert made() == fresh and made() == found
+    upgrade(package)
+    assert made() == fresh
+
+
+def test_versions_told_and_versions_of_keys_are_the_same():
+    assert set(store.COMPUTING) <= set(manifest.RECORDED)
+
+
+def test_other_labels_choices_or_parts_are_other_answers(minilm, tmp_path):
+    """As of another copy of a corpus, whose text is the same."""
+    stored = word_terms(minilm, SENTENCES[:20], SPANS[:20], tmp_path)
+    labels, split = torch.arange(20) % 2, Split(torch.arange(14), torch.arange(14, 17), torch.arange(17, 20))
+    made: list[int] = []
+
+    def probe(x):
+        made.append(1)
+        return {"predicted": torch.zeros(3)}
+
+    def ask(labels=labels, split=split, **data):
+        trained(probe, "any", stored, "h", labels, split, QUICK, 0, **data)
+        return len(made)
+
+    assert ask() == ask() == 1
+    assert ask(1 - labels) == 2
+    assert ask(split=Split(split.train, split.test, split.dev)) == 3
+    assert ask(first=labels) == 4 and ask(first=1 - labels) == 5 and ask(first=labels) == 5
+
+
+NO_NUMBERS = {"errors", "files", "progress", "results", "reuse", "schema", "store"}
+HASHED = {"corpora", "corpora.conll", "corpora.files", "corpora.items"}  # their text is, instead
+
+
+@pytest.mark.parametrize(
+    ("module", "listed"),
+    [("features", features.CODE), ("probes", probes.OF_PROBES),
+     ("hyperparameters", (*probes.OF_PROBES, "hyperparameters")),
+     ("finetuning", finetuning.OF_SIBLINGS), ("web", web.OF_PAGE)],
+)  # fmt: skip
+def test_no_module_that_makes_numbers_is_left_out_of_a_key(module, listed):
+    """A key names all that a module imports of the package, directly or not."""
+    package = Path(features.__file__).parent
+    seen: set[str] = set()
+    to_do = [module]
+    while to_do:
+        name = to_do.pop()
+        file = package / f"{name.replace('.', '/')}.py"
+        seen.add(name)
+        tree = ast.parse((file if file.exists() else package / name / "__init__.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "dissect":
+                inside = node.module.removeprefix("dissect").removeprefix(".")
+                names = [inside] if inside else [alias.name for alias in node.names]
+                to_do += {n for n in names if (package / f"{n}.py").exists()} - seen
+    assert seen - NO_NUMBERS - HASHED <= set(listed)
 
 
 KILLED = """

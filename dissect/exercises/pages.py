@@ -2,6 +2,7 @@
 
 from dissect.exercises.exercise import Exercise, exercises, of_chapter
 from dissect.manifest import Manifest
+from dissect.reuse import UNKNOWN, saved
 from dissect.settings import CHAPTERS
 
 ONE = """(exercise-{anchor})=
@@ -73,17 +74,24 @@ def solved(exercise: Exercise) -> str:
 
 def times(manifest: Manifest) -> str:
     """A table: each chapter's exercises with the minutes they ask for, and how long a run's computer took."""
-    cores = manifest.machine.get("cores")
     rows = []
     for chapter, stem in enumerate(CHAPTERS, start=1):
         some = of_chapter(chapter)
         minutes = sum(e.minutes for e in some if e.level != "research")
         ran = manifest.chapters.get(stem)
-        computing = f"{ran.seconds:.0f} seconds" if ran else "left out"
+        computing = f"{ran.seconds + saved(ran.work):.0f} seconds" if ran else "left out"
         each = ", ".join(f"{e.name}: {e.minutes}" for e in some)
         rows.append(f"| [](chapters/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
-    on = f"\nThe last column is of {shown_run(manifest)}" + (f", on {cores} cores.\n" if cores else ".\n")
-    return HEAD + "".join(rows) + on
+    return HEAD + "".join(rows) + f"\n{computed_by(manifest)}\n"
+
+
+def computed_by(manifest: Manifest) -> str:
+    """What the last column is of: which run, on how many cores, and whether all its work is in it."""
+    cores = manifest.machine.get("cores")
+    on = f", on {cores} cores" if cores else ""
+    partly = any(chapter.work is None for chapter in manifest.chapters.values())
+    whole = f"; {UNKNOWN}" if partly else ", with what it found done counted as if it had done it"
+    return f"The last column is of {shown_run(manifest)}{on}{whole}."
 
 
 def shown_run(manifest: Manifest) -> str:
