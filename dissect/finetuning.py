@@ -44,7 +44,7 @@ from dissect.models import _from_pretrained, fingerprint, load, pick_device, tok
 from dissect.progress import note, track
 from dissect.store import made_by
 
-OF_SIBLINGS = (*CODE, "finetuning", "heads")  # where their weights come from; their text is hashed itself
+OF_SIBLINGS = (*CODE, "finetuning")  # where their weights come from; their text is hashed itself
 MADE = "made.json"  # in a model's folder: how long making it took
 IGNORED = -100  # the label of a position that has no part in the loss
 
