@@ -43,7 +43,7 @@ def after_embedding(model: PreTrainedModel, embeddings: Tensor) -> Tensor:
         logits = model(inputs_embeds=sentences, return_dict=True).logits
     finally:
         del base.forward  # that of its class again
-    return logits.reshape(*embeddings.shape[:-1], -1)
+    return logits.reshape(*embeddings.shape[:-1], logits.shape[-1])
 
 
 @torch.no_grad()

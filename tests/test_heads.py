@@ -201,6 +201,12 @@ def test_terms_of_a_model_that_projects_its_embeddings(tokenizer, tmp_path):
     assert re.search(r"\b16 wide", str(loaded))
 
 
+@pytest.mark.parametrize("shape", [(0, 24), (2, 0, 24), (24,), (2, 2, 3, 24)])
+def test_embeddings_come_in_any_shape_also_none(shape):
+    """A part of a batch may hold no masked word."""
+    assert after_embedding(with_masked_head("bert"), torch.zeros(shape)).shape == (*shape[:-1], 64)
+
+
 def test_embeddings_stand_in_for_what_the_base_returns():
     model = with_masked_head("bert")
     with pytest.raises(RuntimeError):
