@@ -181,10 +181,13 @@ def by_name(answer: Any, names: Sequence[str]) -> dict[str, Any]:
     """
     answer = answer.to_dict() if isinstance(answer, pd.Series) else answer
     need(isinstance(answer, Mapping), f"The answer is to be a dictionary, not a {type(answer).__name__}.")
-    has = {folded(str(key)): value for key, value in answer.items()}
-    lacking = [name for name in names if has.get(folded(name), ...) is ...]
+    has = {name: answer.get(name, ...) for name in names}
+    if any(value is ... for value in has.values()):
+        keys = {folded(key): key for key in islice(answer, MOST) if isinstance(key, str)}
+        has = {name: answer.get(keys.get(folded(name), name), ...) for name in names}
+    lacking = [name for name, value in has.items() if value is ...]
     need(not lacking, f"The answer has nothing for: {', '.join(lacking)}.")
-    return {name: has[folded(name)] for name in names}
+    return has
 
 
 def folded(key: str) -> str:
