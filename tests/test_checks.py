@@ -37,11 +37,14 @@ def hostile(error: BaseException) -> Any:
     return type("Hostile", (), {f"__{name}__": raises(error) for name in names} | {"get": raises(error)})()
 
 
+HOSTILE = hostile(ValueError("no"))
+
+
 class Odd(Mapping[str, Any]):
     """A dictionary that has everything, and nothing that can be used."""
 
     def __getitem__(self, key: str) -> Any:
-        return hostile(ValueError("no"))
+        return HOSTILE
 
     def __iter__(self) -> Iterator[str]:
         return map(str, itertools.count())
@@ -73,7 +76,7 @@ JUNK = {
     "tensors": [torch.ones((), requires_grad=True)] * 2, "on no device": torch.ones(2, device="meta"),
     "sparse": torch.eye(2).to_sparse(), "half": torch.ones(5, dtype=torch.bfloat16),
     "a table": pd.DataFrame({"a": [1, 2], "b": ["x", None]}), "a series": pd.Series(["a", pd.NA]),
-    "without an end": itertools.count(), "an odd dict": Odd(), "hostile": hostile(ValueError("no")),
+    "without an end": itertools.count(), "an odd dict": Odd(), "hostile": HOSTILE,
     "exits": hostile(SystemExit(1)), "interrupts": hostile(KeyboardInterrupt()),
     "ends": hostile(GeneratorExit()),
     "divides by zero": lambda *_: 1 / 0, "calls itself": endless, "leaves": lambda *_: sys.exit(0),

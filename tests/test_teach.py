@@ -1,5 +1,6 @@
 """`dissect teach`: notebooks that run, for students without solutions, and slides that need nothing else."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -272,3 +273,38 @@ def test_the_command_line_says_it_in_one_line(tmp_path: Path, monkeypatch, capsy
         main()
     assert caught.value.code == 1
     assert capsys.readouterr().err.startswith(f"dissect: {tmp_path} is not empty")
+
+
+def run_here(code: str, space: dict[str, object]) -> object:
+    """Run a cell; the value of its last line."""
+    *body, last = ast.parse(code).body
+    assert isinstance(last, ast.Expr)
+    exec(compile(ast.Module(body, []), "cell", "exec"), space)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), space)
+
+
+def set_by(notebook) -> set[str]:
+    """The names that the chapter's own cells set, imports left out."""
+    start = next(n for n, cell in enumerate(notebook.cells) if cell.id == "exercises")
+    code = "\n".join(cell.source for cell in notebook.cells[:start] if cell.cell_type == "code")
+    nodes = list(ast.walk(ast.parse(code)))
+    named = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return named | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_exercises_run_in_order_backwards_and_twice_and_leave_the_chapter_as_it_was(
+    out: Path, chapter: str
+) -> None:
+    notebook = read(out, "teacher", chapter)
+    own: dict[str, object] = {name: object() for name in set_by(notebook)}
+    space = dict(own)
+    cells = [cell for cell in notebook.cells if cell.id.startswith(("answer-", "solution-"))]
+    *some, study = of_chapter(int(chapter[0]))  # which takes seconds: once
+    quick = [cell for cell in cells if not cell.source.endswith(study.check)]
+    for cell in [*cells, *reversed(quick), *quick]:
+        verdict = run_here(cell.source, space)
+        assert bool(verdict) == cell.id.startswith("solution-"), f"{cell.id}: {verdict}"
+    for exercise in some:  # to check again judges each exercise's own answer
+        assert run_here(exercise.check, space), exercise.name
+    assert {name: space[name] for name in own} == own

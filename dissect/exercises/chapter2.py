@@ -93,7 +93,7 @@ def importance(answer: Any) -> None:
 
 @checks("2.3")
 def both_signs(answer: Any) -> None:
-    pairs = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    pairs = answer.tolist() if isinstance(answer, np.ndarray) and answer.size == 4 else answer
     pairs = list(islice(pairs, 3)) if isinstance(pairs, Iterator) else pairs
     need(isinstance(pairs, list | tuple) and len(pairs) == 2, "The answer is to be two pairs, in a list.")
     found = [share_at(pair) for pair in pairs]
