@@ -156,8 +156,8 @@ def _where(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return ""
     first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    said = f" ({reprlib.repr(place)[1:-1]}: {first['msg'].removeprefix('Value error, ')})"
+    place = reprlib.repr(".".join(map(str, first["loc"])))[1:-1]
+    said = f" ({place or 'the whole'}: {first['msg'].removeprefix('Value error, ')})"
     return said if said.isprintable() else ""
 
 

@@ -235,8 +235,12 @@ def test_the_pictures_stand_where_the_tools_cannot(browser, site: Path, where: s
 def test_a_cell_of_agreement_is_the_pictures_number(tab, site: Path) -> None:
     """Cell by cell the page's whole number is Python's of the same value, halves to the even one too."""
     data = json.loads(tab.locator("#explore-data").text_content())
-    cells = tab.locator("#explore-agreement tbody tr").evaluate_all(
-        "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.textContent))"
+    cells = (
+        tab.locator("#explore-agreement table")
+        .first.locator("tbody tr")
+        .evaluate_all(
+            "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.textContent))"
+        )
     )
     grid = data["matrices"][0]["grid"]
     expected = [[f"{grid[a][b]:.0f}" for b in range(a + 1, 15)] for a in range(15)]

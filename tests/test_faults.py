@@ -225,7 +225,7 @@ def test_a_damaged_table_is_named(tmp_path, damage):
 )
 def test_a_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(DissectError, match="manifest.json is damaged: delete it"):
+    with pytest.raises(DissectError, match=r"manifest.json is damaged( \(\w.*\))?: delete it"):
         manifest.read(tmp_path)
 
 
@@ -392,7 +392,7 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     told = json.loads((folder / "manifest.json").read_text())
     told["settings"]["model"] = name
     told["settings"]["corpus"] = name
-    told["left_out"] = {"2-visualisation": "<script>alert(7)</script> ```{include} ../../secret\n```"}
+    told["left_out"] = {"2-visualisation": "<script>alert(7)</script> ```{include} ../../secret```"}
     (folder / "manifest.json").write_text(json.dumps(told))
     chapter = folder / "notebooks" / "4-wsd.ipynb"
     book = nbformat.read(chapter, as_version=4)

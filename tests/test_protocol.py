@@ -65,7 +65,7 @@ def answers_by_chance(monkeypatch, module, classes: int) -> dict:
     """Stand-ins for probes, whose answers are random but known."""
     given: dict = {}
 
-    def trained(probe, name, features, subset, labels, split, training, seed):
+    def trained(probe, name, features, subset, labels, split, training, seed, **_):
         generator = torch.Generator().manual_seed(1000 * seed + len(given))
         said = torch.randint(classes, (len(split.test),), generator=generator)
         given[seed, subset] = said

@@ -208,7 +208,7 @@ def with_answers(monkeypatch, module, classes):
     """Stand-ins for probes; returns the splits that they were trained on."""
     splits = []
 
-    def answer(probe, name, features, subset, labels, split, training, seed):
+    def answer(probe, name, features, subset, labels, split, training, seed, **_):
         splits.append(split)
         generator = torch.Generator().manual_seed(len(splits))
         return {"predicted": torch.randint(classes, (len(split.test),), generator=generator)}
