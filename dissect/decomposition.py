@@ -26,6 +26,7 @@ from dissect import splits
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
 from dissect.families import default_stack, family_of, find, find_all, has_stacks
 from dissect.fold import Memo, fold, fold_layers
+from dissect.inputs import model_inside, refuse_integers, refuse_unusable
 from dissect.parts import Parts, names_of
 from dissect.precision import multiplied_in, own_products, why_missed
 from dissect.trace import Add, Sites, recording, sites_of
@@ -65,6 +66,7 @@ class Decomposer:
     """
 
     def __init__(self, model: PreTrainedModel, stack: str | None = None):
+        model = model_inside(model)
         self.family = family_of(model, stack)
         self.names = names_of(sublayer.term for sublayer in self.family.sublayers)
         self.model = model
@@ -79,12 +81,13 @@ class Decomposer:
             self.base = getattr(base, "encoder", base)
         elif has_stacks(model) and self.config.is_encoder_decoder:
             self.reads = "decoder_input_ids"
-        projections = [
-            find(layer, sublayer.out)
-            for layer in find_all(self.base, self.family.layers)
-            for sublayer in self.family.sublayers
-            if sublayer.value
-        ]
+        projections = []
+        for layer in find_all(self.base, self.family.layers):
+            for sublayer in self.family.sublayers:
+                out = find(layer, sublayer.out)
+                for path in filter(None, (sublayer.out, sublayer.value)):
+                    refuse_integers(path, find(layer, path))
+                projections += [out] if sublayer.value else []
         self.weights = Weights(self.base, projections)
         keep_freed_memory()
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
@@ -163,27 +166,29 @@ class Decomposer:
     def _forward(self, inputs, keep: tuple[str, ...] = (), weights: bool = False, only: str | None = None):
         """One recorded pass without dropout or gradients; modes and hooks are put back."""
         check_inputs(self.base, inputs, self.reads)
-        options: dict[str, Any] = {"return_dict": True}
-        if self.may_cache:
-            options["use_cache"] = False
-        training = [module for module in self.weights.modules if module.training]
-        if training:
-            self.base.eval()
-        try:
-            with (
-                splits.eager_attention(self.base, weights) as attention,
-                recording(self._current()[0], keep, only) as trace,
-            ):
-                output = self.base(**{**options, **attention, **inputs})
-        finally:
-            for module in training:
-                module.training = True
+        with (
+            splits.eager_attention(self.base, weights) as attention,
+            recording(self._current()[0], keep, only) as trace,
+        ):
+            output = self._run(attention | inputs)
         assert trace.start is not None
         shape, device = trace.start.shape[:2], trace.start.device
         mask = inputs.get(self.reads.replace("input_ids", "attention_mask"))
         if mask is None or mask.shape != shape:
             mask = torch.ones(shape, dtype=torch.bool, device=device)
         return output, trace, mask.to(device).bool()
+
+    def _run(self, inputs: dict[str, Any]) -> Any:
+        """One pass as the model has it, without dropout."""
+        options: dict[str, Any] = {"return_dict": True} | ({"use_cache": False} if self.may_cache else {})
+        training = [module for module in self.weights.modules if module.training]
+        if training:
+            self.base.eval()
+        try:
+            return self.base(**options | inputs)
+        finally:
+            for module in training:
+                module.training = True
 
     def _current(self) -> tuple[Sites, Memo]:
         """What depends on the weights alone; looked up anew when they have changed."""
@@ -271,6 +276,7 @@ def check_inputs(base: PreTrainedModel, inputs: dict[str, Any], reads: str = "in
             f"{ids.shape[1]} tokens are more than the {longest} that this model takes; "
             "shorten the text, or tokenize with truncation=True"
         )
+    refuse_unusable(base, inputs, reads)
 
 
 def longest_input(model: PreTrainedModel) -> int:
