@@ -25,5 +25,9 @@ class InexactSum(DissectError):
     """The four terms do not add up to the embedding as closely as the number format allows."""
 
 
+class WrongTerm(DissectError):
+    """A term is not what it is said to be, though the sum may be right."""
+
+
 class TooLarge(DissectError):
     """What was asked for would not fit in memory."""
