@@ -25,7 +25,7 @@ TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
 # where terms come from
 CODE = (
-    "checkpoints", "decomposition", "families", "features", "fold", "heads", "memory", "models", "parts",
+    "checkpoints", "decomposition", "families", "features", "fold", "heads", "inputs", "memory", "models", "parts",
     "precision", "splits", "trace", "weights",
 )  # fmt: skip
 
