@@ -25,8 +25,8 @@ TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
 # where terms come from
 CODE = (
-    "checkpoints", "decomposition", "families", "features", "fold", "heads", "inputs", "memory", "models", "parts",
-    "precision", "splits", "trace", "weights",
+    "checkpoints", "decomposition", "families", "features", "fold", "heads", "inputs", "memory", "models",
+    "parts", "precision", "splits", "trace", "weights",
 )  # fmt: skip
 
 
