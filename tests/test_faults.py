@@ -14,6 +14,7 @@ import nbformat
 import pandas as pd
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from safetensors.torch import load_file, save_file
 from transformers import ByT5Tokenizer
 
@@ -381,6 +382,30 @@ def test_nothing_in_somebody_elses_run_is_obeyed(small_run, tmp_path):
                    for cell in shown.cells for output in cell.get("outputs", []))  # fmt: skip
 
 
+AWAY = "https://away.example/x.png"
+LEADS_AWAY = f"""![x]({AWAY}) [x](javascript:alert(1)) <{AWAY}> $\\href{{javascript:alert(1)}}{{x}}$
+
+```{{raw}} html
+<img src="{AWAY}">
+```
+
+![x][y]
+
+[y]: {AWAY}
+"""
+
+
+def acting(page: str) -> list[str]:
+    """Elements of a page that would act, or ask elsewhere for something."""
+    elements = BeautifulSoup(page, "html.parser").find_all(True)
+    values = [(name, str(value)) for element in elements for name, value in element.attrs.items()]
+    return [
+        f"{name}={value}"
+        for name, value in values
+        if name.startswith("on") or value.startswith("javascript:") or AWAY in value
+    ]
+
+
 def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     """A model called as a page element: the site shows its name letter by letter."""
     from dissect.run import build_site
@@ -401,6 +426,8 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     cell.outputs = [
         nbformat.v4.new_output("display_data", {"text/html": bad, "application/javascript": "alert(4)"}),
         nbformat.v4.new_output("display_data", {"text/markdown": "<script>alert(5)</script> {raw}"}),
+        nbformat.v4.new_output("display_data", {"text/markdown": LEADS_AWAY}),
+        nbformat.v4.new_output("display_data", {"text/html": f"<img src='{AWAY}'><a href='{AWAY}'>x</a>"}),
     ]
     nbformat.write(book, chapter)
     other = folder / "notebooks" / "5-ner.ipynb"  # other code, so its prose is somebody's own
@@ -425,6 +452,7 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
             and "onclick" not in text.replace("&lt;b onclick=x&gt;", "")
         ), page
         assert not any(f"<script>alert({n})" in text for n in range(9)), page
+        assert acting(text) == [] and "Content-Security-Policy" in text, page
     assert "&lt;img src=x" in (tmp_path / "site/book/index.html").read_text(encoding="utf-8")
     assert "kept" in (tmp_path / "site/book/chapters/4-wsd.html").read_text(encoding="utf-8")
 
