@@ -77,6 +77,7 @@ def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     return build
 
 
+@pytest.mark.slow
 def test_chapters_alone_get_buttons(tiny_book: Callable[[str], Path]) -> None:
     html = tiny_book("https://github.com/some/book")
     chapter = BeautifulSoup((html / "chapters/4-wsd.html").read_text(encoding="utf-8"), "html.parser")
@@ -91,6 +92,7 @@ def test_chapters_alone_get_buttons(tiny_book: Callable[[str], Path]) -> None:
     assert chapter.select_one("nav.bd-links a")["href"].endswith("index.html")  # the way home
 
 
+@pytest.mark.slow
 def test_without_an_address_no_page_has_buttons(tiny_book: Callable[[str], Path]) -> None:
     chapter = tiny_book("") / "chapters/4-wsd.html"
     assert not LAUNCHED & set(chapter.read_text(encoding="utf-8").split("/"))

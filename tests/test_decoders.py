@@ -36,6 +36,7 @@ def llama(tmp_path_factory) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_a_decoder_runs_the_chapters_that_make_sense_for_it(llama, tmp_path):
     said: list[str] = []
     options = {"name": "decoder", "model": llama, "limit": 40, "seeds": 1, "jobs": 2}

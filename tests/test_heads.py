@@ -103,6 +103,7 @@ def test_a_head_trained_here_says_so(family, tokenizer, text, tmp_path):
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family != "vit"])
+@pytest.mark.slow
 def test_any_family_is_tuned_on_tags_loaded_and_taken_apart(family, tokenizer, tagged, tmp_path):
     source = saved(tiny(family, dtype=torch.float32, scale=0.2), tokenizer, tmp_path / "source")
     out = tune(source, Recipe("ner", tagged, epochs=2, limit=8, learning_rate=1e-3), tmp_path / "out")

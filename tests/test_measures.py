@@ -149,6 +149,7 @@ def test_r2_of_real_feedforwards_equals_least_squares_to_the_eighth_digit(minilm
         assert table["r2"][layer] == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_the_dependence_of_real_terms_equals_least_squares_to_the_eighth_digit(minilm, text):
     """Two dimensions have a gain of 1e-33 in the last norm; c has few directions beside its rounding."""
     decomposer = Decomposer(minilm.model)

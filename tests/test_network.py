@@ -33,6 +33,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(network, "given_up", {})
 
 
+@pytest.mark.slow
 def test_a_hub_that_stays_silent_is_one_sentence(tmp_path):
     with silent_host() as host:
         there = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": host, "HF_HOME": str(tmp_path)}

@@ -47,6 +47,7 @@ def test_words_of_tagged_sentences_keep_their_part_their_tag_and_their_terms(min
         assert torch.allclose(words.features.shards[0][:, row], expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_items_of_senses_are_the_words_they_are_said_to_be(minilm):
     corpus = corpora.senses("teaching", 12)
     items = word_senses.sense_terms(minilm, corpus)

@@ -200,6 +200,7 @@ features.word_terms(load("minilm"), sentences, spans, sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_where_it_was(minilm, tmp_path, small_shards):
     code = KILLED.format(small=SMALL, sentences=SENTENCES, spans=SPANS)
     for attempt in range(4):
