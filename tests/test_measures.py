@@ -284,3 +284,13 @@ def test_published_figures_are_whole():
     ]:
         assert set(table["predictor"]) == kinds and len(table) == 210
         assert table["agreement"].between(0, 1).all()
+
+
+def test_an_output_that_varies_by_rounding_alone_has_no_part_in_r2():
+    x = torch.randn(300, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = x @ torch.ones(4, 1, dtype=torch.float64)
+    last_digit = (torch.arange(300) * 7 % 3 == 0).double()[:, None] * 2**-53
+    fit = LeastSquares()
+    for some_x, some_y in zip(x.split(70), torch.cat([y, 0.75 + last_digit], 1).split(70), strict=True):
+        fit.add(some_x, some_y)
+    assert fit.r2() == pytest.approx(1, abs=1e-12)
