@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from dissect.features import CODE, Features
 from dissect.models import pick_device
+from dissect.precision import sized
 from dissect.store import checksum, made_by, remembered
 
 OF_PROBES = (*CODE, "probes")  # where their answers come from
+TIED = 1e-5  # by how much two distances between vectors of length one differ by float32's rounding alone
 Watch = Callable[[int, float], None]  # told the epoch and the loss on the development items
 
 
@@ -298,11 +300,12 @@ def nearest_neighbours(
 ) -> list[str]:
     """The sense that most of the k nearest training items of the same lemma have.
 
-    x: (items, hidden). Near is by cosine. Of senses with equal votes the one with the nearest
-    neighbour wins; of a lemma without training items the answer is "". Vectors of nothing but
-    zeros (the empty subset) leave the most frequent sense.
+    x: (items, hidden). Near is by cosine. Of training items equally near, but for rounding, those
+    that stand first in the corpus count; of senses with equal votes the one with the nearest neighbour
+    wins; of a lemma without training items the answer is "". Vectors of nothing but zeros (the
+    empty subset) leave the most frequent sense.
     """
-    unit, blind = F.normalize(near_one(x, x.abs().amax(-1, keepdim=True)), dim=-1), not x.any()
+    blind = not x.any()
     train_of, test_of = defaultdict(list), defaultdict(list)
     for n in split.train.tolist():
         train_of[lemmas[n]].append(n)
@@ -315,10 +318,22 @@ def nearest_neighbours(
         if not neighbours:
             answers |= dict.fromkeys(rows, "")
             continue
-        similarity = unit[rows] @ unit[neighbours].T
-        nearest = similarity.topk(min(votes, len(neighbours))).indices
+        nearest = by_nearness(x[rows], x[neighbours])[:, :votes]
         for row, places in zip(rows, nearest.tolist(), strict=True):
             # Counter keeps the order of arrival among equals: nearest first
             counts = Counter(labels[neighbours[place]] for place in places)
             answers[row] = counts.most_common(1)[0][0]
     return [answers[n] for n in split.test.tolist()]
+
+
+def by_nearness(x: Tensor, others: Tensor) -> Tensor:
+    """For each vector of x the places of the others, nearest first, (vectors, others).
+
+    Distances are those between the vectors divided by their lengths. Those that differ by no more than
+    `TIED` count as equal, and leave the others in the order in which they were given.
+    """
+    unit, other_unit = (F.normalize(sized(y.double())[1], dim=-1) for y in (x, others))
+    cosines = unit @ other_unit.T
+    distances, places = (2 - 2 * cosines).clamp(min=0).sqrt().sort(dim=-1)
+    ranks = F.pad((distances.diff(dim=-1) > TIED).cumsum(-1), (1, 0))
+    return (ranks * len(others) + places).sort(dim=-1).values % len(others)

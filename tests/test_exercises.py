@@ -150,3 +150,47 @@ def test_an_unknown_exercise_is_refused() -> None:
         check("7.1", 0)
     with pytest.raises(DissectError, match="no chapter 7"):
         of_chapter(7)
+
+
+NAMES = """
+import collections, itertools, numpy, torch
+import dissect, dissect.masked_words, dissect.named_entities, dissect.probes
+from dissect import Decomposer
+from dissect.explain import explain
+from dissect.exercises import given
+from dissect.finer import word_in
+
+sentence, position, l = given.CRANE, 0, 0
+model, split = given.loaded().model, given.by_sentence()
+inputs = given.loaded().tokenizer([sentence], return_tensors="pt")
+module, change = model.encoder.layer[l].output.dense, torch.zeros_like
+bat = word_in(given.loaded(), given.BAT, "bat")
+"""
+GAPS = {
+    "(...": "(**inputs",
+    "[…]": "[1]",
+    "(…)": "(given.loaded(), given.BAT, 'bat')",
+    ".importance()": "given.dissected().importance()",
+    "by_unit": "bat.by_unit",
+}
+WRITTEN = [
+    (name, code)
+    for name, exercise in ALL.items()
+    for text in (exercise.statement, exercise.hint, exercise.discuss)
+    for code in re.findall(r"`(\.?[A-Za-z_][^`\n]*[.(][^`\n]*)`", text)
+]
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, Any]:
+    space: dict[str, Any] = {}
+    exec(NAMES, space)
+    return space
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), WRITTEN)
+def test_code_in_statements_and_hints_runs(name: str, code: str, names: dict[str, Any]) -> None:
+    for gap, filled in GAPS.items():
+        code = code.replace(gap, filled)
+    eval(code, names)

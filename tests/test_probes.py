@@ -52,6 +52,26 @@ def test_neighbours_equal_scikit_learn_lemma_by_lemma():
     assert same > 0.5 * len(found)
 
 
+def test_of_items_equally_near_but_for_rounding_the_first_count():
+    """As i of one word at one place: a norm divides it by what the sentence gives, and rounds."""
+    generator = torch.Generator().manual_seed(0)
+    word, other = torch.randn(2, 64, generator=generator)
+    x = torch.stack([*[word] * 8, *[other] * 8, *[word] * 8])
+    x *= 0.1 + torch.rand(24, 1, generator=generator)
+    senses = [*"aaaabbbb", *"cccccccc", *"aaaabbbb"]
+    split = Split(torch.arange(16), torch.tensor([]), torch.arange(16, 24))
+    for seed in range(20):
+        noise = torch.randn(x.shape, generator=generator.manual_seed(seed))
+        assert nearest_neighbours(x * (1 + 5e-7 * noise), senses, ["l"] * 24, split) == ["a"] * 8
+
+
+def test_items_that_are_not_equally_near_are_told_apart():
+    """c moves little from item to item: cosines are the same to seven digits, distances are not."""
+    x = torch.tensor([[1.0, 3e-4], [1.0, 1e-4], [1.0, 0.0]])
+    split = Split(torch.tensor([0, 1]), torch.tensor([]), torch.tensor([2]))
+    assert nearest_neighbours(x, ["far", "near", "?"], ["l"] * 3, split, k=1) == ["near"]
+
+
 def test_neighbours_without_terms_or_training_items():
     split = Split(torch.tensor([0, 1, 2]), torch.tensor([]), torch.tensor([3, 4]))
     senses, lemmas = ["x", "y", "y", "x", "z"], ["l", "l", "l", "l", "other"]
