@@ -51,6 +51,20 @@ def test_a_model_is_given_up_in_time(tmp_path, online, monkeypatch):
         assert PATIENCE / 2 < timed(lambda: models.load("some/name-that-is-nowhere")) < 2 * PATIENCE
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("lookup", [0.6 * PATIENCE, 1.5 * PATIENCE])
+def test_a_name_that_is_looked_up_in_vain_is_given_up(lookup, tmp_path, online, monkeypatch):
+    """The system's resolver waits by rules of its own; it is not asked again and again."""
+
+    def unanswered(*_, **__):
+        time.sleep(lookup)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://hub.invalid")
+    assert timed(lambda: models.load("some/name-that-is-nowhere")) < PATIENCE + 1.5 * lookup
+
+
 class Hub(BaseHTTPRequestHandler):
     """A file that comes in pieces: slower as a whole than the patience, but never silent so long."""
 
