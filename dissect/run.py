@@ -120,11 +120,12 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     def work(chapter: str, lines: Path) -> execution.Took:
         planned = plan[chapter]
         tell(f"{planned.title} …")
-        return execution.execute(planned.source, planned.target, planned.parameters, folder, lines, threads)
+        took = execution.execute(planned.source, planned.target, planned.parameters, folder, lines, threads)
+        tell(f"{planned.title}: {reuse.in_words(*took)}")
+        return took
 
     def done(chapter: str, took: execution.Took) -> None:
         planned = plan[chapter]
-        tell(f"{planned.title}: {reuse.in_words(*took)}")
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
             key=planned.key, parameters=planned.parameters, seconds=round(took.seconds, 1), work=took.work,

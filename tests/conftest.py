@@ -134,11 +134,19 @@ def read_by(stack, inputs):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
-    """Mark tests by what they ask for; those that take long otherwise have the mark `slow`."""
+    """Mark tests by what they ask for; those that take long otherwise have the mark `slow`.
+
+    Tests that look at the run stand in the middle: of two processes, each of which begins with a half, one
+    makes it at once while the other has enough else to do.
+    """
     for item in items:
         for fixture, mark in (("small_run", "run"), ("browser", "browser")):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(mark)
+    of_run = [item for item in items if item.get_closest_marker("run")]
+    others = [item for item in items if not item.get_closest_marker("run")]
+    middle = len(items) // 2
+    items[:] = others[:middle] + of_run + others[middle:]
 
 
 @pytest.fixture(scope="session", autouse=True)

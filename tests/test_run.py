@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from dissect import DissectError
+from dissect.cli import main
 from dissect.manifest import required
 from dissect.results import save
 from dissect.run import ROOT, check, key_of, run
@@ -187,8 +188,18 @@ def test_explain_prints_tokens_by_terms():
         ("run", "--model", "no/such-model"),
     ],
 )
-def test_mistakes_end_in_one_sentence_and_a_non_zero_exit(arguments, tmp_path):
-    done = dissect(*arguments, HF_HUB_OFFLINE="1")
+def test_mistakes_end_in_one_sentence_and_a_non_zero_exit(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["dissect", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("dissect: ") and len(said.strip().splitlines()) == 1
+
+
+def test_a_mistake_ends_the_process_so():
+    done = dissect("explain", "")
     assert done.returncode == 1
     assert done.stderr.startswith("dissect: ") and len(done.stderr.strip().splitlines()) == 1
 
@@ -199,20 +210,24 @@ def test_help_names_the_commands_and_their_options():
         assert word in text
 
 
-def test_the_paper_profile_runs_on_real_corpora(shared, tmp_path):
-    """All chapters on Europarl, SemCor and WNUT 2016, a little of each."""
+def test_a_sibling_tuned_on_real_text_is_compared_with(shared, tmp_path):
+    """The default model's, on WikiGold; entities of WNUT 2016. A little of each."""
     env = {"NLTK_DATA": str(shared / "nltk_data"), "DISSECT_DATA": str(shared)}
     done = subprocess.run(
         [sys.executable, "-m", "dissect.cli", "run", "--name", "real", "--profile", "paper",
-         "--model", "minilm", "--limit", "40", "--seeds", "1", "--no-site"],
+         "--model", "minilm", "--sections", "5", "--limit", "40", "--seeds", "1", "--no-site"],
         cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **env},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert {p.stem for p in (tmp_path / "runs/real/notebooks").iterdir()} == set(CHAPTERS)
+    entities = pd.read_parquet(tmp_path / "runs/real/results/entities.parquet")
+    assert set(entities["predictor"]) == {"base", "finetuned"}
 
 
-def test_the_paper_profile_takes_its_three_models_by_name(corpora_here, shared, tmp_path, monkeypatch):
-    """Without an option: `from_pretrained` on the paper's names, here little models in folders so called."""
+def test_the_paper_profile_runs_on_real_corpora_with_its_three_models_by_name(
+    corpora_here, shared, tmp_path, monkeypatch
+):
+    """All chapters on Europarl, SemCor and WNUT 2016, a little of each, without an option: `from_pretrained`
+    on the paper's names, here little models in folders so called."""
     from transformers import (
         BertConfig,
         BertForMaskedLM,
@@ -228,12 +243,13 @@ def test_the_paper_profile_takes_its_three_models_by_name(corpora_here, shared, 
         hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
         vocab_size=len(tokenizer),
     )  # fmt: skip
-    paper = settings_from({"profile": "paper", "limit": 40, "seeds": 2, "sections": (2, 3, 5)})
+    paper = settings_from({"profile": "paper", "limit": 40, "seeds": 2})
     kinds = (BertForMaskedLM, BertForQuestionAnswering, BertForTokenClassification)
     for name, kind in zip((paper.model, *reversed(paper.tuned)), kinds, strict=True):
         kind(config).save_pretrained(name)
         tokenizer.save_pretrained(name)
     folder = run(paper, tmp_path / "runs", site=False, say=lambda line: None)
+    assert {page.stem for page in (folder / "notebooks").iterdir()} == set(CHAPTERS)
     tables = {file.stem: pd.read_parquet(file) for file in (folder / "results").iterdir()}
     assert tables["models"]["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (QA)"]
     assert tables["models"]["checkpoint"].tolist() == [

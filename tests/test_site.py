@@ -56,8 +56,8 @@ def is_local(address: str) -> bool:
 
 
 @contextmanager
-def opened(browser, page: Path, width: int, theme: str) -> Iterator:
-    """A page in a tab, and what goes wrong in it: errors, files that are missing, ways to another host."""
+def tab_of(browser, width: int, theme: str) -> Iterator:
+    """A tab, and what goes wrong in it: errors, files that are missing, ways to another host."""
     trouble: list[str] = []
     note = trouble.append
     context = browser.new_context(
@@ -69,12 +69,24 @@ def opened(browser, page: Path, width: int, theme: str) -> Iterator:
         tab.on("pageerror", lambda error: note(str(error)))
         tab.on("requestfailed", lambda request: note(f"not loaded: {request.url}"))
         tab.on("request", lambda request: None if is_local(request.url) else note(f"left: {request.url}"))
-        tab.goto(page.as_uri())
-        tab.wait_for_selector("main", state="attached")  # the outermost page only leads on
-        tab.wait_for_load_state("load")
         yield tab, trouble
     finally:
         context.close()
+
+
+def go(tab, page: Path) -> None:
+    """Open a page, with all that it loads."""
+    tab.goto(page.as_uri())
+    tab.wait_for_selector("main", state="attached")  # the outermost page only leads on
+    tab.wait_for_load_state("load")
+
+
+@contextmanager
+def opened(browser, page: Path, width: int, theme: str) -> Iterator:
+    """A page in a tab of its own, and what goes wrong in it."""
+    with tab_of(browser, width, theme) as (tab, trouble):
+        go(tab, page)
+        yield tab, trouble
 
 
 def complaints(seen: dict) -> dict:
@@ -130,15 +142,18 @@ def test_every_page_is_whole_and_accessible(
     browser, site: Path, axe: str, device: str, first: str, then: str
 ) -> None:
     wrong = {}
-    for page in looked_at(site, device):
-        with opened(browser, page, WIDTHS[device], first) as (tab, trouble):
+    with tab_of(browser, WIDTHS[device], first) as (tab, trouble):
+        for page in looked_at(site, device):
+            tab.emulate_media(color_scheme=first)
+            go(tab, page)
             found = complaints(tab.evaluate(LOOK)) | {"errors": list(trouble)}  # axe makes its own
             if axe:
                 tab.evaluate(axe)
                 tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
                 found["keeps readers out"] = objections(tab, then)
-        if found := {what: value for what, value in found.items() if value}:
-            wrong[page.relative_to(site).as_posix()] = found
+            trouble.clear()
+            if found := {what: value for what, value in found.items() if value}:
+                wrong[page.relative_to(site).as_posix()] = found
     assert not wrong
 
 
