@@ -82,7 +82,7 @@ def masked_words(
             split = targets.split(seed)
             labels, where = targets.labels[split.test], np.array(targets.source)[split.test.numpy()]
             right, loss = [], []
-            for subset in track(subsets(), f"masked words, {predictor} head, seed {seed}"):
+            for subset in track(subsets(), f"masked words, head {predictor}, seed {seed}"):
                 if predictor == "learned":
                     said = learned(targets, subset, split, training, seed)
                 else:

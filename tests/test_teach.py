@@ -43,6 +43,7 @@ def run(notebook, folder: Path) -> str:
     )
     client.execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert "Warning" not in "".join(output.text for output in outputs if output.get("name") == "stderr")
     return "\n".join(output.get("data", {}).get("text/plain", output.get("text", "")) for output in outputs)
 
 
