@@ -28,7 +28,7 @@ from dissect.families import default_stack, family_of, find, find_all, has_stack
 from dissect.fold import Memo, fold, fold_layers
 from dissect.inputs import model_inside, refuse_integers, refuse_unusable
 from dissect.parts import Parts, names_of
-from dissect.precision import multiplied_in, own_products, why_missed
+from dissect.precision import lengths, multiplied_in, own_products, why_missed
 from dissect.trace import Add, Sites, recording, sites_of
 from dissect.weights import Weights
 
@@ -229,6 +229,13 @@ class Decomposer:
                 f"the embedding is finite, but {' and '.join(large)} exceed what {parts.terms.dtype} holds; "
                 "decompose the model in float64, with model.double(), which holds more"
             )
+        times = cancelling(parts)
+        if allowed < parts.error <= allowed * times:
+            raise InexactSum(
+                f"the terms miss the embedding by {parts.error:.1e}, more than the {allowed:.0e} that "
+                f"{format_} allows: together they are up to {times:.0f} times as long as it and cancel, "
+                "which costs digits; decompose the model in float64, with model.double()"
+            )
         if not parts.error <= allowed:
             raise InexactSum(
                 f"the terms miss the embedding by {parts.error:.1e}, more than the {allowed:.0e} that "
@@ -241,6 +248,12 @@ class Decomposer:
 def finite(x: Tensor) -> bool:
     """Whether nothing is NaN or infinite."""
     return bool(x.isfinite().all())
+
+
+def cancelling(parts: Parts) -> float:
+    """How many times as long as the embedding its terms are together, at the token where it is most."""
+    together = lengths(parts.terms[:, parts.mask]).sum(0)
+    return (together / lengths(parts.embedding[parts.mask])).max().item()
 
 
 def keep_freed_memory() -> None:
