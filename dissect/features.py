@@ -1,7 +1,5 @@
 """The terms of words and of targets, taken from many sentences."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from dissect.decomposition import Decomposer, longest_input
 from dissect.errors import DissectError
+from dissect.hashing import of_object
 from dissect.heads import width
 from dissect.memory import in_halves
 from dissect.models import Loaded, fingerprint
@@ -183,10 +182,10 @@ def open_store(
     """The store of these targets under this model: its key is a hash of both, and of what computes."""
     about = {
         "model": loaded.label, "model_sha256": fingerprint(loaded.model),
-        "text_sha256": hashlib.sha256(json.dumps([list(input_ids), list(targets)]).encode()).hexdigest(),
+        "text_sha256": of_object([list(input_ids), list(targets)]),
         "tokens_per_shard": TOKENS_PER_SHARD, "device": loaded.model.device.type, **made_by(*CODE),
     }  # fmt: skip
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    key = of_object(about)
     rows = [(n, targets[n][0], shard) for shard, part in enumerate(shards) for n in part.targets]
     return Store(folder, key, pd.DataFrame(rows, columns=["item", "sentence", "shard"]), about)
 

@@ -1,7 +1,6 @@
 """Files that appear whole or not at all."""
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -64,15 +63,6 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         elif path.is_dir() and path.name.startswith(".tuning-"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file; "" where there is none."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def plain(path: Path, folder: Path) -> bool:

@@ -4,7 +4,6 @@ The `transformers` Trainer does the work; what it leaves is a normal model folde
 a card of what the model was trained on.
 """
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -38,6 +37,7 @@ from dissect.decomposition import longest_input
 from dissect.errors import DissectError, TooLarge
 from dissect.features import CODE
 from dissect.files import write_text, writing
+from dissect.hashing import of_object
 from dissect.heads import AFTERWARDS, MARK, after_embedding, tagging
 from dissect.memory import ran_out
 from dissect.models import _from_pretrained, fingerprint, load, pick_device, tokenizer_sha256
@@ -113,7 +113,7 @@ def tuned_sibling(
         "recipe": asdict(recipe), "data": repr(tuning(corpus, limit, seed)),
         "device": pick_device().type, **made_by(*OF_SIBLINGS),
     }  # fmt: skip
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
+    key = of_object(about)[:8]
     place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"
     if place.exists():
         try:

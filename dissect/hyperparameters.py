@@ -4,8 +4,6 @@ The search sees the development items of the first seed's split only, and the wh
 what it finds is used for every subset, so that no subset is favoured by its luck in the search.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from dissect import reuse
+from dissect.hashing import of_object
 from dissect.models import pick_device
 from dissect.probes import OF_PROBES, Training, Watch
 from dissect.progress import track
@@ -114,7 +113,7 @@ def storage(folder: Path | None, about: dict) -> BaseStorage:
     """A journal in `folder`, named by a hash of what the trials depend on; without one, memory."""
     if folder is None:
         return InMemoryStorage()
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    key = of_object(about)
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / f"trials-{key[:16]}.log"
     drop_half_a_line(journal)

@@ -25,7 +25,8 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from dissect.errors import DissectError
-from dissect.files import plain, relative, sha256_of, write_text
+from dissect.files import plain, relative, write_text
+from dissect.hashing import of_file
 from dissect.models import pick_device
 from dissect.reuse import Work
 from dissect.settings import CHAPTERS, PROFILES, Settings
@@ -226,7 +227,7 @@ def command(settings: Settings) -> str:
 
 def checksums(results: Path) -> dict[str, str]:
     """SHA-256 of a run's tables, by file name."""
-    return {file.name: sha256_of(file) for file in sorted(results.glob("*.parquet"))}
+    return {file.name: of_file(file) for file in sorted(results.glob("*.parquet"))}
 
 
 def versions() -> dict[str, str]:

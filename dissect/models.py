@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from dissect.checkpoints import refuse_filled_in
 from dissect.errors import DissectError, UnknownModel
+from dissect.hashing import of_object
 from dissect.heads import MaskedHead, width
 from dissect.network import watched
 
@@ -196,7 +197,7 @@ def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
     told = json.loads(tokenizer.backend_tokenizer.to_str())
     for state in ("padding", "truncation"):  # of its last call
         told.pop(state, None)
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return of_object(told)
 
 
 def _from_pretrained(kind, name: str, seed: int = 0, **options):

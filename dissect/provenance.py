@@ -1,6 +1,5 @@
 """Where a run's results come from: the revisions of what it read, the box on each page, the summary."""
 
-import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from dissect import corpora, models
+from dissect.hashing import of_text
 from dissect.manifest import Manifest
 from dissect.reuse import in_words
 from dissect.settings import PROFILES, Settings
@@ -109,13 +109,13 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
         head = models.load_masked_head(settings.head or settings.model)
         of_models |= {"head": models.fingerprint(head)} if head else {}
     if sections & {1, 2, 3}:
-        of_corpora["text"] = _sha256("\n".join(corpora.text(settings.corpus or profile.text)))
+        of_corpora["text"] = of_text("\n".join(corpora.text(settings.corpus or profile.text)))
     if 4 in sections:
-        of_corpora["senses"] = _sha256(repr(corpora.senses(profile.senses)))
+        of_corpora["senses"] = of_text(repr(corpora.senses(profile.senses)))
     if 5 in sections:
-        of_corpora["entities"] = _sha256(repr(corpora.entities(profile.entities)))
+        of_corpora["entities"] = of_text(repr(corpora.entities(profile.entities)))
     if sections & {2, 5} and not settings.tuned:
-        of_corpora["tuning"] = _sha256(repr(corpora.tuning(profile.tuning)))
+        of_corpora["tuning"] = of_text(repr(corpora.tuning(profile.tuning)))
     return {"models": of_models, "corpora": of_corpora}
 
 
@@ -124,7 +124,3 @@ def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:
     everything = {**found["models"], **found["corpora"]}
     of = {name: name.removeprefix(TOKENIZER).split()[0] for name in everything}
     return {name: sha for name, sha in everything.items() if of[name] in READS[chapter]}
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

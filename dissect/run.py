@@ -3,8 +3,6 @@
 runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features/, models/ and site/.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import threading
@@ -19,13 +17,14 @@ import filelock
 import torch
 
 import dissect
-from dissect import corpora, execution, manifest, models, provenance, reuse, schema, scorecard
+from dissect import corpora, execution, hashing, manifest, models, provenance, reuse, schema, scorecard
 from dissect.book_process import BookProcess
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import padded, tokenized
-from dissect.files import relative, sha256_of, sweep, writing
+from dissect.files import relative, sweep, writing
 from dissect.finetuning import tuned_sibling
+from dissect.hashing import of_file
 from dissect.heads import width
 from dissect.manifest import Manifest
 from dissect.progress import note
@@ -33,7 +32,8 @@ from dissect.schema import TABLES
 from dissect.settings import CHAPTERS, PROFILES, Settings
 from dissect.suitability import fitted, refuse_other_head, unsuited
 
-ROOT = Path(dissect.__file__).resolve().parents[1]
+PACKAGE = Path(dissect.__file__).resolve().parent
+ROOT = PACKAGE.parent
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = ("model", "profile", "tuned", "corpus", "head", "limit", "seeds", "seed", "trials")
 NEEDS_TUNED = ("2-visualisation", "5-ner")
@@ -129,7 +129,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
             key=planned.key, parameters=planned.parameters, seconds=round(took.seconds, 1), work=took.work,
-            date=manifest.now(), commit=str(told.git.get("commit", "")), notebook=sha256_of(planned.target),
+            date=manifest.now(), commit=str(told.git.get("commit", "")), notebook=of_file(planned.target),
             results={name: sums[name] for name in tables_of(chapter) if name in sums},
         )  # fmt: skip
         manifest.write(folder, told)
@@ -176,7 +176,7 @@ def up_to_date(folder: Path, chapter: str, key: str, told: Manifest) -> bool:
         return False
     left = {folder / "results" / name: sha for name, sha in done.results.items()}
     left[folder / "notebooks" / f"{chapter}.ipynb"] = done.notebook
-    return all(sha256_of(path) == sha for path, sha in left.items())
+    return all(of_file(path) == sha for path, sha in left.items())
 
 
 def tables_of(chapter: str) -> list[str]:
@@ -295,17 +295,17 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
 
 
 def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
-    """What decides whether a chapter is up to date: its code, parameters, models, corpora, the package.
+    """What decides whether a chapter is up to date: its code, parameters, models, corpora and versions, and
+    the modules of the package that its code reaches.
 
-    A chapter's prose is not part of it: the site takes prose from the repository.
+    Prose is not part of it: the site takes prose from the repository.
     """
-    digest = hashlib.sha256(json.dumps(execution.code_of(source)).encode())
-    digest.update(json.dumps([parameters, revisions, manifest.versions()], sort_keys=True).encode())
-    package = Path(dissect.__file__).parent
-    for file in sorted(package.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()
+    code = execution.code_of(source)
+    reached = sorted(hashing.reached_from(code))
+    paper = {file.name: of_file(file) for file in sorted((PACKAGE / "data/published").iterdir())}
+    return hashing.of_object(
+        [code, parameters, revisions, manifest.versions(), hashing.of_code(reached), paper]
+    )
 
 
 @contextmanager

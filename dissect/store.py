@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dissect import reuse
+from dissect import hashing, reuse
 from dissect.errors import DissectError
 from dissect.files import write_text, written_whole
 from dissect.results import write
@@ -33,15 +33,7 @@ COMPUTING = (
 def made_by(*modules: str) -> dict[str, Any]:
     """What numbers come out of, for a key: the code of these modules, and the versions of packages."""
     versions = {name: importlib.metadata.version(name) for name in COMPUTING}
-    return {"code_sha256": code_sha256(*modules), "versions": versions}
-
-
-def code_sha256(*modules: str) -> str:
-    """A hash of the modules that some numbers come out of."""
-    digest = hashlib.sha256()
-    for name in modules:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
-    return digest.hexdigest()
+    return {"code_sha256": hashing.of_code(modules), "versions": versions}
 
 
 class Store:
@@ -74,7 +66,7 @@ def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Te
 
     With folder None it is made each time.
     """
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    key = hashing.of_object(about)
     return kept(folder and folder / "answers" / f"{key[:16]}.safetensors", "probes", make)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dissect import claims, corpora, manifest, measures, models, provenance, results
 from dissect.errors import DissectError
-from dissect.files import sha256_of
+from dissect.hashing import of_file
 from dissect.hyperparameters import SPACE
 from dissect.manifest import Manifest
 from dissect.probes import Training, nearest_neighbours, trained, two_layer, vectors_of
@@ -51,7 +51,7 @@ def files(folder: Path, told: Manifest) -> Iterator[Finding]:
         if chapter.notebook:
             expected[folder / "notebooks" / f"{name}.ipynb"] = chapter.notebook
     for path, sha in expected.items():
-        found = sha256_of(path)
+        found = of_file(path)
         detail = "" if found == sha else "altered" if found else "missing"
         yield path.relative_to(folder).as_posix(), DIFFERS if detail else SAME, detail
     for path in sorted((folder / "results").glob("*.parquet")):

@@ -5,7 +5,6 @@ once and kept in the user's cache. Where it cannot be made, the page shows its p
 says why.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 import dissect
+from dissect import hashing
 from dissect.corpora import text
 from dissect.corpora.files import cache
 from dissect.decomposition import Decomposer
@@ -152,16 +152,13 @@ def assets() -> Assets:
 
 def key_of(loaded: Loaded) -> str:
     """What decides whether assets are up to date: the model, the code, the packages, the lock file."""
-    package = Path(dissect.__file__).parent
-    digest = hashlib.sha256(fingerprint(loaded.model).encode())
-    digest.update(tokenizer_sha256(loaded.tokenizer).encode())
-    for name in OF_PAGE:
-        digest.update((package / f"{name}.py").read_bytes())
-    digest.update((SOURCES / "package-lock.json").read_bytes())
-    digest.update("\n".join(text()).encode())  # errors are measured on it
-    for name in MADE_WITH:
-        digest.update(version(name).encode())
-    return digest.hexdigest()[:20]
+    about = [
+        fingerprint(loaded.model), tokenizer_sha256(loaded.tokenizer), hashing.of_code(OF_PAGE),
+        hashing.of_file(SOURCES / "package-lock.json"),
+        text(),  # errors are measured on it
+        {name: version(name) for name in MADE_WITH},
+    ]  # fmt: skip
+    return hashing.of_object(about)[:20]
 
 
 def version(name: str) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect import DissectError, features, finetuning, manifest, probes, reuse, store, web
+from dissect import DissectError, features, finetuning, hashing, manifest, probes, reuse, store, web
 from dissect.features import target_terms, word_terms
 from dissect.files import write_text, written_whole
 from dissect.hyperparameters import search
@@ -97,7 +97,7 @@ def test_another_model_text_or_code_means_another_store(minilm, tmp_path, monkey
     with torch.no_grad():
         changed.model.encoder.layer[3].output.dense.bias[0] += 1e-3
     others = [folder(changed), folder(ids=ids[::-1]), folder(targets=((0, [2]), (2, [1, 2])))]
-    monkeypatch.setattr(store, "code_sha256", lambda *modules: "other code")
+    monkeypatch.setattr(hashing, "of_code", lambda modules: "other code")
     assert len({first, *others, folder()}) == 5
     renamed = Loaded("another name", minilm.model, minilm.tokenizer)
     assert folder(renamed) != first
@@ -161,7 +161,7 @@ def test_other_labels_choices_or_parts_are_other_answers(minilm, tmp_path):
     assert ask(first=labels) == 4 and ask(first=1 - labels) == 5 and ask(first=labels) == 5
 
 
-NO_NUMBERS = {"errors", "files", "network", "progress", "results", "reuse", "schema", "store"}
+NO_NUMBERS = {"errors", "files", "hashing", "network", "progress", "results", "reuse", "schema", "store"}
 HASHED = {"corpora", "corpora.conll", "corpora.files", "corpora.items"}  # their text is, instead
 
 

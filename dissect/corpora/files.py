@@ -1,6 +1,5 @@
 """Corpora that are plain files: where they are looked for, where they come from, and their checksums."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pooch
 
 from dissect.errors import MissingCorpus, SilentNetwork
+from dissect.hashing import of_file
 from dissect.network import give_up, patience, refuse_silent
 
 WNUT = "https://raw.githubusercontent.com/aritter/twitter_nlp/master/data/annotated/wnut16/data/"
@@ -85,7 +85,7 @@ def find(name: str) -> Path:
 def check(path: Path, sha256: str) -> None:
     """Raises `MissingCorpus` when the file is not the one expected."""
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = of_file(path)
     except OSError as error:
         raise MissingCorpus(f"{path} cannot be read ({error.strerror}): fetch it again") from None
     if found != sha256:

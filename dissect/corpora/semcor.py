@@ -13,6 +13,7 @@ from nltk.corpus.reader import XMLCorpusReader
 from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
 from dissect.corpora.nltk_data import COPIES, complete, damaged, place, reading
+from dissect.hashing import of_code
 from dissect.progress import track
 from dissect.results import write
 
@@ -63,8 +64,8 @@ def parsed() -> tuple[list[str], pd.DataFrame]:
 
 
 def fingerprint(corpus: Path) -> str:
-    """A hash of the corpus, a zip or a folder, and of this file."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    """A hash of the corpus, a zip or a folder, and of this module."""
+    digest = hashlib.sha256(of_code(["corpora.semcor"]).encode())
     for file in [corpus] if corpus.is_file() else sorted(corpus.rglob("*.xml")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

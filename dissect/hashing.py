@@ -1,0 +1,79 @@
+"""Keys: SHA-256 of an object, of a text, of a file, and of code as Python reads it."""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dissect import MODULES
+
+PACKAGE = Path(__file__).resolve().parent
+Definition = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def of_object(thing: Any) -> str:
+    """SHA-256 of what JSON can hold; the order of a dictionary's names is no part of it."""
+    return of_text(json.dumps(thing, sort_keys=True))
+
+
+def of_text(text: str) -> str:
+    """SHA-256 of a text, which may hold halves of characters."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """SHA-256 of a file; "" where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def of_code(modules: Iterable[str]) -> str:
+    """SHA-256 of modules of the package, such as "corpora.files", as `plain` has them.
+
+    Raises `FileNotFoundError` for a module that is not there.
+    """
+    return of_object({name: plain(file_of(name).read_text(encoding="utf-8")) for name in modules})
+
+
+def plain(source: str) -> str:
+    """Python code without what changes nothing: comments, docstrings, and how lines are broken."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, Definition) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def file_of(module: str) -> Path:
+    """The file of a module of the package; "" is the package itself."""
+    place = PACKAGE / module.replace(".", "/")
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def reached_from(sources: Iterable[str]) -> set[str]:
+    """The modules of the package that code imports, directly or not, wherever the import stands."""
+    reached: set[str] = set()
+    to_read = list(sources)
+    while to_read:
+        found = {name for name in imported(to_read.pop()) if file_of(name).is_file()} - reached
+        reached |= found
+        to_read += [file_of(name).read_text(encoding="utf-8") for name in found]
+    return reached
+
+
+def imported(source: str) -> set[str]:
+    """What code may import of the package: modules, what they lie in, and names taken from them."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    inside = {name.removeprefix("dissect.") for name in names if name.startswith("dissect.")}
+    inside = {MODULES.get(name, name) for name in inside}
+    return inside | {name.rpartition(".")[0] for name in inside if "." in name}

@@ -1,0 +1,92 @@
+"""Keys: the same for the same code, however it is commented; another for other code."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dissect import hashing
+from dissect.execution import code_of
+from dissect.run import ROOT, key_of
+from dissect.settings import CHAPTERS
+
+CODE = '''"""What it is."""
+import os  # for its paths
+
+
+class A:
+    """One."""
+
+    def twice(self, x: int = 1) -> int:
+        """2x."""
+        return 2 * x
+
+
+def nothing():
+    """Does nothing."""
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""What it is."""\n', ""),
+        ("# for its paths", "# paths"),
+        ('"""One."""\n', '"""One, at length.\n\n    And more.\n    """\n'),
+        ('        """2x."""\n', ""),
+        ("return 2 * x", "return (\n            2\n            * x\n        )"),
+        ('"""Does nothing."""', '"""Does little."""'),
+    ],
+)
+def test_what_changes_nothing_is_no_part_of_code(old, new):
+    assert old in CODE
+    assert hashing.plain(CODE.replace(old, new)) == hashing.plain(CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("2 * x", "3 * x"),
+        ("x: int = 1", "x: int = 2"),
+        ("def nothing", "def something"),
+        ('"""Does nothing."""', 'return """Does nothing."""'),
+        ("import os", "import re as os"),
+    ],
+)
+def test_what_may_change_something_is(old, new):
+    assert old in CODE
+    assert hashing.plain(CODE.replace(old, new)) != hashing.plain(CODE)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapters_key_is_of_the_modules_that_it_reaches(chapter):
+    reached = hashing.reached_from(code_of(ROOT / f"notebooks/{chapter}.ipynb"))
+    assert {"decomposition", "families", "models", "results", "figures"} <= reached
+    assert not {"cli", "run", "site", "slides", "teaching", "doctor", "across", "exercises"} & reached
+    assert ("probes" in reached) == (chapter[0] in "345")
+
+
+def test_modules_are_found_wherever_they_are_imported():
+    code = "def f():\n    from dissect import figures, decompose\n    import dissect.corpora.files\n"
+    found = hashing.imported(code)
+    assert {"figures", "decomposition", "corpora", "corpora.files"} <= found
+
+
+def test_a_changed_module_is_another_key(monkeypatch):
+    source = ROOT / "notebooks/6-finer.ipynb"
+    key, read = key_of(source, {}, {}), hashing.plain
+
+    def changed(where):
+        mark = hashing.file_of(where).read_text(encoding="utf-8")
+        monkeypatch.setattr(hashing, "plain", lambda code: read(code) + ("changed" if code == mark else ""))
+        return key_of(source, {}, {})
+
+    assert changed("slides") == changed("probes") == key
+    assert len({key, changed("fold"), changed("finer"), changed("figures")}) == 4
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text(), min_size=2))
+def test_the_order_of_names_is_no_part_of_an_object(thing):
+    assert hashing.of_object(thing) == hashing.of_object(dict(reversed(thing.items())))
+    assert hashing.of_object(thing) == hashing.of_object(json.loads(json.dumps(thing)))
