@@ -229,18 +229,17 @@ class Decomposer:
                 f"the embedding is finite, but {' and '.join(large)} exceed what {parts.terms.dtype} holds; "
                 "decompose the model in float64, with model.double(), which holds more"
             )
-        times = cancelling(parts)
-        if allowed < parts.error <= allowed * times:
-            raise InexactSum(
-                f"the terms miss the embedding by {parts.error:.1e}, more than the {allowed:.0e} that "
-                f"{format_} allows: together they are up to {times:.0f} times as long as it and cancel, "
-                "which costs digits; decompose the model in float64, with model.double()"
-            )
         if not parts.error <= allowed:
+            why = "check the family's row in dissect/families.py"
+            times = cancelling(parts)
+            if math.isfinite(times) and parts.error <= allowed * times:  # rounding grows with what is added
+                why = (
+                    f"its terms are together up to {times:.0f} times as long and cancel, which costs digits: "
+                    f"decompose the model in float64, with model.double(); if they still miss, {why}"
+                )
             raise InexactSum(
                 f"the terms miss the embedding by {parts.error:.1e}, more than the {allowed:.0e} that "
-                f"{format_} allows; "
-                + why_missed(parts.embedding, "check the family's row in dissect/families.py")
+                f"{format_} allows; " + why_missed(parts.embedding, why)
             )
         return parts
 
