@@ -314,11 +314,13 @@ def nearest_neighbours(
     answers: dict[int, str] = {}
     for lemma, rows in test_of.items():
         neighbours = train_of[lemma]
-        votes = len(neighbours) if blind else k
         if not neighbours:
             answers |= dict.fromkeys(rows, "")
             continue
-        nearest = by_nearness(x[rows], x[neighbours])[:, :votes]
+        if blind:
+            nearest = torch.arange(len(neighbours)).expand(len(rows), -1)
+        else:
+            nearest = nearest_of(x[rows], x[neighbours], min(k, len(neighbours)))
         for row, places in zip(rows, nearest.tolist(), strict=True):
             # Counter keeps the order of arrival among equals: nearest first
             counts = Counter(labels[neighbours[place]] for place in places)
@@ -326,14 +328,17 @@ def nearest_neighbours(
     return [answers[n] for n in split.test.tolist()]
 
 
-def by_nearness(x: Tensor, others: Tensor) -> Tensor:
-    """For each vector of x the places of the others, nearest first, (vectors, others).
+def nearest_of(x: Tensor, others: Tensor, k: int) -> Tensor:
+    """For each vector of x the places of the k nearest among the others, nearest first, (vectors, k).
 
-    Distances are those between the vectors divided by their lengths. Those that differ by no more than
-    `TIED` count as equal, and leave the others in the order in which they were given.
+    Distances are those between the vectors divided by their lengths. One after another is taken: of those
+    that are by at most `TIED` farther than the nearest left, the first.
     """
     unit, other_unit = (F.normalize(sized(y.double())[1], dim=-1) for y in (x, others))
-    cosines = unit @ other_unit.T
-    distances, places = (2 - 2 * cosines).clamp(min=0).sqrt().sort(dim=-1)
-    ranks = F.pad((distances.diff(dim=-1) > TIED).cumsum(-1), (1, 0))
-    return (ranks * len(others) + places).sort(dim=-1).values % len(others)
+    distances = (2 - 2 * unit @ other_unit.T).clamp(min=0).sqrt()
+    found = []
+    for _ in range(k):
+        near = distances <= distances.amin(-1, keepdim=True) + TIED
+        found.append(near.int().argmax(-1, keepdim=True))
+        distances.scatter_(-1, found[-1], torch.inf)
+    return torch.cat(found, dim=-1)

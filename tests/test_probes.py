@@ -72,6 +72,15 @@ def test_items_that_are_not_equally_near_are_told_apart():
     assert nearest_neighbours(x, ["far", "near", "?"], ["l"] * 3, split, k=1) == ["near"]
 
 
+def test_many_items_each_a_little_farther_are_not_all_equally_near():
+    """The last in the corpus is the nearest, by far more than rounding, though no step is."""
+    angles = torch.cat([torch.arange(1, 2001).flip(0) * 8e-6, torch.zeros(1)]).double()
+    x = torch.stack([angles.cos(), angles.sin()], dim=-1)
+    split = Split(torch.arange(2000), torch.tensor([]), torch.tensor([2000]))
+    senses = ["far"] * 1990 + ["near"] * 10 + ["?"]
+    assert nearest_neighbours(x, senses, ["l"] * 2001, split) == ["near"]
+
+
 def test_neighbours_without_terms_or_training_items():
     split = Split(torch.tensor([0, 1, 2]), torch.tensor([]), torch.tensor([3, 4]))
     senses, lemmas = ["x", "y", "y", "x", "z"], ["l", "l", "l", "l", "other"]
