@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,13 @@ def of_code(modules: Iterable[str]) -> str:
 
     Raises `FileNotFoundError` for a module that is not there.
     """
-    return of_object({name: plain(file_of(name).read_text(encoding="utf-8")) for name in modules})
+    return of_object({name: of_module(name) for name in modules})
+
+
+@cache  # keys are asked for some hundred times a chapter
+def of_module(name: str) -> str:
+    """SHA-256 of a module's code, as it was when first asked for."""
+    return of_text(plain(file_of(name).read_text(encoding="utf-8")))
 
 
 def plain(source: str) -> str:
@@ -56,14 +63,27 @@ def file_of(module: str) -> Path:
 
 
 def reached_from(sources: Iterable[str]) -> set[str]:
-    """The modules of the package that code imports, directly or not, wherever the import stands."""
+    """The modules of the package that code imports, directly or not, wherever the import stands.
+
+    Code that is not plain Python, such as a cell with IPython's magic, may import any of them.
+    """
     reached: set[str] = set()
     to_read = list(sources)
     while to_read:
-        found = {name for name in imported(to_read.pop()) if file_of(name).is_file()} - reached
+        try:
+            names = imported(to_read.pop())
+        except SyntaxError:
+            return modules()
+        found = {name for name in names if file_of(name).is_file()} - reached
         reached |= found
         to_read += [file_of(name).read_text(encoding="utf-8") for name in found]
     return reached
+
+
+def modules() -> set[str]:
+    """All modules of the package."""
+    files = [file.relative_to(PACKAGE).with_suffix("") for file in PACKAGE.rglob("*.py")]
+    return {".".join(file.parts).removesuffix("__init__").removesuffix(".") for file in files}
 
 
 def imported(source: str) -> set[str]:
@@ -74,6 +94,8 @@ def imported(source: str) -> set[str]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+            if "dissect" in names:  # which hands out these
+                names |= {f"dissect.{name}" for name in MODULES}
     inside = {name.removeprefix("dissect.") for name in names if name.startswith("dissect.")}
     inside = {MODULES.get(name, name) for name in inside}
     return inside | {name.rpartition(".")[0] for name in inside if "." in name}

@@ -24,7 +24,6 @@ from dissect.errors import DissectError
 from dissect.features import padded, tokenized
 from dissect.files import relative, sweep, writing
 from dissect.finetuning import tuned_sibling
-from dissect.hashing import of_file
 from dissect.heads import width
 from dissect.manifest import Manifest
 from dissect.progress import note
@@ -129,7 +128,8 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         sums = manifest.checksums(folder / "results")
         told.chapters[chapter] = manifest.Chapter(
             key=planned.key, parameters=planned.parameters, seconds=round(took.seconds, 1), work=took.work,
-            date=manifest.now(), commit=str(told.git.get("commit", "")), notebook=of_file(planned.target),
+            date=manifest.now(), commit=str(told.git.get("commit", "")),
+            notebook=hashing.of_file(planned.target),
             results={name: sums[name] for name in tables_of(chapter) if name in sums},
         )  # fmt: skip
         manifest.write(folder, told)
@@ -176,7 +176,7 @@ def up_to_date(folder: Path, chapter: str, key: str, told: Manifest) -> bool:
         return False
     left = {folder / "results" / name: sha for name, sha in done.results.items()}
     left[folder / "notebooks" / f"{chapter}.ipynb"] = done.notebook
-    return all(of_file(path) == sha for path, sha in left.items())
+    return all(hashing.of_file(path) == sha for path, sha in left.items())
 
 
 def tables_of(chapter: str) -> list[str]:
@@ -302,7 +302,7 @@ def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
     """
     code = execution.code_of(source)
     reached = sorted(hashing.reached_from(code))
-    paper = {file.name: of_file(file) for file in sorted((PACKAGE / "data/published").iterdir())}
+    paper = {file.name: hashing.of_file(file) for file in sorted((PACKAGE / "data/published").iterdir())}
     return hashing.of_object(
         [code, parameters, revisions, manifest.versions(), hashing.of_code(reached), paper]
     )

@@ -71,15 +71,22 @@ def test_modules_are_found_wherever_they_are_imported():
     code = "def f():\n    from dissect import figures, decompose\n    import dissect.corpora.files\n"
     found = hashing.imported(code)
     assert {"figures", "decomposition", "corpora", "corpora.files"} <= found
+    assert {"decomposition", "parts"} <= hashing.imported("import dissect")
+
+
+@pytest.mark.parametrize("code", ["%%time\nfrom dissect import figures", "!ls", "%matplotlib inline"])
+def test_code_that_is_not_plain_python_may_import_anything(code):
+    everything = hashing.reached_from(["import numpy", code])
+    assert {"", "cli", "corpora", "corpora.files", "exercises.given", "probes"} <= everything
+    assert all(hashing.file_of(name).is_file() for name in everything)
 
 
 def test_a_changed_module_is_another_key(monkeypatch):
     source = ROOT / "notebooks/6-finer.ipynb"
-    key, read = key_of(source, {}, {}), hashing.plain
+    key, read = key_of(source, {}, {}), hashing.of_module
 
     def changed(where):
-        mark = hashing.file_of(where).read_text(encoding="utf-8")
-        monkeypatch.setattr(hashing, "plain", lambda code: read(code) + ("changed" if code == mark else ""))
+        monkeypatch.setattr(hashing, "of_module", lambda name: "changed" if name == where else read(name))
         return key_of(source, {}, {})
 
     assert changed("slides") == changed("probes") == key

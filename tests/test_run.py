@@ -320,3 +320,14 @@ def test_force_runs_what_is_up_to_date(small_run, tmp_path, monkeypatch, force):
     run(settings, force=force, site=False, runs=tmp_path, say=lambda line: None)
     assert planned == (settings.chapters() if force else [])
     assert (folder / "features").exists() != force  # what was kept would be taken from there
+
+
+def test_a_chapters_end_is_told_before_the_next_is_begun(small_run, tmp_path, monkeypatch):
+    from dissect import execution
+
+    folder = shutil.copytree(small_run, tmp_path / small_run.name, ignore=shutil.ignore_patterns("site"))
+    monkeypatch.setattr(execution, "execute", lambda *_: execution.Took(1.0, {}))
+    said: list[str] = []
+    run(required(folder).settings, force=True, site=False, runs=tmp_path, say=said.append)
+    of_chapters = [line.partition(",")[0] for line in said if line.startswith("chapter")]
+    assert of_chapters == [f"chapter {n} of 6" for n in range(1, 7) for _ in ("begun", "done")]
