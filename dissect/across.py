@@ -12,6 +12,7 @@ from dissect.claims import shares
 from dissect.findings import whole_head
 from dissect.manifest import Manifest
 from dissect.parts import TERMS
+from dissect.places import PUBLISHED
 from dissect.provenance import markdown as escaped
 from dissect.provenance import shown
 from dissect.scorecard import MARKS, coloured
@@ -33,7 +34,6 @@ class Run:
     evidence: str = ""  # how a page links to a table: Markdown with {text}, {chapter} and {table}
 
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "book" / "published"
 HERE = "[{text}](chapters/{chapter}.ipynb)"
 ELSEWHERE = "[{text}](published/%s/results/{table}.parquet)"
 

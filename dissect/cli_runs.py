@@ -33,7 +33,7 @@ def site(
     ] = True,
 ) -> None:
     """Build the book of a run that is finished, without executing anything."""
-    from dissect.across import PUBLISHED
+    from dissect.places import PUBLISHED
     from dissect.run import build_site
 
     folder = PUBLISHED / run if (PUBLISHED / run).is_dir() else folder_of(run)
@@ -129,7 +129,7 @@ def check(
 
 def folder_of(run: str) -> Path:
     """The folder of a run by its name or path. Raises `DissectError` when there is none."""
-    from dissect.across import PUBLISHED
+    from dissect.places import PUBLISHED
 
     for place in (Path("runs") / run, PUBLISHED / run, Path(run)):
         if (place / "manifest.json").is_file():

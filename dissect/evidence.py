@@ -10,14 +10,15 @@ from pathlib import Path
 
 import nbformat
 
-CHAPTERS = Path(__file__).resolve().parents[1] / "notebooks"
+from dissect.places import NOTEBOOKS
+
 NAMED = re.compile(r"`(\w+\.parquet|dissect/\w+\.py)`")
 HEADING = "## Evidence"
 
 
 def title(chapter: str) -> str:
     """The title of a chapter, its first line, such as "How large is each term?"."""
-    first = nbformat.read(CHAPTERS / f"{chapter}.ipynb", as_version=4).cells[0].source
+    first = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells[0].source
     return first.partition("\n")[0].removeprefix("# ")
 
 

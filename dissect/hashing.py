@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dissect import MODULES
+from dissect.places import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parent
 Definition = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from dissect import across, manifest
 from dissect.errors import DissectError
 from dissect.files import write_text
+from dissect.places import PUBLISHED
 from dissect.provenance import shown
 from dissect.results import write
 
@@ -17,8 +18,8 @@ def listing(runs: Path) -> pd.DataFrame:
     A run whose manifest cannot be read is listed as damaged.
     """
     rows = []
-    for place in [*sorted(runs.glob("*/")), *sorted(across.PUBLISHED.glob("*/"))]:
-        published = place.parent == across.PUBLISHED
+    for place in [*sorted(runs.glob("*/")), *sorted(PUBLISHED.glob("*/"))]:
+        published = place.parent == PUBLISHED
         try:
             told = manifest.read(place)
         except DissectError:

@@ -28,6 +28,7 @@ from dissect.errors import DissectError
 from dissect.files import plain, relative, write_text
 from dissect.hashing import of_file
 from dissect.models import pick_device
+from dissect.places import ROOT
 from dissect.reuse import Work
 from dissect.settings import CHAPTERS, PROFILES, Settings
 from dissect.typed import Amount, Count, Date, Line, Name, Parameter, Sha, from_json
@@ -270,9 +271,8 @@ def git_state() -> dict[str, str | bool]:
 
 
 def _git(*arguments: str) -> str:
-    root = Path(__file__).resolve().parents[1]
     return subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
     ).stdout.strip()
 
 

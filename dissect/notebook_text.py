@@ -13,12 +13,11 @@ import nbformat
 import yaml
 from pybtex.database import parse_file
 
-import dissect
 from dissect.errors import DissectError
 from dissect.exercises import exercises
+from dissect.places import NOTEBOOKS, ROOT
 from dissect.settings import CHAPTERS
 
-ROOT = Path(dissect.__file__).resolve().parents[1]
 TOKEN = re.compile(
     r"""(?P<fence>^(?P<ticks>```+|~~~+|:::+)(?P<info>[^\n]*)\n.*?^(?P=ticks)[ ]*$)
     |\$\$(?P<display>.+?)\$\$(?:\ \((?P<label>[\w-]+)\))?
@@ -137,7 +136,7 @@ def title(chapter: int) -> str:
 
 def texts(chapter: int) -> list[str]:
     """The prose of a chapter that a hand-out keeps, cell by cell."""
-    notebook = nbformat.read(ROOT / "notebooks" / f"{CHAPTERS[chapter - 1]}.ipynb", as_version=4)
+    notebook = nbformat.read(NOTEBOOKS / f"{CHAPTERS[chapter - 1]}.ipynb", as_version=4)
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown" and kept(cell.source)]
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import filelock
 import torch
 
-import dissect
 from dissect import corpora, execution, hashing, manifest, models, provenance, reuse, schema, scorecard
 from dissect.book_process import BookProcess
 from dissect.decomposition import Decomposer
@@ -26,13 +25,12 @@ from dissect.files import relative, sweep, writing
 from dissect.finetuning import tuned_sibling
 from dissect.heads import width
 from dissect.manifest import Manifest
+from dissect.places import NOTEBOOKS, PACKAGE, PUBLISHED
 from dissect.progress import note
 from dissect.schema import TABLES
 from dissect.settings import CHAPTERS, PROFILES, Settings
 from dissect.suitability import fitted, refuse_other_head, unsuited
 
-PACKAGE = Path(dissect.__file__).resolve().parent
-ROOT = PACKAGE.parent
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = ("model", "profile", "tuned", "corpus", "head", "limit", "seeds", "seed", "trials")
 NEEDS_TUNED = ("2-visualisation", "5-ner")
@@ -64,7 +62,7 @@ def run(
     Raises `DissectError` when something is missing, another run is at work in the folder, or a
     chapter fails; finished chapters are kept.
     """
-    if not (ROOT / "notebooks").is_dir():
+    if not NOTEBOOKS.is_dir():
         raise DissectError(
             "a run needs the project's notebooks: clone the repository and install it with pip install -e ."
         )
@@ -101,7 +99,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     begun = time.monotonic()
     plan: dict[str, Planned] = {}
     for n, chapter in enumerate(chapters, start=1):
-        source = ROOT / "notebooks" / f"{chapter}.ipynb"
+        source = NOTEBOOKS / f"{chapter}.ipynb"
         parameters = settings.parameters(chapter, folder, tuned) | fitted(loaded, chapter)
         key = key_of(source, parameters, provenance.read_by(chapter, told.revisions))
         title = f"chapter {n} of {len(chapters)}, {chapter}"
@@ -207,7 +205,7 @@ def build_site(
     with BookProcess() as process:  # loads beside what follows
         verdicts = scorecard.judge(folder / "results")
         if others is None:
-            others = [place for place in sorted(site.PUBLISHED.glob("*/")) if place.name != folder.name]
+            others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
         read = [across.read(folder, here=True), *map(across.read, others)]
         runs = [across.paper(), *across.apart(read, [folder, *others])]
         shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first

@@ -16,16 +16,14 @@ from pathlib import Path
 import nbformat
 from matplotlib.figure import Figure
 
-import dissect
 from dissect import across, evidence, pages, pdf, policy, web
-from dissect.across import PUBLISHED
 from dissect.book_process import BookProcess
 from dissect.errors import DissectError
 from dissect.files import writing
 from dissect.manifest import Manifest
+from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
 from dissect.quoted import filled
 
-ROOT = Path(dissect.__file__).resolve().parents[1]
 COPIED = ("_config.yml", "_toc.yml")
 HEADLINE = ("2-visualisation", "importance-by-layer")  # the home page's picture: chapter, glued name
 GLUED = "application/papermill.record/image/png"
@@ -92,10 +90,10 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     book = staged / "book"
     left = shutil.ignore_patterns("__pycache__", ".*", "_build", "node_modules")
     shutil.copytree(ROOT / "book", book, ignore=left)
-    shutil.copytree(ROOT / "notebooks", book / "sources", ignore=left)
+    shutil.copytree(NOTEBOOKS, book / "sources", ignore=left)
     for name in ("chapters", "_run"):
         (book / name).mkdir(exist_ok=True)
-    for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    for source in sorted((NOTEBOOKS).glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
         nbformat.write(pages.chapter(source, executed, told), book / "chapters" / source.name)
     for page, text in included.items():

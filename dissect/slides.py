@@ -17,13 +17,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import math_to_image
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-import dissect
 from dissect.errors import DissectError
 from dissect.files import write_text, written_whole
+from dissect.places import PUBLISHED, ROOT
 
-ROOT = Path(dissect.__file__).resolve().parents[1]
 SOURCE = ROOT / "book" / "slides.md"
-RUN = ROOT / "book" / "published" / "minilm" / "notebooks"
+RUN = PUBLISHED / "minilm" / "notebooks"
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([\w-]+)/([\w-]+)\)")
 PAGE = """<!DOCTYPE html>
 <html lang="en">

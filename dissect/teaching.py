@@ -13,7 +13,8 @@ from dissect.errors import DissectError
 from dissect.exercises import Exercise, of_chapter
 from dissect.exercises.pages import solved
 from dissect.files import write_text
-from dissect.notebook_text import EXERCISES, ROOT, for_notebook, kept
+from dissect.notebook_text import EXERCISES, for_notebook, kept
+from dissect.places import NOTEBOOKS
 from dissect.settings import CHAPTERS
 
 KINDS = ("student", "teacher")
@@ -38,7 +39,7 @@ def teach(out: Path, force: bool = False) -> Path:
 
     Raises `DissectError` when `out` is not empty and `force` is not set, or without a checkout.
     """
-    if not (ROOT / "notebooks").is_dir():
+    if not NOTEBOOKS.is_dir():
         raise DissectError(
             "the chapters are not there: this needs a checkout of the repository, "
             "installed with pip install -e ."
@@ -49,7 +50,7 @@ def teach(out: Path, force: bool = False) -> Path:
         raise DissectError(f"{out} is not empty: give another folder, or --force to write over what is there")
     for kind in KINDS:
         for chapter, stem in enumerate(CHAPTERS, start=1):
-            notebook = with_exercises(ROOT / "notebooks" / f"{stem}.ipynb", chapter, kind)
+            notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind)
             write_text(out / kind / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
     slides.write(out / "slides")
     return out

@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 
-import dissect
 from dissect import hashing
 from dissect.corpora import text
 from dissect.corpora.files import cache
@@ -27,9 +26,10 @@ from dissect.errors import DissectError
 from dissect.features import CODE
 from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
 from dissect.parts import TERMS, Parts
+from dissect.places import ROOT
 from dissect.precision import sized
 
-SOURCES = Path(dissect.__file__).resolve().parents[1] / "book" / "web"
+SOURCES = ROOT / "book" / "web"
 MODEL = next(iter(PACKAGED))  # the page's model, of every site: the one that pip installs
 STATIC = "sentence"  # the folder under _static that this page alone loads from
 SCRIPTS = ("page.js", "page.css", "live.js")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dissect import DissectError, across, manifest, published
-from dissect.across import PUBLISHED
+from dissect.places import PUBLISHED
 from dissect.quoted import filled
 
 
@@ -116,7 +116,7 @@ def test_a_number_that_no_run_has_is_an_error(quote):
 def test_published_runs_are_whole_and_hold_no_outputs_that_they_should_not(folder):
     from dissect.execution import code_of
     from dissect.manifest import checksums, required
-    from dissect.run import ROOT
+    from dissect.places import ROOT
 
     told = required(folder)
     assert checksums(folder / "results") == told.results

@@ -175,8 +175,8 @@ def test_without_chromium_one_sentence_says_so(monkeypatch) -> None:
 
 
 def test_a_site_with_a_pdf_says_so_before_it_is_built(tmp_path: Path, monkeypatch) -> None:
-    from dissect.across import PUBLISHED
     from dissect.manifest import required
+    from dissect.places import PUBLISHED
     from dissect.site import build
 
     monkeypatch.setattr(shutil, "which", lambda name: None)

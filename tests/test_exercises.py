@@ -12,8 +12,8 @@ import pytest
 from dissect.errors import DissectError
 from dissect.exercises import check, exercises, of_chapter
 from dissect.exercises.exercise import LEVELS, read
+from dissect.places import ROOT
 from dissect.settings import CHAPTERS as STEMS
-from dissect.teaching import ROOT
 
 ALL = exercises()
 CHAPTERS = range(1, 7)

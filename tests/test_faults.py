@@ -354,7 +354,7 @@ def test_a_run_folder_can_be_sent_to_somebody_else(small_run, tmp_path):
 def test_nothing_in_somebody_elses_run_is_obeyed(small_run, tmp_path):
     """Metadata would tell Jupyter Book to run the cells; a tag would pass a cell off as parameters."""
     from dissect import manifest, pages
-    from dissect.run import ROOT
+    from dissect.places import ROOT
 
     for chapter in ("4-wsd", "6-finer"):
         source, executed = ROOT / f"notebooks/{chapter}.ipynb", tmp_path / f"{chapter}.ipynb"

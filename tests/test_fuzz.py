@@ -15,7 +15,7 @@ from dissect import DissectError, across, manifest, pages, provenance, results, 
 from dissect.corpora import semcor
 from dissect.corpora.conll import read_conll
 from dissect.corpora.semcor import read_sentence
-from dissect.run import ROOT
+from dissect.places import ROOT
 from dissect.settings import Settings, settings_file, settings_from
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dissect import hashing
 from dissect.execution import code_of
-from dissect.run import ROOT, key_of
+from dissect.places import ROOT
+from dissect.run import key_of
 from dissect.settings import CHAPTERS
 
 CODE = '''"""What it is."""

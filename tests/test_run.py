@@ -14,8 +14,9 @@ import pytest
 from dissect import DissectError
 from dissect.cli import main
 from dissect.manifest import required
+from dissect.places import ROOT
 from dissect.results import save
-from dissect.run import ROOT, check, key_of, run
+from dissect.run import check, key_of, run
 from dissect.settings import CHAPTERS, settings_from
 
 pytestmark = pytest.mark.slow

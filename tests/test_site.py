@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from dissect.across import PUBLISHED
 from dissect.errors import DissectError
 from dissect.manifest import required
+from dissect.places import PUBLISHED
 from dissect.site import build, first_complaint, replace
 from tests.conftest import AXE
 

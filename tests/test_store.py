@@ -161,7 +161,18 @@ def test_other_labels_choices_or_parts_are_other_answers(minilm, tmp_path):
     assert ask(first=labels) == 4 and ask(first=1 - labels) == 5 and ask(first=labels) == 5
 
 
-NO_NUMBERS = {"errors", "files", "hashing", "network", "progress", "results", "reuse", "schema", "store"}
+NO_NUMBERS = {
+    "errors",
+    "files",
+    "hashing",
+    "network",
+    "places",
+    "progress",
+    "results",
+    "reuse",
+    "schema",
+    "store",
+}
 HASHED = {"corpora", "corpora.conll", "corpora.files", "corpora.items"}  # their text is, instead
 
 

@@ -15,8 +15,9 @@ from dissect.exercises import exercises, of_chapter
 from dissect.exercises.pages import pages, times
 from dissect.manifest import Manifest
 from dissect.notebook_text import for_notebook
+from dissect.places import ROOT
 from dissect.settings import CHAPTERS
-from dissect.teaching import KINDS, ROOT, teach
+from dissect.teaching import KINDS, teach
 
 pytestmark = pytest.mark.slow
 
