@@ -12,13 +12,12 @@ from torch.overrides import TorchFunctionMode
 
 from dissect import corpora, models
 from dissect.certificate import certify
+from dissect.chapters import CHAPTERS, unsuited
 from dissect.decomposition import Decomposer, longest_input
 from dissect.errors import DissectError, UnsupportedModel, WrongTerm
 from dissect.families import FAMILIES, REFUSED, Family, known
 from dissect.features import over_text
 from dissect.models import Loaded
-from dissect.settings import CHAPTERS
-from dissect.suitability import unsuited
 from dissect.trace import work_dtype
 
 SENTENCES = 64  # of the teaching corpus

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from heapq import heapreplace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from packaging.requirements import Requirement
 
 from dissect import corpora, masked_words, measures, models, named_entities, word_senses
+from dissect.chapters import CHAPTERS, unsuited
+from dissect.corpora import SenseCorpus, TaggedSentence
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import batches, padded, tokenized
@@ -23,13 +26,14 @@ from dissect.manifest import memory_gib
 from dissect.models import Loaded
 from dissect.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
 from dissect.settings import PROFILES, Settings
-from dissect.suitability import refuse_other_head, unsuited
+from dissect.suitability import refuse_other_head
 
 OK, MISSING, NOTE = "ok", "missing", "note"
 Finding = tuple[str, str, str]
 # How many epochs probes take until they stop, by experience; an estimate needs no more.
 EPOCHS = {"masked words": 5, "senses": 15, "entities": 9}
 TRIAL = 0.6  # of the epochs of a probe, for one of the trials, most of which are broken off
+SITE = 25.0  # seconds that the site takes
 OVERHEAD = 12  # seconds that a chapter takes beside its work: its process, imports, pictures
 TRAINED = 3.5  # a step of fine-tuning beside a forward pass over the same tokens
 
@@ -114,45 +118,32 @@ class Size:
 
 def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], list[Finding]]:
     """How large each corpus of the run is; and whether it is there."""
-    profile, sections = PROFILES[settings.profile], set(settings.sections)
-    limit = settings.limit
-
-    def of_text() -> tuple[list[str], int]:
-        return corpora.text(settings.corpus or profile.text, limit or profile.sentences), 0
-
-    def of_senses() -> tuple[list[str], int]:
-        data = corpora.senses(profile.senses, limit)
-        return data.sentences, len(data.items)
-
-    def of_entities() -> tuple[list[str], int]:
-        parts = corpora.entities(profile.entities, limit)
-        sentences = [sentence for part in parts.values() for sentence in part]
-        return [s.text for s in sentences], sum(len(s.tags) for s in sentences)
-
-    def of_tuning() -> tuple[list[str], int]:
-        return [sentence.text for sentence in corpora.tuning(profile.tuning, limit)], 0
-
-    asked: dict[str, tuple[set[int], Callable[[], tuple[list[str], int]]]] = {
-        "text": ({1, 2, 3}, of_text), "senses": ({4}, of_senses), "entities": ({5}, of_entities),
-        "tuning": (set() if settings.tuned else {2, 5}, of_tuning),
-    }  # fmt: skip
-    sizes, rows = {name: Size() for name in asked}, []
-    for name, (needed_by, read) in asked.items():
-        if not needed_by & sections:
-            continue
+    sizes, rows = {kind: Size() for kind in corpora.KINDS}, []
+    for kind, name in settings.corpora().items():
+        of_text = PROFILES[settings.profile].sentences if kind == "text" else None
         try:
-            sentences, items = read()
+            sentences, items = counted(corpora.KINDS[kind](name, settings.limit or of_text))
             total = sum(map(len, tokenized(loaded, sentences))) if loaded else 0
-            sizes[name] = Size(total, items, len(sentences))
-            rows.append((f"corpus: {name}", OK, f"{len(sentences):,} sentences, {total:,} tokens"))
+            sizes[kind] = Size(total, items, len(sentences))
+            rows.append((f"corpus: {kind}", OK, f"{len(sentences):,} sentences, {total:,} tokens"))
         except DissectError as error:
-            rows.append((f"corpus: {name}", MISSING, str(error)))
+            rows.append((f"corpus: {kind}", MISSING, str(error)))
     return sizes, rows
+
+
+def counted(read: Any) -> tuple[list[str], int]:
+    """The sentences of what was read from a corpus of any kind, and how many items of it have terms."""
+    if isinstance(read, SenseCorpus):
+        return read.sentences, len(read.items)
+    if isinstance(read, dict):
+        tagged: list[TaggedSentence] = [sentence for part in read.values() for sentence in part]
+        return [sentence.text for sentence in tagged], sum(len(sentence.tags) for sentence in tagged)
+    return [getattr(sentence, "text", sentence) for sentence in read], 0
 
 
 def copies(settings: Settings) -> Iterator[Finding]:
     """Corpora that are there, but are not the copy that the published runs read."""
-    for name in settings.corpora():
+    for name in settings.corpora().values():
         try:
             if said := corpora.another_copy(name):
                 yield "corpus", NOTE, said
@@ -188,35 +179,54 @@ def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterato
     yield "time of everything", OK, f"about {said(total)}, within a factor of two"
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a run's work is made of, and how long each part takes here.
+
+    terms, layers, linear, dependence: seconds a token of a pass that takes the terms of the last layer,
+    of all layers, the input and output of the feed-forwards, and how far one term follows from another.
+    epoch: seconds of an epoch of a kind of probe.
+    models: how many are compared. masked_tokens: those of the text, as often as it is masked.
+    """
+
+    terms: float
+    layers: float
+    linear: float
+    dependence: float
+    epoch: dict[str, float]
+    sizes: dict[str, Size]
+    models: int
+    masked_tokens: int
+    seeds: int
+    trials: int
+
+    def tokens(self, kind: str) -> int:
+        """The tokens of a corpus, by its kind."""
+        return self.sizes[kind].tokens
+
+    def probes(self, kind: str, models: int = 1) -> float:
+        """Seconds of the probes of a kind: on all subsets, of so many models, and in the search before."""
+        trained = models * 15 * self.seeds + self.trials * TRIAL
+        return trained * EPOCHS[kind] * self.epoch[kind]
+
+
 def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dict[str, float]:
     """Seconds by chapter, with its share of the threads, of fine-tuning and of the site."""
-    profile = PROFILES[settings.profile]
-    seeds, text = settings.seeds or profile.seeds, sizes["text"]
-    times = settings.maskings()
-    others = len(settings.tuned) or 1
-    probes, trials = 15 * seeds, settings.trials * TRIAL
-    targets = int(0.15 * text.tokens * times)
+    masked = settings.maskings() * sizes["text"].tokens
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads(threads))
     try:
         rate = pass_rates(loaded)
-        epoch = epoch_seconds(width(loaded.model), targets, sizes)
+        epoch = epoch_seconds(width(loaded.model), int(0.15 * masked), sizes)
     finally:
         torch.set_num_threads(threads)
-    of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * rate["terms"] * TRAINED
-    return {
-        "1-derivation": OVERHEAD + text.tokens * (rate["linear"] + rate["dependence"]),
-        "2-visualisation": OVERHEAD + text.tokens * rate["layers"] * (1 + others),
-        "3-mlm": OVERHEAD + times * text.tokens * rate["terms"]
-        + (probes + trials) * EPOCHS["masked words"] * epoch["masked words"],
-        "4-wsd": OVERHEAD + sizes["senses"].tokens * rate["terms"]
-        + (probes + trials) * EPOCHS["senses"] * epoch["senses"],
-        "5-ner": OVERHEAD + 2 * sizes["entities"].tokens * rate["terms"]
-        + (2 * probes + trials) * EPOCHS["entities"] * epoch["entities"],
-        "6-finer": OVERHEAD,
-        "fine-tuning": of_tuning if not settings.tuned else 0.0,
-        "site": 25.0,
-    }  # fmt: skip
+    cost = Cost(
+        **rate, epoch=epoch, sizes=sizes, masked_tokens=masked, trials=settings.trials,
+        models=1 + (len(settings.tuned) or 1), seeds=settings.seeds or PROFILES[settings.profile].seeds,
+    )  # fmt: skip
+    of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * cost.terms * TRAINED
+    of_chapters = {name: OVERHEAD + chapter.seconds(cost) for name, chapter in CHAPTERS.items()}
+    return of_chapters | {"fine-tuning": 0.0 if settings.tuned else of_tuning, "site": SITE}
 
 
 def makespan(seconds: Iterable[float], jobs: int) -> float:

@@ -24,13 +24,15 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
+from dissect.chapters import CHAPTERS
+from dissect.corpora import KINDS
 from dissect.errors import DissectError
 from dissect.files import plain, relative, write_text
 from dissect.hashing import of_file
 from dissect.models import pick_device
 from dissect.places import ROOT
 from dissect.reuse import Work
-from dissect.settings import CHAPTERS, PROFILES, Settings
+from dissect.settings import PROFILES, Settings
 from dissect.typed import Amount, Count, Date, Line, Name, Parameter, Sha, from_json
 
 RECORDED = (
@@ -40,7 +42,7 @@ RECORDED = (
 
 
 TABLE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.parquet$"  # a name, and no path
-READ = r"^(text|senses|entities|tuning|head|(tokenizer of )?(model|tuned [1-9][0-9]?))$"
+READ = rf"^({'|'.join(KINDS)}|head|(tokenizer of )?(model|tuned [1-9][0-9]?))$"
 STRICT = ConfigDict(allow_inf_nan=False)
 Tables = dict[Annotated[str, StringConstraints(pattern=TABLE)], Sha]
 PARAMETERS = TypeAdapter(dict[Name, Parameter])

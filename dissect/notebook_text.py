@@ -13,10 +13,10 @@ import nbformat
 import yaml
 from pybtex.database import parse_file
 
+from dissect.chapters import CHAPTERS, number
 from dissect.errors import DissectError
 from dissect.exercises import exercises
 from dissect.places import NOTEBOOKS, ROOT
-from dissect.settings import CHAPTERS
 
 TOKEN = re.compile(
     r"""(?P<fence>^(?P<ticks>```+|~~~+|:::+)(?P<info>[^\n]*)\n.*?^(?P=ticks)[ ]*$)
@@ -93,11 +93,11 @@ def link(text: str, target: str, chapter: int) -> str:
     elif not path:
         where, place = chapter, heading(chapter, place)
     elif path.endswith(".ipynb") and Path(path).stem in CHAPTERS:
-        where = CHAPTERS.index(Path(path).stem) + 1
+        where = number(Path(path).stem)
         place = heading(where, place) if place else ""
     else:
         return elsewhere(words, path, chapter)
-    file = "" if where == chapter else f"{CHAPTERS[where - 1]}.ipynb"
+    file = "" if where == chapter else f"{list(CHAPTERS)[where - 1]}.ipynb"
     anchor = f"#{place.replace(' ', '-')}" if place else ""
     return f"[{words or title(where)}]({file}{anchor})"
 
@@ -136,7 +136,7 @@ def title(chapter: int) -> str:
 
 def texts(chapter: int) -> list[str]:
     """The prose of a chapter that a hand-out keeps, cell by cell."""
-    notebook = nbformat.read(NOTEBOOKS / f"{CHAPTERS[chapter - 1]}.ipynb", as_version=4)
+    notebook = nbformat.read(NOTEBOOKS / f"{list(CHAPTERS)[chapter - 1]}.ipynb", as_version=4)
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown" and kept(cell.source)]
 
 

@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from dissect import corpora, models
+from dissect.chapters import CHAPTERS
 from dissect.hashing import of_text
 from dissect.manifest import Manifest
 from dissect.reuse import in_words
@@ -20,15 +21,6 @@ Versions: {versions}.
 The notebook as it is before a run: {{download}}`{chapter}.ipynb <../sources/{chapter}.ipynb>`.
 :::"""
 TOKENIZER = "tokenizer of "  # before the name of its model
-# What of the revisions a chapter depends on; of a model also its tokenizer.
-READS = {
-    "1-derivation": ("model", "text"),
-    "2-visualisation": ("model", "tuned", "text", "tuning"),
-    "3-mlm": ("model", "head", "text"),
-    "4-wsd": ("model", "senses"),
-    "5-ner": ("model", "tuned", "entities", "tuning"),
-    "6-finer": ("model",),
-}
 
 
 def clean(book: NotebookNode) -> None:
@@ -97,30 +89,31 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
 
     tuned: the fine-tuned models; they are numbered, since the folder of one may be called anything.
     """
-    profile, sections = PROFILES[settings.profile], set(settings.sections)
     named = {"model": settings.model} | {f"tuned {n}": place for n, place in enumerate(tuned, start=1)}
     of_models = {}
     for name, place in named.items():
         loaded = models.load(place, "cpu")
         of_models[name] = models.fingerprint(loaded.model)
         of_models[TOKENIZER + name] = models.tokenizer_sha256(loaded.tokenizer)
-    of_corpora = {}
-    if 3 in sections:
+    if any(CHAPTERS[name].head for name in settings.chapters()):
         head = models.load_masked_head(settings.head or settings.model)
         of_models |= {"head": models.fingerprint(head)} if head else {}
-    if sections & {1, 2, 3}:
-        of_corpora["text"] = of_text("\n".join(corpora.text(settings.corpus or profile.text)))
-    if 4 in sections:
-        of_corpora["senses"] = of_text(repr(corpora.senses(profile.senses)))
-    if 5 in sections:
-        of_corpora["entities"] = of_text(repr(corpora.entities(profile.entities)))
-    if sections & {2, 5} and not settings.tuned:
-        of_corpora["tuning"] = of_text(repr(corpora.tuning(profile.tuning)))
+    of_corpora = {kind: of_corpus(kind, name) for kind, name in settings.corpora().items()}
     return {"models": of_models, "corpora": of_corpora}
+
+
+def of_corpus(kind: str, name: str) -> str:
+    """SHA-256 of what is read from a corpus of one of `corpora.KINDS`."""
+    read = corpora.KINDS[kind](name)
+    return of_text("\n".join(read) if kind == "text" else repr(read))
 
 
 def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:
     """The revisions of what a chapter reads."""
     everything = {**found["models"], **found["corpora"]}
     of = {name: name.removeprefix(TOKENIZER).split()[0] for name in everything}
-    return {name: sha for name, sha in everything.items() if of[name] in READS[chapter]}
+    row = CHAPTERS[chapter]
+    read = {"model", row.corpus}
+    read |= {"tuned", "tuning"} if row.tuned else set()
+    read |= {"head"} if row.head else set()
+    return {name: sha for name, sha in everything.items() if of[name] in read}

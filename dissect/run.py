@@ -16,8 +16,9 @@ from typing import Any
 import filelock
 import torch
 
-from dissect import corpora, execution, hashing, manifest, models, provenance, reuse, schema, scorecard
+from dissect import corpora, execution, hashing, manifest, models, provenance, reuse, scorecard, tables_page
 from dissect.book_process import BookProcess
+from dissect.chapters import CHAPTERS, unsuited
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.features import padded, tokenized
@@ -27,13 +28,11 @@ from dissect.heads import width
 from dissect.manifest import Manifest
 from dissect.places import NOTEBOOKS, PACKAGE, PUBLISHED
 from dissect.progress import note
-from dissect.schema import TABLES
-from dissect.settings import CHAPTERS, PROFILES, Settings
-from dissect.suitability import fitted, refuse_other_head, unsuited
+from dissect.settings import PROFILES, Settings
+from dissect.suitability import refuse_other_head
 
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = ("model", "profile", "tuned", "corpus", "head", "limit", "seeds", "seed", "trials")
-NEEDS_TUNED = ("2-visualisation", "5-ner")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     if not chapters:
         raise DissectError(f"{settings.model} cannot be run: {next(iter(left_out.values()))}")
     with reuse.recorded() as of_tuning:
-        tuned = siblings(settings, folder, say) if set(NEEDS_TUNED) & set(chapters) else []
+        tuned = siblings(settings, folder, say) if any(CHAPTERS[name].tuned for name in chapters) else []
     places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
     told = manifest.begun(settings, folder, provenance.revisions(settings, places))
     told.left_out, told.work = left_out, of_tuning
@@ -100,7 +99,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     plan: dict[str, Planned] = {}
     for n, chapter in enumerate(chapters, start=1):
         source = NOTEBOOKS / f"{chapter}.ipynb"
-        parameters = settings.parameters(chapter, folder, tuned) | fitted(loaded, chapter)
+        parameters = settings.parameters(chapter, folder, tuned) | CHAPTERS[chapter].fitted(loaded)
         key = key_of(source, parameters, provenance.read_by(chapter, told.revisions))
         title = f"chapter {n} of {len(chapters)}, {chapter}"
         if not force and up_to_date(folder, chapter, key, told):
@@ -128,7 +127,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
             key=planned.key, parameters=planned.parameters, seconds=round(took.seconds, 1), work=took.work,
             date=manifest.now(), commit=str(told.git.get("commit", "")),
             notebook=hashing.of_file(planned.target),
-            results={name: sums[name] for name in tables_of(chapter) if name in sums},
+            results={name: sums[name] for name in files_of(chapter) if name in sums},
         )  # fmt: skip
         manifest.write(folder, told)
 
@@ -177,9 +176,9 @@ def up_to_date(folder: Path, chapter: str, key: str, told: Manifest) -> bool:
     return all(hashing.of_file(path) == sha for path, sha in left.items())
 
 
-def tables_of(chapter: str) -> list[str]:
+def files_of(chapter: str) -> list[str]:
     """The file names of the tables that a chapter writes."""
-    return [f"{name}.parquet" for name, table in TABLES.items() if table.chapter == chapter]
+    return [f"{name}.parquet" for name in CHAPTERS[chapter].tables]
 
 
 def build_site(
@@ -216,7 +215,7 @@ def build_site(
             "criteria": scorecard.criteria(verdicts),
             "verdicts": across.markdown(across.verdicts(runs), "claim"),
             "across": across.page(runs),
-            "tables": schema.page(),
+            "tables": tables_page.page(),
             **exercises.pages(told),
             "explore": explore.page(explore.read(shown, loaded)),
             "glance": glance.page(verdicts),
@@ -233,22 +232,10 @@ def check(settings: Settings) -> None:
 
     Raises `DissectError`.
     """
-    profile = PROFILES[settings.profile]
-    text = settings.corpus or profile.text
-    needed = {
-        1: lambda: corpora.text(text, 1),
-        2: lambda: corpora.text(text, 1),
-        3: lambda: corpora.text(text, 1),
-        4: lambda: corpora.senses(profile.senses, 1),
-        5: lambda: corpora.entities(profile.entities, 1),
-    }
-    for section in set(settings.sections) & set(needed):
-        needed[section]()
-    for name in settings.corpora():
+    for kind, name in settings.corpora().items():
+        corpora.KINDS[kind](name, 1)
         if said := corpora.another_copy(name):
             note(said)
-    if not settings.tuned and {2, 5} & set(settings.sections):
-        corpora.tuning(profile.tuning, 1)
     pretrained = None
     sizes: list[tuple[int, int]] = []
     for name in (settings.model, *settings.tuned):

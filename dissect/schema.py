@@ -1,7 +1,4 @@
-"""The tables of a run: what each holds, column by column. A table is held against this when written.
-
-The page on tables in the book is made from here.
-"""
+"""The tables of a run: what each holds, column by column. A table is held against this when written."""
 
 from dataclasses import dataclass
 
@@ -82,73 +79,63 @@ COLUMNS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """What a table holds: the chapter that writes it, what a row is, its columns in order."""
+    """What a table holds: what a row is, and its columns in order. `chapters.CHAPTERS` says who writes it."""
 
-    chapter: str
     about: str
     columns: tuple[str, ...]
 
 
-def _table(chapter: str, about: str, columns: str) -> Table:
-    return Table(chapter, about, tuple(columns.split()))
+def _table(about: str, columns: str) -> Table:
+    return Table(about, tuple(columns.split()))
 
 
-def _experiment(name: str, chapter: str, scores: str, agreement: bool) -> dict[str, Table]:
+def _experiment(name: str, scores: str, agreement: bool) -> dict[str, Table]:
     """The tables of an experiment on all subsets."""
     tables = {
-        name: _table(chapter, "a score for each predictor, subset and run", f"predictor terms seed {scores}"),
+        name: _table("a score for each predictor, subset and run", f"predictor terms seed {scores}"),
         f"{name}_intervals": _table(
-            chapter, "each score's mean and certainty", "predictor score terms mean std low high"
+            "each score's mean and certainty", "predictor score terms mean std low high"
         ),
         f"{name}_pairs": _table(
-            chapter, "each pair of subsets, compared on the same test sentences",
+            "each pair of subsets, compared on the same test sentences",
             "predictor score terms_a terms_b difference low high p",
         ),
         f"{name}_trials": _table(
-            chapter, "the search for hyper-parameters, where there was one",
+            "the search for hyper-parameters, where there was one",
             "trial state loss learning_rate dropout weight_decay",
         ),
-    }  # fmt: skip
+    }
     if agreement:
         tables[f"{name}_agreement"] = _table(
-            chapter, "how far two subsets' predictors say the same", "predictor terms_a terms_b agreement"
+            "how far two subsets' predictors say the same", "predictor terms_a terms_b agreement"
         )
     return tables
 
 
-DERIVATION, VISUALISATION, MLM, WSD, NER, FINER = (
-    "1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer",
-)  # fmt: skip
 TABLES: dict[str, Table] = {
-    "exactness": _table(DERIVATION, "how closely two ways of computing agree", "compared difference"),
+    "exactness": _table("how closely two ways of computing agree", "compared difference"),
     "feedforward_r2": _table(
-        DERIVATION, "a linear map in the place of each feed-forward", "model layer r2 adjusted_r2 pieces"
+        "a linear map in the place of each feed-forward", "model layer r2 adjusted_r2 pieces"
     ),
-    "dependence": _table(DERIVATION, "how far one term follows from another", "source target r2"),
-    "models": _table(VISUALISATION, "the models of the run", "model task checkpoint"),
-    "importance": _table(
-        VISUALISATION, "importance of each term by model and layer", "model layer term mean std"
-    ),
-    "correlation": _table(
-        VISUALISATION, "importance in two models, piece by piece", "model_a model_b layer term spearman"
-    ),
-    **_experiment("masked_words", MLM, "accuracy cross_entropy", agreement=False),
+    "dependence": _table("how far one term follows from another", "source target r2"),
+    "models": _table("the models of the run", "model task checkpoint"),
+    "importance": _table("importance of each term by model and layer", "model layer term mean std"),
+    "correlation": _table("importance in two models, piece by piece", "model_a model_b layer term spearman"),
+    **_experiment("masked_words", "accuracy cross_entropy", agreement=False),
     "masked_words_vocabulary": _table(
-        MLM, "a head over the types seen, and one over all", "output types accuracy cross_entropy"
+        "a head over the types seen, and one over all", "output types accuracy cross_entropy"
     ),
-    "senses_corpus": _table(WSD, "the ambiguous lemmas", "lemma senses items most_frequent"),
-    **_experiment("senses", WSD, "accuracy", agreement=True),
-    **_experiment("entities", NER, "macro_f1 entity_f1", agreement=True),
-    "finer_layers": _table(FINER, "who wrote into the word, by layer", "sentence term layer importance"),
-    "finer_heads": _table(FINER, "the same by attention head", "sentence term layer head importance"),
+    "senses_corpus": _table("the ambiguous lemmas", "lemma senses items most_frequent"),
+    **_experiment("senses", "accuracy", agreement=True),
+    **_experiment("entities", "macro_f1 entity_f1", agreement=True),
+    "finer_layers": _table("who wrote into the word, by layer", "sentence term layer importance"),
+    "finer_heads": _table("the same by attention head", "sentence term layer head importance"),
     "finer_sources": _table(
-        FINER, "the same by the token it came from", "sentence term layer source importance token"
+        "the same by the token it came from", "sentence term layer source importance token"
     ),
-    "finer_units": _table(FINER, "the same by feed-forward unit", "sentence term layer unit importance"),
-    "finer_logits": _table(
-        FINER, "a part's say in the next word, where the model has one", "term layer word logit"
-    ),
-    "verdicts": _table("", "the scorecard", "claim chapter text criterion verdict numbers"),
+    "finer_units": _table("the same by feed-forward unit", "sentence term layer unit importance"),
+    "finer_logits": _table("a part's say in the next word, where the model has one", "term layer word logit"),
+    "verdicts": _table("the scorecard", "claim chapter text criterion verdict numbers"),
 }
 SUBSETS = ("terms", "terms_a", "terms_b")  # columns that hold subsets of the terms
 KINDS = {"text": "str", "whole": "int64", "number": "float64"}  # and what pandas calls them
@@ -189,15 +176,3 @@ def _holds(column: pd.Series, kind: str) -> bool:
     if kind == "whole":
         return pd.api.types.is_integer_dtype(column)
     return pd.api.types.is_float_dtype(column)
-
-
-def page() -> str:
-    """The tables and their columns, in Markdown, for the book."""
-    parts = []
-    for name, table in TABLES.items():
-        where = f"[](chapters/{table.chapter}.ipynb)" if table.chapter else "[](scorecard.md)"
-        rows = [(column, *meaning(name, column)) for column in table.columns]
-        lines = "\n".join(f"| `{column}` | {kind} | {what} |" for column, kind, what in rows)
-        about = table.about[0].upper() + table.about[1:]
-        parts.append(f"## {name}\n\n{about}; from {where}.\n\n| column | | |\n|---|---|---|\n{lines}\n")
-    return "\n".join(parts)

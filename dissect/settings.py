@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from dissect.chapters import CHAPTERS
+from dissect.corpora import KINDS
 from dissect.errors import DissectError
 from dissect.files import relative
 from dissect.typed import Line
 
-CHAPTERS = ("1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner", "6-finer")
-LONGEST = ("3-mlm", "5-ner")  # begun first where chapters run side by side; no core is idle at the end
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -59,8 +59,8 @@ class Settings(BaseModel):
     head: Line | None = None  # whose masked-word head chapter 3 reads with; by default the model's
     corpus: Line | None = None  # text for chapters 1 to 3, in place of the profile's
     sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
-        1, 2, 3, 4, 5, 6,
-    )  # fmt: skip
+        tuple(range(1, len(CHAPTERS) + 1))
+    )
     seeds: Positive | None = None
     limit: Positive | None = None
     trials: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -99,18 +99,23 @@ class Settings(BaseModel):
 
     def chapters(self) -> list[str]:
         """The chapters to run, in the book's order."""
-        return [CHAPTERS[n - 1] for n in sorted(set(self.sections))]
+        return [name for n, name in enumerate(CHAPTERS, start=1) if n in self.sections]
 
-    def corpora(self) -> list[str]:
-        """The corpora that the chapters read, by name or path."""
+    def corpora(self) -> dict[str, str]:
+        """The corpora that the chapters read, by kind: each a name or a path."""
         profile = PROFILES[self.profile]
-        of_text, sections = self.corpus or profile.text, set(self.sections)
-        read = {of_text: {1, 2, 3}, profile.senses: {4}, profile.entities: {5}}
-        return [name for name, by in read.items() if by & sections]
+        chapters = [CHAPTERS[name] for name in self.chapters()]
+        read = {chapter.corpus for chapter in chapters}
+        if any(chapter.tuned for chapter in chapters) and not self.tuned:
+            read.add("tuning")
+        named = {kind: getattr(profile, kind) for kind in KINDS}
+        if self.corpus:
+            named["text"] = self.corpus
+        return {kind: name for kind, name in named.items() if kind in read}
 
     def order(self, chapters: Iterable[str]) -> list[str]:
         """The order in which chapters are begun."""
-        return sorted(chapters, key=lambda chapter: self.jobs > 1 and chapter not in LONGEST)
+        return sorted(chapters, key=lambda chapter: self.jobs > 1 and not CHAPTERS[chapter].longest)
 
     def threads(self, there: int) -> int:
         """A chapter's share of the threads that are there."""
@@ -127,28 +132,19 @@ class Settings(BaseModel):
 
         tuned: the fine-tuned models, as seen from there; the first is the one for named entities.
         """
-        profile = PROFILES[self.profile]
+        profile, row = PROFILES[self.profile], CHAPTERS[chapter]
         text = _seen_from(folder, self.corpus) if self.corpus else profile.text
-        of_text = {"corpus": text, "limit": self.limit or profile.sentences}
-        of_probes = {
+        values = {
+            "corpus": text if row.corpus == "text" else getattr(profile, row.corpus, None),
+            "limit": self.limit or (profile.sentences if row.corpus == "text" else None),
             "seeds": self.seeds or profile.seeds, "trials": self.trials, "features": "features",
+            "times": self.maskings(), "vocabulary": profile.vocabulary,
+            "head": _seen_from(folder, self.head) if self.head else None,
+            "tuning_corpus": profile.tuning, "seed": self.seed,
+            "tuned": list(tuned) or None if row.tuned == "all" else next(iter(tuned), None),
         }  # fmt: skip
-        of_tuning = {"tuning_corpus": profile.tuning, "seed": self.seed}
-        own: dict[str, dict] = {
-            "1-derivation": {**of_text, "seed": self.seed},
-            "2-visualisation": {**of_text, **of_tuning, "tuned": list(tuned) or None},
-            "3-mlm": {
-                **of_text, **of_probes, "times": self.maskings(), "vocabulary": profile.vocabulary,
-                "head": _seen_from(folder, self.head) if self.head else None,
-            },
-            "4-wsd": {"corpus": profile.senses, "limit": self.limit, **of_probes},
-            "5-ner": {
-                "corpus": profile.entities, "limit": self.limit, **of_probes, **of_tuning,
-                "tuned": next(iter(tuned), None),
-            },
-            "6-finer": {},
-        }  # fmt: skip
-        return {"model": _seen_from(folder, self.model), "results": "results"} | own[chapter]
+        given = {name: values[name] for name in row.parameters}
+        return {"model": _seen_from(folder, self.model), "results": "results"} | given
 
 
 def settings_from(options: dict) -> Settings:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from dissect import across, evidence, pages, pdf, policy, web
 from dissect.book_process import BookProcess
+from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
 from dissect.files import writing
 from dissect.manifest import Manifest
@@ -25,7 +26,8 @@ from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
 from dissect.quoted import filled
 
 COPIED = ("_config.yml", "_toc.yml")
-HEADLINE = ("2-visualisation", "importance-by-layer")  # the home page's picture: chapter, glued name
+# The home page's picture: its chapter, and its name there.
+HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
 GLUED = "application/papermill.record/image/png"
 NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), which this run left out.\n"
 

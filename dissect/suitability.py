@@ -1,6 +1,4 @@
-"""Which chapters a model can be taken through, and with what."""
-
-from collections.abc import Sequence
+"""What of a model decides which chapters it can be taken through, and with what."""
 
 import torch
 
@@ -18,16 +16,18 @@ CONTEXT_FIRST = {
 TWO_TEXTS = "its decoder reads a target beside the source, and the corpora have no such pairs"
 
 
-def unsuited(loaded: Loaded, chapters: Sequence[str]) -> dict[str, str]:
-    """The chapters that a model does not fit, and why; the others make sense for it.
+def two_texts(loaded: Loaded) -> str:
+    """Why no chapter fits an encoder with a decoder; "" for other models.
 
     Decoders and pre-norm models are read as they are: a word's vector then knows what comes before it.
     """
-    if has_stacks(loaded.model) and loaded.model.config.is_encoder_decoder:
-        return dict.fromkeys(chapters, TWO_TEXTS)
-    if loaded.tokenizer.mask_token_id is None and "3-mlm" in chapters:
-        return {"3-mlm": NO_MASK}
-    return {}
+    pair = has_stacks(loaded.model) and loaded.model.config.is_encoder_decoder
+    return TWO_TEXTS if pair else ""
+
+
+def no_mask(loaded: Loaded) -> str:
+    """Why a model cannot guess masked words; "" where it can."""
+    return NO_MASK if loaded.tokenizer.mask_token_id is None else ""
 
 
 @torch.no_grad()
@@ -38,10 +38,9 @@ def reads_ahead(loaded: Loaded) -> bool:
     return not torch.allclose(one, other, atol=1e-5)
 
 
-def fitted(loaded: Loaded, chapter: str) -> dict[str, str]:
-    """Parameters of a chapter that the model asks for: to a word that cannot read ahead, what sets two
-    sentences apart has to come before it."""
-    return CONTEXT_FIRST if chapter == "6-finer" and not reads_ahead(loaded) else {}
+def context_first(loaded: Loaded) -> dict[str, str]:
+    """Sentences for a model that cannot read ahead: what sets them apart has to come before the word."""
+    return {} if reads_ahead(loaded) else CONTEXT_FIRST
 
 
 def refuse_other_head(name: str, loaded: Loaded) -> None:

@@ -9,13 +9,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from dissect import slides
+from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
 from dissect.exercises import Exercise, of_chapter
 from dissect.exercises.pages import solved
 from dissect.files import write_text
 from dissect.notebook_text import EXERCISES, for_notebook, kept
 from dissect.places import NOTEBOOKS
-from dissect.settings import CHAPTERS
 
 KINDS = ("student", "teacher")
 OPENING = {
@@ -60,8 +60,10 @@ def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
     """A chapter without outputs, in plain Markdown, followed by its exercises; kind: one of `KINDS`."""
     notebook = nbformat.read(source, as_version=4)
     notebook.cells = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
-    notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
-    for exercise in of_chapter(chapter):
+    exercises = of_chapter(chapter)
+    if exercises:
+        notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
+    for exercise in exercises:
         notebook.cells.extend(cells(exercise, kind))
     nbformat.validate(notebook)
     return notebook

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dissect import claims, corpora, manifest, measures, models, provenance, results
+from dissect import claims, manifest, models, provenance, results, samples
+from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
 from dissect.hashing import of_file
-from dissect.hyperparameters import SPACE
 from dissect.manifest import Manifest
-from dissect.probes import Training, nearest_neighbours, trained, two_layer, vectors_of
 from dissect.progress import track
 
 SAME, DIFFERS, UNKNOWN, OTHER, ELSEWHERE = "same", "differs", "not here", "other version", "other hardware"
-EXACT = 1e-9  # of recomputed scores; sums of floats are allowed CLOSE
-CLOSE = 1e-5
-SAMPLED = "i+h"  # the subset whose probes are trained again
 Finding = tuple[str, str, str]  # what, one of the above, in words
 
 
@@ -40,7 +35,7 @@ def verify(folder: Path, sample: bool = True) -> pd.DataFrame:
     told = manifest.required(folder)
     rows = [*files(folder, told), *inside(folder), *versions(told), *read_from(folder, told)]
     if sample:
-        rows += samples(folder, told, {what: finding for what, finding, _ in rows})
+        rows += sampled_again(folder, told, {what: finding for what, finding, _ in rows})
     return pd.DataFrame(rows, columns=["what", "finding", "detail"])
 
 
@@ -89,7 +84,8 @@ def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
         mine = scores[scores["predictor"] == predictor]
         seen = mine[np.isfinite(mine[score])].groupby("terms")[score].mean()
         worst = np.maximum(worst, (part.set_index("terms")["mean"] - seen).abs().to_numpy().max())
-    return (SAME, "") if worst < EXACT else (DIFFERS, f"by {worst:.1e}")  # also where a mean is missing
+    same = worst < samples.EXACT  # which a missing mean is not
+    return (SAME, "") if same else (DIFFERS, f"by {worst:.1e}")
 
 
 def versions(told: Manifest) -> Iterator[Finding]:
@@ -133,39 +129,32 @@ def model_revision(folder: Path, told: Manifest, name: str) -> str:
 
 def tuned_of(told: Manifest) -> list[str]:
     """The fine-tuned models of a run, as its chapters were given them."""
-    for name in ("2-visualisation", "5-ner"):
-        if name in told.chapters:
-            tuned = told.chapters[name].parameters.get("tuned")
+    for name, chapter in told.chapters.items():
+        if CHAPTERS[name].tuned:
+            tuned = chapter.parameters.get("tuned")
             return [tuned] if isinstance(tuned, str) else list(tuned or [])
     return list(told.settings.tuned)
 
 
 def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
     """The checksum of a corpus of the run, as it is found here."""
-    settings = told.settings
-    local = {
-        option: manifest.place(folder, value)
-        for option in ("corpus",)
-        if (value := getattr(settings, option))
-    }
-    sections = {"text": 1, "senses": 4, "entities": 5, "tuning": 2}
-    if name not in sections:
+    every = {"sections": tuple(range(1, len(CHAPTERS) + 1)), "tuned": ()}
+    named = told.settings.model_copy(update=every).corpora()
+    if name not in named:
         raise DissectError(f"{name!r} is no corpus")
-    section = sections[name]
-    asked = settings.model_copy(update=local | {"sections": (section,), "model": "minilm", "tuned": ()})
-    return provenance.revisions(asked, [])["corpora"][name]
+    own = told.settings.corpus if name == "text" else None
+    return provenance.of_corpus(name, manifest.place(folder, own) if own else named[name])
 
 
-def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Finding]:
+def sampled_again(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Finding]:
     """Some results computed again, of chapters whose model and corpus are here and the same."""
     try:
         tables = results.read(folder / "results")
     except DissectError:
         return  # said above
-    for chapter, again in track(list(SAMPLES.items()), "computing results again"):
-        if chapter not in told.chapters:
-            continue
-        needs = [f"model: {name}" for name in ("model",)] + [f"corpus: {READ[chapter]}"]
+    sampled = {name: CHAPTERS[name].sample for name in told.chapters}
+    for chapter, again in track([(c, s) for c, s in sampled.items() if s], "computing results again"):
+        needs = ["model: model", f"corpus: {CHAPTERS[chapter].corpus}"]
         if any(found.get(need, SAME) != SAME for need in needs):
             yield f"sample of {chapter}", UNKNOWN, "its model or corpus is not here as it was"
             continue
@@ -205,85 +194,3 @@ def samples(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Fin
 def hardware_of(machine: Mapping[str, Any]) -> tuple:
     """What last digits depend on."""
     return tuple(machine.get(name) for name in ("processor", "instructions", "threads", "device"))
-
-
-def importance_again(parameters: dict, tables: dict[str, pd.DataFrame]):
-    """Importance of the pretrained model, every layer and term."""
-    loaded = models.load(parameters["model"])
-    text = corpora.text(parameters["corpus"], parameters["limit"], parameters["seed"])
-    now = measures.importance_table({"pretrained": measures.importance(loaded, text)})
-    then = tables["importance"]
-    then = then[then["model"] == "pretrained"]
-    return then["mean"].to_numpy(), now["mean"].to_numpy(), CLOSE, 0.0
-
-
-def masked_again(parameters: dict, tables: dict[str, pd.DataFrame]):
-    """The learned head of one subset and seed."""
-    from dissect import masked_words
-
-    text = corpora.text(parameters["corpus"], parameters["limit"], 0)
-    loaded = models.load(parameters["model"])
-    targets = masked_words.masked_targets(loaded, text, parameters["times"], 0)
-    split = targets.split(0)
-    training = chosen(masked_words.TRAINING, tables["masked_words_trials"])
-    said = masked_words.learned(targets, SAMPLED, split, training, 0)
-    now = (said["predicted"] == targets.labels[split.test]).double().mean().item()
-    return score_of(tables["masked_words"], "learned", "accuracy", now)
-
-
-def senses_again(parameters: dict, tables: dict[str, pd.DataFrame]):
-    """The nearest neighbours of one subset and seed."""
-    from dissect import word_senses
-
-    loaded = models.load(parameters["model"])
-    items = word_senses.sense_terms(loaded, corpora.senses(parameters["corpus"], parameters["limit"]))
-    split = items.split(0)
-    x = vectors_of(items.features, SAMPLED, split.train)
-    near = nearest_neighbours(x, items.senses, items.lemmas, split)
-    now = float(np.mean(np.array(near) == np.array(items.senses)[split.test.numpy()]))
-    return score_of(tables["senses"], "knn", "accuracy", now)
-
-
-def entities_again(parameters: dict, tables: dict[str, pd.DataFrame]):
-    """The probe of one subset and seed, before fine-tuning."""
-    from dissect import named_entities
-    from dissect.statistics import macro_f1, tag_counts
-
-    data = corpora.entities(parameters["corpus"], parameters["limit"], parameters["seed"])
-    words = named_entities.tagged_terms(models.load(parameters["model"]), data)
-    names, labels = words.numbered()
-    training = chosen(named_entities.TRAINING, tables["entities_trials"])
-    probe = partial(
-        two_layer, labels=labels, classes=len(names), split=words.split, training=training, seed=0
-    )
-    said = trained(probe, "two layers", words.features, SAMPLED, labels, words.split, training, 0)
-    test = words.split.test
-    counts = tag_counts(said["predicted"].numpy()[None], labels[test].numpy(), len(names)).sum(1)
-    return score_of(tables["entities"], "base", "macro_f1", float(macro_f1(counts)[0]))
-
-
-SAMPLES = {
-    "2-visualisation": importance_again,
-    "3-mlm": masked_again,
-    "4-wsd": senses_again,
-    "5-ner": entities_again,
-}
-READ = {"2-visualisation": "text", "3-mlm": "text", "4-wsd": "senses", "5-ner": "entities"}
-
-
-def score_of(
-    scores: pd.DataFrame, predictor: str, score: str, now: float
-) -> tuple[float, float, float, float]:
-    """The score of the sampled subset in the first run, that computed now, how far they may be apart, and
-    the standard deviation over runs."""
-    rows = scores[(scores["predictor"] == predictor) & (scores["terms"] == SAMPLED)]
-    return float(rows.loc[rows["seed"] == 0, score].iloc[0]), now, EXACT, float(rows[score].std())
-
-
-def chosen(default: Training, trials: pd.DataFrame) -> Training:
-    """The training that a run's trials chose."""
-    if trials.empty:
-        return default
-    best = trials.loc[trials["loss"].idxmin()]
-    found: dict[str, Any] = {name: float(best[name]) for name, *_ in SPACE}
-    return replace(default, **found)

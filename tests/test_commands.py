@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from dissect import cli, doctor, finetuning, models
 from dissect import run as runs
-from dissect.settings import CHAPTERS
+from dissect.chapters import CHAPTERS
 from tests.test_project import COMMANDS, Misused, arguments, shown_commands, understood
 
 TAGGERS = ("my-ner", "my-model-ner", "dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2")

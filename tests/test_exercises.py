@@ -9,11 +9,11 @@ import nbformat
 import numpy as np
 import pytest
 
+from dissect.chapters import CHAPTERS as STEMS
 from dissect.errors import DissectError
 from dissect.exercises import check, exercises, of_chapter
 from dissect.exercises.exercise import LEVELS, read
 from dissect.places import ROOT
-from dissect.settings import CHAPTERS as STEMS
 
 ALL = exercises()
 CHAPTERS = range(1, 7)
@@ -100,7 +100,7 @@ class Bound(ast.NodeVisitor):
 
 
 def chapters_code(chapter: int) -> str:
-    notebook = nbformat.read(ROOT / "notebooks" / f"{STEMS[chapter - 1]}.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / f"{list(STEMS)[chapter - 1]}.ipynb", as_version=4)
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
 
 

@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 
 from dissect import DissectError
+from dissect.chapters import CHAPTERS
 from dissect.cli import main
 from dissect.manifest import required
 from dissect.places import ROOT
 from dissect.results import save
 from dissect.run import check, key_of, run
-from dissect.settings import CHAPTERS, settings_from
+from dissect.settings import settings_from
 
 pytestmark = pytest.mark.slow
 

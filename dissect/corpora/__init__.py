@@ -7,8 +7,9 @@ teaching corpus is part of the package, and NLTK, slow to import, is only for th
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from dissect.corpora import europarl, files, teaching
 from dissect.corpora.conll import read_conll
@@ -117,6 +118,12 @@ def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> lis
     if Path(name).is_file():
         return _sample(read_conll(Path(name)), limit, seed)
     raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
+
+
+# What is read of a corpus, by the kind of it.
+KINDS: dict[str, Callable[..., Any]] = {
+    "text": text, "senses": senses, "entities": entities, "tuning": tuning,
+}  # fmt: skip
 
 
 def fetch() -> Iterator[tuple[str, str]]:
