@@ -1,5 +1,6 @@
 """Executes chapters with papermill, each in a process of its own."""
 
+import ast
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -148,6 +149,32 @@ def kill() -> None:
 def code_of(source: Path) -> list[str]:
     """The code cells of a notebook, without the parameters that papermill put in."""
     return [cell.source for cell in code_cells(nbformat.read(source, as_version=4))]
+
+
+def same_code(one: list[str], other: list[str]) -> bool:
+    """Whether the code cells of two notebooks are the same, but for comments, and for where in the package
+    the names that they import are.
+    """
+    try:
+        return without_imports(one) == without_imports(other)
+    except SyntaxError:  # magic, say
+        return one == other
+
+
+def without_imports(cells: list[str]) -> tuple[list[str], set[str]]:
+    """Code cells without what they import from the package, and the names imported: as "name as alias"."""
+    names: set[str] = set()
+    left = []
+    for cell in cells:
+        tree = ast.parse(cell)
+        of_package = [
+            node for node in tree.body
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dissect"
+        ]  # fmt: skip
+        names |= {f"{alias.name} as {alias.asname}" for node in of_package for alias in node.names}
+        tree.body = [node for node in tree.body if node not in of_package]
+        left.append(ast.dump(tree))
+    return left, names
 
 
 def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

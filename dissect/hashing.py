@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dissect import MODULES
+from dissect import MODULES, chapter
 from dissect.places import PACKAGE
 
+HANDED_OUT = chapter.NAMES | chapter.MODULES  # to notebooks
 Definition = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -90,7 +91,9 @@ def imported(source: str) -> set[str]:
     """What code may import of the package: modules, what they lie in, and names taken from them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module == "dissect.chapter":  # which makes no numbers
+            names |= {f"dissect.{HANDED_OUT.get(alias.name, 'chapter')}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}

@@ -7,7 +7,7 @@ what it finds is used for every subset, so that no subset is favoured by its luc
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 import pandas as pd
@@ -28,6 +28,18 @@ SPACE = (
     ("weight_decay", 1e-4, 1.0, True),
 )
 COLUMNS = ["trial", "state", "loss", *(name for name, *_ in SPACE)]
+
+
+class Items(Protocol):
+    """What an experiment's probes are trained on, such as `word_senses.SenseTerms`."""
+
+    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
+        """Hyper-parameters for the probes of these items; see `search`."""
+
+
+def choose(items: Items, trials: int) -> tuple[Training, pd.DataFrame]:
+    """Hyper-parameters for an experiment's probes, and a table of the trials; see `search`."""
+    return items.choose(trials)
 
 
 def search(

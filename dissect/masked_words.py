@@ -45,6 +45,10 @@ class MaskedTargets:
         """8:1:1 by sentence: a sentence masked several times never spans two parts."""
         return split_groups(self.source, seed)
 
+    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
+        """Hyper-parameters for the probes; see `hyperparameters.search`."""
+        return choose(self, trials)
+
 
 def masked_targets(
     loaded: Loaded, sentences: Sequence[str], times: int, seed: int, folder: str | Path | None = None

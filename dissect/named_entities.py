@@ -42,6 +42,10 @@ class WordTerms:
         names = sorted(set(self.tags))
         return names, torch.tensor([names.index(tag) for tag in self.tags])
 
+    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
+        """Hyper-parameters for the probes; see `hyperparameters.search`."""
+        return choose(self, trials)
+
 
 def tagged_terms(
     loaded: Loaded, parts: Mapping[str, Sequence[TaggedSentence]], folder: str | Path | None = None

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from dissect import provenance
 from dissect.errors import DissectError
-from dissect.execution import code_cells
+from dissect.execution import code_cells, same_code
 from dissect.manifest import Manifest
 
 MARKS = re.compile(r"[<>{}\[\]$!&\\:]|`{3,}|~{3,}")  # what elements, links, pictures, directives begin with
@@ -51,7 +51,7 @@ def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
         return without_results(source, f" ({provenance.markdown(reason)})" if reason else "")
     book, run = read(source), read(executed)
     ran = [shown(cell, f"ran-{n}") for n, cell in enumerate(run.cells) if cell.cell_type == "code"]
-    if [c.source for c in code_cells(book)] == [c.source for c in code_cells(run)]:
+    if same_code(*([cell.source for cell in code_cells(one)] for one in (book, run))):
         book.cells = merged(book, ran)
     else:
         book.cells += [new_markdown_cell(OTHER, id="other"), *ran]

@@ -49,6 +49,10 @@ class SenseTerms:
         """8:1:1 over items, as the paper's."""
         return split_groups(range(len(self.senses)), seed)
 
+    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
+        """Hyper-parameters for the probes; see `hyperparameters.search`."""
+        return choose(self, trials)
+
 
 def sense_terms(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> SenseTerms:
     """Take the terms of every item; folder: of stores. Raises what `word_terms` raises."""

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dissect import hashing
-from dissect.execution import code_of
+from dissect import chapter, hashing
+from dissect.chapters import CHAPTERS
+from dissect.execution import code_of, same_code
 from dissect.places import ROOT
 from dissect.run import key_of
-from dissect.settings import CHAPTERS
 
 CODE = '''"""What it is."""
 import os  # for its paths
@@ -60,12 +60,12 @@ def test_what_may_change_something_is(old, new):
     assert hashing.plain(CODE.replace(old, new)) != hashing.plain(CODE)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapters_key_is_of_the_modules_that_it_reaches(chapter):
-    reached = hashing.reached_from(code_of(ROOT / f"notebooks/{chapter}.ipynb"))
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapters_key_is_of_the_modules_that_it_reaches(name):
+    reached = hashing.reached_from(code_of(ROOT / f"notebooks/{name}.ipynb"))
     assert {"decomposition", "families", "models", "results", "figures"} <= reached
     assert not {"cli", "run", "site", "slides", "teaching", "doctor", "across", "exercises"} & reached
-    assert ("probes" in reached) == (chapter[0] in "345")
+    assert ("probes" in reached) == (name[0] in "345")
 
 
 def test_modules_are_found_wherever_they_are_imported():
@@ -98,3 +98,23 @@ def test_a_changed_module_is_another_key(monkeypatch):
 def test_the_order_of_names_is_no_part_of_an_object(thing):
     assert hashing.of_object(thing) == hashing.of_object(dict(reversed(thing.items())))
     assert hashing.of_object(thing) == hashing.of_object(json.loads(json.dumps(thing)))
+
+
+def test_what_notebooks_import_is_there_and_its_key_is_of_its_own_module():
+    for name in chapter.NAMES | chapter.MODULES:
+        assert getattr(chapter, name) is not None
+    assert hashing.imported("from dissect.chapter import save") == {"results"}
+    assert hashing.imported("from dissect.chapter import given") == {"exercises", "exercises.given"}
+    with pytest.raises(ImportError):
+        from dissect.chapter import nothing  # noqa: F401
+
+
+def test_code_is_the_same_wherever_its_names_are_imported_from():
+    here, there = "from dissect.chapter import save, models\nsave(1)", "from dissect import models\nsave( 1 )"
+    more = "from dissect.results import save"
+    assert same_code([here, "models"], [there + "  # or so", more + "\nmodels"])
+    assert not same_code([here, "models"], [there, "models"])
+    assert not same_code([here], [there + "\n" + more, "models"])
+    assert not same_code([here], [here.replace("save(1)", "save(2)")])
+    assert not same_code([here], [here.replace("import save", "import save as store")])
+    assert not same_code(["%%time\n" + here], ["%time\n" + here]) and same_code(["!ls"], ["!ls"])
