@@ -11,10 +11,10 @@ from dissect import claims, figures, manifest, published, results
 from dissect.claims import shares
 from dissect.findings import whole_head
 from dissect.manifest import Manifest
+from dissect.markdown import markdown as escaped
+from dissect.markdown import shown
 from dissect.parts import TERMS
 from dissect.places import PUBLISHED
-from dissect.provenance import markdown as escaped
-from dissect.provenance import shown
 from dissect.scorecard import MARKS, coloured
 from dissect.settings import PROFILES
 

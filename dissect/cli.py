@@ -69,6 +69,11 @@ def run(
     from dissect.run import run as run_chapters
     from dissect.settings import settings_file, settings_from
 
+    def with_site(folder: Path) -> None:
+        from dissect.site import build_site
+
+        build_site(folder, folder / "site")
+
     options = {
         "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
         "corpus": corpus, "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
@@ -76,7 +81,7 @@ def run(
     }  # fmt: skip
     given = {option: value for option, value in options.items() if value is not None}
     told = settings_from((settings_file(settings) if settings else {}) | given)
-    run_chapters(told, force=force, site=site)
+    run_chapters(told, force=force, finish=with_site if site else None)
 
 
 @app.command()

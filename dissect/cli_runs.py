@@ -34,7 +34,7 @@ def site(
 ) -> None:
     """Build the book of a run that is finished, without executing anything."""
     from dissect.places import PUBLISHED
-    from dissect.run import build_site
+    from dissect.site import build_site
 
     folder = PUBLISHED / run if (PUBLISHED / run).is_dir() else folder_of(run)
     build_site(folder, out or Path("runs") / f"published-{folder.name}" / "site", with_pdf=pdf, live=live)

@@ -14,7 +14,7 @@ import papermill
 from jupyter_client import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
-from dissect import progress, provenance, reuse
+from dissect import progress, reuse
 from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.watching import watching
@@ -119,7 +119,7 @@ def execute(
     finally:
         lines.unlink(missing_ok=True)
     book = nbformat.read(unfinished, as_version=4)
-    provenance.clean(book)
+    clean(book)
     write_text(target, nbformat.writes(book) + "\n")
     target.with_suffix(".failed").unlink(missing_ok=True)  # of an earlier attempt
     return Took(time.monotonic() - begun, reuse.read(work))
@@ -149,6 +149,16 @@ def kill() -> None:
 def code_of(source: Path) -> list[str]:
     """The code cells of a notebook, without the parameters that papermill put in."""
     return [cell.source for cell in code_cells(nbformat.read(source, as_version=4))]
+
+
+def clean(book: nbformat.NotebookNode) -> None:
+    """Take out what papermill left about this machine."""
+    book.metadata.pop("papermill", None)
+    for cell in book.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected"
 
 
 def same_code(one: list[str], other: list[str]) -> bool:

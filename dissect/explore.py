@@ -17,9 +17,9 @@ from dissect.across import Run
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.explain import explain
+from dissect.markdown import markdown
 from dissect.models import Loaded
 from dissect.parts import TERMS, subsets
-from dissect.provenance import markdown
 
 DEFAULT = "minilm"
 DECIMALS = 7  # of products: as exact as float32; the page rounds once, where it shows a number

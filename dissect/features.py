@@ -11,22 +11,17 @@ from torch import Tensor
 
 from dissect.decomposition import Decomposer, longest_input
 from dissect.errors import DissectError
-from dissect.hashing import of_object
+from dissect.hashing import made_by, of_object
 from dissect.heads import width
 from dissect.memory import in_halves
 from dissect.models import Loaded, fingerprint
 from dissect.parts import members
 from dissect.progress import track
-from dissect.store import Store, made_by
+from dissect.store import Store
 
 T = TypeVar("T")
 TOKENS_PER_BATCH = 2048
 TOKENS_PER_SHARD = 50_000
-# where terms come from
-CODE = (
-    "checkpoints", "decomposition", "families", "features", "fold", "heads", "inputs", "memory", "models",
-    "parts", "precision", "splits", "trace", "weights",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,7 +178,7 @@ def open_store(
     about = {
         "model": loaded.label, "model_sha256": fingerprint(loaded.model),
         "text_sha256": of_object([list(input_ids), list(targets)]),
-        "tokens_per_shard": TOKENS_PER_SHARD, "device": loaded.model.device.type, **made_by(*CODE),
+        "tokens_per_shard": TOKENS_PER_SHARD, "device": loaded.model.device.type, **made_by("features"),
     }  # fmt: skip
     key = of_object(about)
     rows = [(n, targets[n][0], shard) for shard, part in enumerate(shards) for n in part.targets]

@@ -35,16 +35,13 @@ from dissect.corpora import TaggedSentence, rest_of_text, tuning
 from dissect.corpora.files import cache
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError, TooLarge
-from dissect.features import CODE
 from dissect.files import write_text, writing
-from dissect.hashing import of_object
+from dissect.hashing import made_by, of_object
 from dissect.heads import AFTERWARDS, MARK, after_embedding, tagging
 from dissect.memory import ran_out
 from dissect.models import _from_pretrained, fingerprint, load, pick_device, tokenizer_sha256
 from dissect.progress import note, track
-from dissect.store import made_by
 
-OF_SIBLINGS = (*CODE, "finetuning")  # where their weights come from; their text is hashed itself
 MADE = "made.json"  # in a model's folder: how long making it took
 IGNORED = -100  # the label of a position that has no part in the loss
 
@@ -111,7 +108,7 @@ def tuned_sibling(
     about = {
         "model": [name, fingerprint(loaded.model), tokenizer_sha256(loaded.tokenizer)],
         "recipe": asdict(recipe), "data": repr(tuning(corpus, limit, seed)),
-        "device": pick_device().type, **made_by(*OF_SIBLINGS),
+        "device": pick_device().type, **made_by("finetuning"),
     }  # fmt: skip
     key = of_object(about)[:8]
     place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"

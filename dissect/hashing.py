@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Iterable
 from functools import cache
@@ -12,6 +13,15 @@ from dissect import MODULES, chapter
 from dissect.places import PACKAGE
 
 HANDED_OUT = chapter.NAMES | chapter.MODULES  # to notebooks
+# Packages that numbers come out of.
+COMPUTING = (
+    "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn", "accelerate", "optuna",
+)  # fmt: skip
+# Modules that make none; of corpora the text is in keys, not the code.
+NO_NUMBERS = {
+    "", "chapter", "corpora", "errors", "files", "hashing", "network", "places", "progress", "results",
+    "reuse", "schema", "store",
+}  # fmt: skip
 Definition = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -23,6 +33,19 @@ def of_object(thing: Any) -> str:
 def of_text(text: str) -> str:
     """SHA-256 of a text, which may hold halves of characters."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def made_by(module: str) -> dict[str, Any]:
+    """What a module's numbers come out of, for a key: the code of its `makers`, and versions of packages."""
+    versions = {name: importlib.metadata.version(name) for name in COMPUTING}
+    return {"code_sha256": of_code(makers(module)), "versions": versions}
+
+
+@cache
+def makers(module: str) -> frozenset[str]:
+    """A module, and those it imports, directly or not, that make numbers."""
+    reached = {module} | reached_from([file_of(module).read_text(encoding="utf-8")])
+    return frozenset(name for name in reached if name.split(".")[0] not in NO_NUMBERS)
 
 
 def of_file(path: Path) -> str:

@@ -15,11 +15,10 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from dissect import reuse
-from dissect.hashing import of_object
+from dissect.hashing import made_by, of_object
 from dissect.models import pick_device
-from dissect.probes import OF_PROBES, Training, Watch
+from dissect.probes import Training, Watch
 from dissect.progress import track
-from dissect.store import made_by
 
 # The search space: name, smallest, largest, whether on a logarithmic scale.
 SPACE = (
@@ -65,7 +64,7 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     about |= {"default": asdict(default), "space": SPACE, "seed": seed, "device": pick_device().type}
     study = optuna.create_study(
-        storage=storage(folder, about | made_by(*OF_PROBES, "hyperparameters")),
+        storage=storage(folder, about | made_by("hyperparameters")),
         study_name="probes", load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )  # fmt: skip
 

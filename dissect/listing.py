@@ -7,9 +7,10 @@ import pandas as pd
 from dissect import across, manifest
 from dissect.errors import DissectError
 from dissect.files import write_text
+from dissect.markdown import shown
 from dissect.places import PUBLISHED
-from dissect.provenance import shown
 from dissect.results import write
+from dissect.site import build_site
 
 
 def listing(runs: Path) -> pd.DataFrame:
@@ -47,8 +48,6 @@ def compare(folders: list[Path], out: Path, site: bool = True) -> pd.DataFrame:
 
     Raises `DissectError` when a folder holds no run, or one is named twice.
     """
-    from dissect.run import build_site
-
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise DissectError("a run is named twice: name each once")
     read = [across.read(folder, here=n == 0) for n, folder in enumerate(folders)]

@@ -15,10 +15,11 @@ import nh3
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from dissect import provenance
+from dissect import this_run
 from dissect.errors import DissectError
 from dissect.execution import code_cells, same_code
 from dissect.manifest import Manifest
+from dissect.markdown import markdown
 
 MARKS = re.compile(r"[<>{}\[\]$!&\\:]|`{3,}|~{3,}")  # what elements, links, pictures, directives begin with
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -48,14 +49,14 @@ def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
     """
     if not executed.is_file():
         reason = told.left_out.get(source.stem)
-        return without_results(source, f" ({provenance.markdown(reason)})" if reason else "")
+        return without_results(source, f" ({markdown(reason)})" if reason else "")
     book, run = read(source), read(executed)
     ran = [shown(cell, f"ran-{n}") for n, cell in enumerate(run.cells) if cell.cell_type == "code"]
     if same_code(*([cell.source for cell in code_cells(one)] for one in (book, run))):
         book.cells = merged(book, ran)
     else:
         book.cells += [new_markdown_cell(OTHER, id="other"), *ran]
-    book.cells.insert(1, provenance.box(told, source.stem))
+    book.cells.insert(1, this_run.box(told, source.stem))
     return book
 
 

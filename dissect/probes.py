@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dissect.features import CODE, Features
+from dissect.features import Features
+from dissect.hashing import made_by
 from dissect.models import pick_device
 from dissect.precision import sized
-from dissect.store import checksum, made_by, remembered
+from dissect.store import checksum, remembered
 
-OF_PROBES = (*CODE, "probes")  # where their answers come from
 TIED = 1e-5  # by how much two distances between vectors of length one differ by float32's rounding alone
 Watch = Callable[[int, float], None]  # told the epoch and the loss on the development items
 
@@ -94,7 +94,7 @@ def trained(
     """
     about = {
         "probe": name, "terms": subset, "seed": seed, "training": asdict(training),
-        "data": learned_from(labels, split, **data), "device": pick_device().type, **made_by(*OF_PROBES),
+        "data": learned_from(labels, split, **data), "device": pick_device().type, **made_by("probes"),
     }  # fmt: skip
     return remembered(features.folder, about, lambda: probe(vectors_of(features, subset, split.train)))
 

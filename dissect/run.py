@@ -1,4 +1,4 @@
-"""A run: papermill over the notebooks, then the book.
+"""A run: papermill over the notebooks.
 
 runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features/, models/ and site/.
 """
@@ -16,8 +16,7 @@ from typing import Any
 import filelock
 import torch
 
-from dissect import corpora, execution, hashing, manifest, models, provenance, reuse, scorecard, tables_page
-from dissect.book_process import BookProcess
+from dissect import corpora, execution, hashing, manifest, models, provenance, reuse
 from dissect.chapters import CHAPTERS, unsuited
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
@@ -25,8 +24,9 @@ from dissect.features import padded, tokenized
 from dissect.files import relative, sweep, writing
 from dissect.finetuning import tuned_sibling
 from dissect.heads import width
+from dissect.judge import score
 from dissect.manifest import Manifest
-from dissect.places import NOTEBOOKS, PACKAGE, PUBLISHED
+from dissect.places import NOTEBOOKS, PACKAGE
 from dissect.progress import note
 from dissect.settings import PROFILES, Settings
 from dissect.suitability import refuse_other_head
@@ -50,13 +50,13 @@ def run(
     settings: Settings,
     runs: Path = Path("runs"),
     force: bool = False,
-    site: bool = True,
     say: Callable[[str], None] = print,
+    finish: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Run the chapters that are not up to date and build the site; returns the run's folder.
+    """Run the chapters that are not up to date; returns the run's folder.
 
     force: run all chapters again, and make the terms and probes kept from before anew.
-    site: build the book afterwards.
+    finish: is called with the folder afterwards, before another run may begin there; builds the site, say.
 
     Raises `DissectError` when something is missing, another run is at work in the folder, or a
     chapter fails; finished chapters are kept.
@@ -73,8 +73,8 @@ def run(
             if force:
                 shutil.rmtree(folder / "features", ignore_errors=True)
             run_chapters(settings, folder, force, say)
-            if site:
-                build_site(folder, folder / "site", say)
+            if finish:
+                finish(folder)
     return folder
 
 
@@ -132,7 +132,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         manifest.write(folder, told)
 
     execution.side_by_side(settings.order(plan), work, done, settings.jobs)
-    scorecard.score(folder / "results")
+    score(folder / "results")
     told.results = manifest.checksums(folder / "results")
     manifest.write(folder, told)
     say(f"all chapters done in {time.monotonic() - begun:.0f} s")
@@ -179,52 +179,6 @@ def up_to_date(folder: Path, chapter: str, key: str, told: Manifest) -> bool:
 def files_of(chapter: str) -> list[str]:
     """The file names of the tables that a chapter writes."""
     return [f"{name}.parquet" for name in CHAPTERS[chapter].tables]
-
-
-def build_site(
-    folder: Path,
-    out: Path,
-    say: Callable[[str], None] = print,
-    others: list[Path] | None = None,
-    with_pdf: bool = False,
-    live: bool = False,
-) -> None:
-    """Build the book of a run, finished or published, without executing anything.
-
-    others: the folders of the runs that Across models sets beside it; by default the published ones.
-    with_pdf: also print it to book.pdf beside `out`. live: build in the model for the reader's sentences.
-
-    Raises `DissectError` when the folder holds no run, or the book cannot be built.
-    """
-    from dissect import across, explore, glance, site  # the book is not needed to run chapters
-    from dissect.exercises import pages as exercises
-
-    told = manifest.required(folder)
-    say("building the site …")
-    with BookProcess() as process:  # loads beside what follows
-        verdicts = scorecard.judge(folder / "results")
-        if others is None:
-            others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
-        read = [across.read(folder, here=True), *map(across.read, others)]
-        runs = [across.paper(), *across.apart(read, [folder, *others])]
-        shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
-        loaded = explore.loaded_for(manifest.place(folder, told.settings.model))
-        pages = {
-            "summary": provenance.summary(told),
-            "scorecard": scorecard.page(verdicts),
-            "criteria": scorecard.criteria(verdicts),
-            "verdicts": across.markdown(across.verdicts(runs), "claim"),
-            "across": across.page(runs),
-            "tables": tables_page.page(),
-            **exercises.pages(told),
-            "explore": explore.page(explore.read(shown, loaded)),
-            "glance": glance.page(verdicts),
-        }
-        pictures = across.pictures(runs) | explore.pictures(shown, loaded)
-        page = site.build(folder, told, pages, out, pictures, with_pdf, live, process)
-    say(f"the site is at {os.path.relpath(page)}")
-    if with_pdf:
-        say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
 
 
 def check(settings: Settings) -> None:

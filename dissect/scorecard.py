@@ -1,13 +1,11 @@
 """The scorecard: verdicts on the paper's claims, as a page of the book."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from dissect import claims, evidence
-from dissect.provenance import markdown
-from dissect.results import read, save
+from dissect.markdown import markdown
 
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
 
@@ -20,16 +18,6 @@ def chip(verdict: str, text: str) -> str:
 def coloured(verdict: str, text: str) -> str:
     """Text, which may be a link, in the verdict's colour."""
     return f"[{text}]{{.verdict .{verdict.replace(' ', '-')}}}"
-
-
-def judge(results: Path) -> pd.DataFrame:
-    """The verdicts on a run by the folder of its tables; columns as those of `claims.verdicts`."""
-    return claims.verdicts(read(results))
-
-
-def score(results: Path) -> pd.DataFrame:
-    """Judge a run and keep the verdicts among its tables, as verdicts.parquet."""
-    return save(judge(results), "verdicts", results)
 
 
 def page(verdicts: pd.DataFrame) -> str:

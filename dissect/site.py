@@ -9,18 +9,33 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 from matplotlib.figure import Figure
 
-from dissect import across, evidence, pages, pdf, policy, web
+from dissect import (
+    across,
+    evidence,
+    explore,
+    glance,
+    manifest,
+    pages,
+    pdf,
+    policy,
+    scorecard,
+    tables_page,
+    this_run,
+    web,
+)
 from dissect.book_process import BookProcess
 from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
+from dissect.exercises import pages as exercises
 from dissect.files import writing
+from dissect.judge import judge
 from dissect.manifest import Manifest
 from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
 from dissect.quoted import filled
@@ -30,6 +45,49 @@ COPIED = ("_config.yml", "_toc.yml")
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
 GLUED = "application/papermill.record/image/png"
 NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), which this run left out.\n"
+
+
+def build_site(
+    folder: Path,
+    out: Path,
+    say: Callable[[str], None] = print,
+    others: list[Path] | None = None,
+    with_pdf: bool = False,
+    live: bool = False,
+) -> None:
+    """Build the book of a run, finished or published, without executing anything.
+
+    others: the folders of the runs that Across models sets beside it; by default the published ones.
+    with_pdf: also print it to book.pdf beside `out`. live: build in the model for the reader's sentences.
+
+    Raises `DissectError` when the folder holds no run, or the book cannot be built.
+    """
+    told = manifest.required(folder)
+    say("building the site …")
+    with BookProcess() as process:  # loads beside what follows
+        verdicts = judge(folder / "results")
+        if others is None:
+            others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
+        read = [across.read(folder, here=True), *map(across.read, others)]
+        runs = [across.paper(), *across.apart(read, [folder, *others])]
+        shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+        loaded = explore.loaded_for(manifest.place(folder, told.settings.model))
+        pages = {
+            "summary": this_run.summary(told),
+            "scorecard": scorecard.page(verdicts),
+            "criteria": scorecard.criteria(verdicts),
+            "verdicts": across.markdown(across.verdicts(runs), "claim"),
+            "across": across.page(runs),
+            "tables": tables_page.page(),
+            **exercises.pages(told),
+            "explore": explore.page(explore.read(shown, loaded)),
+            "glance": glance.page(verdicts),
+        }
+        pictures = across.pictures(runs) | explore.pictures(shown, loaded)
+        page = build(folder, told, pages, out, pictures, with_pdf, live, process)
+    say(f"the site is at {os.path.relpath(page)}")
+    if with_pdf:
+        say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
 
 
 def build(

@@ -6,12 +6,10 @@ Parquet table of the items lies beside them, and the answers of predictors train
 """
 
 import hashlib
-import importlib.metadata
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -23,17 +21,6 @@ from dissect import hashing, reuse
 from dissect.errors import DissectError
 from dissect.files import write_text, written_whole
 from dissect.results import write
-
-# Packages that numbers come out of.
-COMPUTING = (
-    "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn", "accelerate", "optuna",
-)  # fmt: skip
-
-
-def made_by(*modules: str) -> dict[str, Any]:
-    """What numbers come out of, for a key: the code of these modules, and the versions of packages."""
-    versions = {name: importlib.metadata.version(name) for name in COMPUTING}
-    return {"code_sha256": hashing.of_code(modules), "versions": versions}
 
 
 class Store:

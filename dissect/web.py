@@ -23,7 +23,6 @@ from dissect.corpora import text
 from dissect.corpora.files import cache
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.features import CODE
 from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
 from dissect.parts import TERMS, Parts
 from dissect.places import ROOT
@@ -41,7 +40,6 @@ RUNTIME = {
     "@huggingface/tokenizers/dist/tokenizers.min.mjs": "tokenizers.js",
 }
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-OF_PAGE = (*CODE, "onnx_export", "web")  # where the graphs come from
 MADE_WITH = ("torch", "transformers", "tokenizers", "numpy", "onnx", "onnxscript", "onnxruntime")
 NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
 PATIENCE = 120  # seconds that npm may take
@@ -153,7 +151,7 @@ def assets() -> Assets:
 def key_of(loaded: Loaded) -> str:
     """What decides whether assets are up to date: the model, the code, the packages, the lock file."""
     about = [
-        fingerprint(loaded.model), tokenizer_sha256(loaded.tokenizer), hashing.of_code(OF_PAGE),
+        fingerprint(loaded.model), tokenizer_sha256(loaded.tokenizer), hashing.made_by("web"),
         hashing.of_file(SOURCES / "package-lock.json"),
         text(),  # errors are measured on it
         {name: version(name) for name in MADE_WITH},

@@ -170,13 +170,18 @@ def small_run(tmp_path_factory) -> Path:
     """The folder of a run of all chapters on little data, with its site; one for all test processes."""
     from dissect.run import run
     from dissect.settings import settings_from
+    from dissect.site import build_site
 
     base = tmp_path_factory.getbasetemp()
     runs = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"
     runs.mkdir(exist_ok=True)
     with FileLock(runs / "lock"):
         if not (runs / "small" / "site").exists():
-            run(settings_from({"name": "small", "limit": 60, "seeds": 2}), runs)
+            run(
+                settings_from({"name": "small", "limit": 60, "seeds": 2}),
+                runs,
+                finish=lambda folder: build_site(folder, folder / "site"),
+            )
     return runs / "small"
 
 

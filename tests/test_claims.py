@@ -10,8 +10,9 @@ import pytest
 from dissect import findings, published
 from dissect.claims import CLAIMS, VERDICTS, verdicts
 from dissect.findings import H_FOR_F
+from dissect.judge import score
 from dissect.parts import TERMS, subsets
-from dissect.scorecard import criteria, page, score
+from dissect.scorecard import criteria, page
 
 LAYERS = 6
 

@@ -40,7 +40,7 @@ def llama(tmp_path_factory) -> str:
 def test_a_decoder_runs_the_chapters_that_make_sense_for_it(llama, tmp_path):
     said: list[str] = []
     options = {"name": "decoder", "model": llama, "limit": 40, "seeds": 1, "jobs": 2}
-    folder = run(settings_from(options), tmp_path, site=False, say=said.append)
+    folder = run(settings_from(options), tmp_path, say=said.append)
     told = manifest.required(folder)
     assert set(told.chapters) == {"1-derivation", "2-visualisation", "4-wsd", "5-ner", "6-finer"}
     assert f"chapter 3-mlm is left out: {NO_MASK}" in said

@@ -75,9 +75,7 @@ def test_killed_a_dozen_times_a_run_ends_as_if_it_had_not_been(tmp_path):
     process = started(tmp_path)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    whole = run(
-        settings_from({"name": "whole", **SMALL}), tmp_path / "runs", site=False, say=lambda line: None
-    )
+    whole = run(settings_from({"name": "whole", **SMALL}), tmp_path / "runs", say=lambda line: None)
     interrupted = tmp_path / "runs/killed"
     assert manifest.checksums(interrupted / "results") == manifest.checksums(whole / "results")
     left = [path.name for path in interrupted.rglob(".*") if path.name != ".lock"]
@@ -169,10 +167,10 @@ def test_a_full_disk_is_one_sentence_and_with_room_the_run_goes_on(tmp_path):
             {"name": "full", "tuned": ["minilm"], "limit": 60, **SMALL, "sections": (4,)}
         )
         with pytest.raises(DissectError, match="make room|no room") as caught:
-            run(settings, runs, site=False, say=lambda line: None)
+            run(settings, runs, say=lambda line: None)
         assert "\n" not in str(caught.value)
         subprocess.run(["mount", "-o", "remount,size=200m", runs], check=True)
-        folder = run(settings, runs, site=False, say=lambda line: None)
+        folder = run(settings, runs, say=lambda line: None)
         assert not results.read(folder / "results")["senses"].empty
     finally:
         subprocess.run(["umount", "-l", runs], check=False)
@@ -408,7 +406,7 @@ def acting(page: str) -> list[str]:
 
 def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     """A model called as a page element: the site shows its name letter by letter."""
-    from dissect.run import build_site
+    from dissect.site import build_site
 
     name = "<img src=x onerror=alert(1)> `{raw}` [a](javascript:alert(1)) $\\alpha$ | x"
     folder = shutil.copytree(

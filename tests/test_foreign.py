@@ -10,7 +10,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from dissect import DissectError, across, explore, manifest, pages, policy, provenance, results, verification
+from dissect import DissectError, across, explore, manifest, pages, policy, results, this_run, verification
 from dissect.exercises import pages as exercises
 from dissect.pdf import printable
 from dissect.reuse import UNKNOWN, Work
@@ -136,17 +136,17 @@ def test_a_folder_of_tables_elsewhere_is_refused(tmp_path):
 def test_older_manifests_are_read_and_what_they_lack_is_said_to_be_unknown(tmp_path):
     told = manifest.required(put(tmp_path, {"machine": {"cores": 2}}))
     assert told.chapters["4-wsd"].work is None and told.all_work() is None
-    assert UNKNOWN in provenance.box(told, "4-wsd").source and UNKNOWN in exercises.times(told)
-    assert "not recorded" in provenance.box(told, "5-ner").source
+    assert UNKNOWN in this_run.box(told, "4-wsd").source and UNKNOWN in exercises.times(told)
+    assert "not recorded" in this_run.box(told, "5-ner").source
 
 
 def test_what_was_found_done_counts_for_a_class_and_is_told(tmp_path):
     work = {"probes": {"computed": 2, "seconds": 9.0, "reused": 3, "reused_seconds": 1500.4}}
     told = manifest.required(put(tmp_path, chapter(seconds=12.6, work=work) | {"work": {}}))
     assert told.chapters["4-wsd"].work == {"probes": Work(**work["probes"])}
-    assert "13 seconds, and 1500 for what was found done" in provenance.box(told, "4-wsd").source
+    assert "13 seconds, and 1500 for what was found done" in this_run.box(told, "4-wsd").source
     assert "| 1513 seconds |" in exercises.times(told)
-    assert "1500" in provenance.summary(told)
+    assert "1500" in this_run.summary(told)
 
 
 LEADING = [

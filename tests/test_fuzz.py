@@ -11,10 +11,11 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dissect import DissectError, across, manifest, pages, provenance, results, scorecard, site, verification
+from dissect import DissectError, across, manifest, pages, results, scorecard, site, this_run, verification
 from dissect.corpora import semcor
 from dissect.corpora.conll import read_conll
 from dissect.corpora.semcor import read_sentence
+from dissect.judge import judge
 from dissect.places import ROOT
 from dissect.settings import Settings, settings_file, settings_from
 
@@ -182,14 +183,14 @@ def read_whole(folder):
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
         pages.chapter(source, folder / "notebooks" / source.name, told)
     site.glued_picture(folder / "notebooks/2-visualisation.ipynb", site.HEADLINE[1])
-    provenance.summary(told)
+    this_run.summary(told)
     verification.tuned_of(told)
     held = [*verification.files(folder, told), *verification.versions(told), *verification.inside(folder)]
     runs = [across.paper(), across.read(folder)]
     said = [
         across.page(runs),
         across.markdown(across.verdicts(runs)),
-        scorecard.page(scorecard.judge(folder / "results")),
+        scorecard.page(judge(folder / "results")),
     ]
     return held, said
 

@@ -60,7 +60,7 @@ def test_the_same_run_again_executes_nothing(small_run):
     said = []
     before = {p: p.stat().st_mtime_ns for p in (small_run / "notebooks").iterdir()}
     settings = settings_from({"name": small_run.name, "limit": 60, "seeds": 2})
-    run(settings, small_run.parent, site=False, say=said.append)
+    run(settings, small_run.parent, say=said.append)
     assert sum("up to date" in line for line in said) == len(CHAPTERS)
     assert before == {p: p.stat().st_mtime_ns for p in (small_run / "notebooks").iterdir()}
 
@@ -128,7 +128,7 @@ def test_a_failing_chapter_keeps_the_finished_ones(monkeypatch, small_run, tmp_p
     words.write_text("one\n")
     settings = settings_from({"name": "fails", "corpus": str(words), "sections": (1, 4)})
     with pytest.raises(DissectError, match=r"chapter 1-derivation failed.*more sentences"):
-        run(settings, tmp_path, site=False)
+        run(settings, tmp_path)
     assert not (tmp_path / "fails/notebooks/1-derivation.ipynb").exists()
     assert (tmp_path / "fails/notebooks/1-derivation.failed").exists()
 
@@ -151,7 +151,7 @@ def dissect(*arguments, **environment):
 def test_names_no_file_can_have_are_names_that_are_not_there(tmp_path):
     from dissect import corpora
     from dissect.errors import MissingCorpus
-    from dissect.provenance import shown
+    from dissect.markdown import shown
     from dissect.settings import settings_file
 
     with pytest.raises(MissingCorpus):
@@ -250,7 +250,7 @@ def test_the_paper_profile_runs_on_real_corpora_with_its_three_models_by_name(
     for name, kind in zip((paper.model, *reversed(paper.tuned)), kinds, strict=True):
         kind(config).save_pretrained(name)
         tokenizer.save_pretrained(name)
-    folder = run(paper, tmp_path / "runs", site=False, say=lambda line: None)
+    folder = run(paper, tmp_path / "runs", say=lambda line: None)
     assert {page.stem for page in (folder / "notebooks").iterdir()} == set(CHAPTERS)
     tables = {file.stem: pd.read_parquet(file) for file in (folder / "results").iterdir()}
     assert tables["models"]["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (QA)"]
@@ -319,7 +319,7 @@ def test_force_runs_what_is_up_to_date(small_run, tmp_path, monkeypatch, force):
     monkeypatch.setattr(execution, "side_by_side", lambda chapters, *_: planned.extend(chapters))
     assert [*(folder / "features").rglob("*.safetensors")]
     settings = required(folder).settings
-    run(settings, force=force, site=False, runs=tmp_path, say=lambda line: None)
+    run(settings, force=force, runs=tmp_path, say=lambda line: None)
     assert planned == (settings.chapters() if force else [])
     assert (folder / "features").exists() != force  # what was kept would be taken from there
 
@@ -330,6 +330,6 @@ def test_a_chapters_end_is_told_before_the_next_is_begun(small_run, tmp_path, mo
     folder = shutil.copytree(small_run, tmp_path / small_run.name, ignore=shutil.ignore_patterns("site"))
     monkeypatch.setattr(execution, "execute", lambda *_: execution.Took(1.0, {}))
     said: list[str] = []
-    run(required(folder).settings, force=True, site=False, runs=tmp_path, say=said.append)
+    run(required(folder).settings, force=True, runs=tmp_path, say=said.append)
     of_chapters = [line.partition(",")[0] for line in said if line.startswith("chapter")]
     assert of_chapters == [f"chapter {n} of 6" for n in range(1, 7) for _ in ("begun", "done")]
