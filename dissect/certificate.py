@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from dissect.decomposition import TOLERANCE, Decomposer
 from dissect.errors import WrongTerm
 from dissect.fold import fold
-from dissect.trace import Add, Map, Norm, Site, Trace, recording
+from dissect.trace import Add, Map, Norm, Site, Sites, Trace, recording
 
 SHIFT = 0.1  # how far biases and gains are moved
 
@@ -69,7 +69,7 @@ def moved(base: nn.Module) -> Iterator[None]:
 
 def certified_constants(decomposer: Decomposer, inputs: dict[str, Any], allowed: float) -> None:
     """Raises `WrongTerm` where a sublayer adds something else than its constant to what it is given."""
-    sites = decomposer._current()[0]
+    sites = decomposer.sites()
     outs = {id(site.out) for site in sites.sublayers}
     for n, site in enumerate(sites.sublayers):
         seen: list[Tensor] = []
@@ -95,7 +95,7 @@ def certified_constants(decomposer: Decomposer, inputs: dict[str, Any], allowed:
 
 def certified_start(decomposer: Decomposer, inputs: dict[str, Any], allowed: float) -> None:
     """Raises `WrongTerm` where a norm or a bias comes before what the row takes for the start."""
-    sites = decomposer._current()[0]
+    sites = decomposer.sites()
     within = {id(module) for layer in sites.layers for module in layer.modules()}
     tables: dict[int, Tensor] = {}  # each once, where some are tied
     for module in decomposer.base.modules():
@@ -121,7 +121,7 @@ def certified_start(decomposer: Decomposer, inputs: dict[str, Any], allowed: flo
 
 def start_of(decomposer: Decomposer, inputs: dict[str, Any]) -> Tensor:
     """The raw embeddings of a pass, as the row takes them."""
-    with recording(decomposer._current()[0]) as trace:
+    with recording(decomposer.sites()) as trace:
         decomposer._run(inputs)
     assert trace.start is not None
     return trace.start
@@ -129,7 +129,7 @@ def start_of(decomposer: Decomposer, inputs: dict[str, Any]) -> Tensor:
 
 def certified_names(decomposer: Decomposer, inputs: dict[str, Any], allowed: float) -> None:
     """Raises `WrongTerm` where a feed-forward mixes tokens, or attention does not."""
-    sites = decomposer._current()[0]
+    sites = decomposer.sites()
 
     def state(sounding: Callable[[Site], bool], another_token: bool) -> Tensor:
         """What comes out where only some sublayers are heard, with another first token or not."""
@@ -138,7 +138,7 @@ def certified_names(decomposer: Decomposer, inputs: dict[str, Any], allowed: flo
                 hook = site.out.register_forward_hook(lambda m, a, out: torch.zeros_like(out))
                 stack.callback(hook.remove)
             if another_token:
-                at_first(stack, entrance(decomposer), other_first_token)
+                at_first(stack, entrance(sites), other_first_token)
             return decomposer._run(inputs).last_hidden_state[:, 1:]
 
     def knows(sounding: Callable[[Site], bool]) -> float:
@@ -157,11 +157,11 @@ def certified_names(decomposer: Decomposer, inputs: dict[str, Any], allowed: flo
 
 def replayed(decomposer: Decomposer, inputs: dict[str, Any]) -> dict[str, float]:
     """How far each term is from what the model's layers make of it alone, relative to the embedding."""
-    sites, memo = decomposer._current()
+    sites = decomposer.sites()
     with recording(sites) as trace, ExitStack() as stack:
         written = Written(stack, sites.sublayers)
         output = decomposer._run(inputs)
-    terms, _ = fold(trace, decomposer.names, memo)
+    terms, _ = fold(trace, decomposer.names)
     length = output.last_hidden_state.norm(dim=-1)
     return {
         name: ((alone(decomposer, inputs, trace, written, name) - term).norm(dim=-1) / length).max().item()
@@ -193,7 +193,7 @@ def alone(
     decomposer: Decomposer, inputs: dict[str, Any], trace: Trace, written: Written, term: str
 ) -> Tensor:
     """What the model returns where nothing but one term is in the stream, and norms do what they did."""
-    sites = decomposer._current()[0]
+    sites = decomposer.sites()
     operations = iter(one for one in trace.operations if not isinstance(one, Add))
     shifts = float(term == "c")  # whether means and biases have a part in it
 
@@ -209,7 +209,7 @@ def alone(
 
     with ExitStack() as stack:
         if term != "i":
-            at_first(stack, entrance(decomposer), torch.zeros_like)
+            at_first(stack, entrance(sites), torch.zeros_like)
         watched = [*sites.early, *sites.final, *(site.norm for site in sites.sublayers)]
         for module in {id(module): module for module in watched if module is not None}.values():
             stack.callback(module.register_forward_hook(operated, with_kwargs=True).remove)
@@ -235,9 +235,8 @@ def is_projection(module: Any) -> bool:
     return isinstance(module, nn.Linear) or hasattr(module, "nx")
 
 
-def entrance(decomposer: Decomposer) -> nn.Module:
+def entrance(sites: Sites) -> nn.Module:
     """The module that the stream enters first."""
-    sites = decomposer._current()[0]
     return (sites.early or sites.layers)[0]
 
 

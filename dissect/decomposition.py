@@ -19,18 +19,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from dissect import splits
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
 from dissect.families import default_stack, family_of, find, find_all, has_stacks
-from dissect.fold import Memo, fold, fold_layers
-from dissect.inputs import model_inside, refuse_integers, refuse_unusable
+from dissect.fold import fold, fold_layers
+from dissect.inputs import model_inside, refuse_absent, refuse_integers, refuse_unusable
 from dissect.parts import Parts, names_of
 from dissect.precision import lengths, multiplied_in, own_products, why_missed
-from dissect.trace import Add, Sites, recording, sites_of
-from dissect.weights import Weights
+from dissect.trace import Add, Map, Sites, Trace, recording, sites_of
 
 # The largest error per format: tests measure it to be some ten times smaller.
 TOLERANCE = {
@@ -58,7 +57,7 @@ def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> P
 
 
 class Decomposer:
-    """Decomposes many batches with one model: looks its parts up once. Call it like `decompose`.
+    """Decomposes batches with one model, by the weights that it has then. Call it like `decompose`.
 
     stack: "encoder" or "decoder" of an encoder-decoder; by default the decoder where there is one.
 
@@ -73,22 +72,15 @@ class Decomposer:
         base: Any = model.base_model
         self.base = base
         self.config: Any = base.config
-        self.state: tuple[Any, ...] = ()
-        self.sites: Sites
-        self.memo: Memo
         self.reads = "input_ids"
         if has_stacks(model) and (stack or default_stack(model)) == "encoder":
             self.base = getattr(base, "encoder", base)
         elif has_stacks(model) and self.config.is_encoder_decoder:
             self.reads = "decoder_input_ids"
-        projections = []
         for layer in find_all(self.base, self.family.layers):
             for sublayer in self.family.sublayers:
-                out = find(layer, sublayer.out)
                 for path in filter(None, (sublayer.out, sublayer.value)):
                     refuse_integers(path, find(layer, path))
-                projections += [out] if sublayer.value else []
-        self.weights = Weights(self.base, projections)
         keep_freed_memory()
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
@@ -115,9 +107,9 @@ class Decomposer:
         if by == "source":
             splits.refuse_attention(self.config, inputs.get(self.reads), inputs.get("input_ids"))
         output, trace, mask = self._forward(inputs, splits.KEEP.get(by or "", ()), by == "source")
-        terms, weights = fold(trace, self.names, self.memo)
+        terms, weights = fold(trace, self.names)
         embedding = output.last_hidden_state.to(terms.device)  # elsewhere, where there are several
-        parts = self._checked(Parts(embedding, terms, mask, self.names))
+        parts = self._checked(Parts(embedding, terms, mask, self.names), trace)
         if request is None:
             return parts
         # many families compute attention weights in float32 whatever the format
@@ -143,10 +135,10 @@ class Decomposer:
         The sum is checked before the last is given, so who stops earlier has nothing checked.
         """
         _, trace, mask = self._forward(inputs, keep=("states",))
-        states = fold_layers(trace, self.names, self.memo)
+        states = fold_layers(trace, self.names)
         for layer, (embedding, terms) in enumerate(zip(trace.states, states, strict=True)):
             parts = Parts(embedding.to(terms.device), terms, mask, self.names)
-            yield self._checked(parts) if layer == len(trace.states) - 1 else parts
+            yield self._checked(parts, trace) if layer == len(trace.states) - 1 else parts
 
     @torch.no_grad()
     def feedforwards(self, **inputs: Any) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -168,7 +160,7 @@ class Decomposer:
         check_inputs(self.base, inputs, self.reads)
         with (
             splits.eager_attention(self.base, weights) as attention,
-            recording(self._current()[0], keep, only) as trace,
+            recording(self.sites(), keep, only) as trace,
         ):
             output = self._run(attention | inputs)
         assert trace.start is not None
@@ -181,7 +173,7 @@ class Decomposer:
     def _run(self, inputs: dict[str, Any]) -> Any:
         """One pass as the model has it, without dropout."""
         options: dict[str, Any] = {"return_dict": True} | ({"use_cache": False} if self.may_cache else {})
-        training = [module for module in self.weights.modules if module.training]
+        training = [module for module in self.base.modules() if module.training]
         if training:
             self.base.eval()
         try:
@@ -190,14 +182,15 @@ class Decomposer:
             for module in training:
                 module.training = True
 
-    def _current(self) -> tuple[Sites, Memo]:
-        """What depends on the weights alone; looked up anew when they have changed."""
-        state = self.weights.state()
-        if state != self.state:
-            self.state = state
-            with own_products(next(self.base.parameters()).device):
-                self.sites, self.memo = sites_of(self.base, self.family, self.config), {}
-        return self.sites, self.memo
+    @torch.no_grad()
+    def sites(self) -> Sites:
+        """What the row names, with the constants of the weights as they are now.
+
+        Raises `UnsupportedModel` for weights that are not in memory.
+        """
+        refuse_absent(self.base)
+        with own_products(next(self.base.parameters()).device):
+            return sites_of(self.base, self.family, self.config)
 
     def tolerance(self, dtype: torch.dtype) -> float:
         """How far the sum may miss, relative to the embedding."""
@@ -205,9 +198,9 @@ class Decomposer:
         rounded = self.family.float32_norms == "vector" and dtype == torch.float64
         return TOLERANCE[torch.float32 if rounded else dtype]
 
-    def _checked(self, parts: Parts) -> Parts:
+    def _checked(self, parts: Parts, trace: Trace) -> Parts:
         # autocast rounds what goes through a map of the stream; sublayers' outputs are summed as they are
-        maps = any(isinstance(module, nn.Linear) for module in self.sites.early + self.sites.final)
+        maps = any(isinstance(operation, Map) for operation in trace.operations)
         format_ = multiplied_in(parts.embedding) if maps else parts.embedding.dtype
         allowed = self.tolerance(format_)
         if not math.isfinite(parts.error) and not finite(parts.embedding[parts.mask]):

@@ -31,38 +31,21 @@ class Weight:
     maps: tuple[Tensor, ...] = ()  # matrices (after, before) that come later still
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """What a stretch of operations has that depends on weights alone, and is the same for every pass.
-
-    With K norms in the stretch; `gains[k]` is Π g_λ over the norms from the k-th on, without its size,
-    which is the product of `sizes` from the k-th on.
-    """
-
-    gains: list[Tensor]  # K + 1 of them, each (hidden,), the largest between 1 and 2
-    sizes: list[float]  # K of them
-    constants: dict[str, Tensor]  # by term, what each row of `numbers_of` multiplies, (rows, hidden)
-
-
-Memo = dict[tuple[int, int], Vectors]
-
-
-def fold(trace: Trace, names: Sequence[str], memo: Memo) -> tuple[Tensor, dict[int, Weight]]:
+def fold(trace: Trace, names: Sequence[str]) -> tuple[Tensor, dict[int, Weight]]:
     """The terms of the last embedding, (terms, batch, tokens, hidden), in the order of `names`.
 
     Also the weight of each addition, by its place among the operations.
-    memo: keeps from pass to pass what depends on weights alone.
     """
     assert trace.start is not None
-    return fold_range([trace.start], trace.operations, 0, len(trace.operations), names, memo)
+    return fold_range([trace.start], trace.operations, 0, len(trace.operations), names)
 
 
-def fold_layers(trace: Trace, names: Sequence[str], memo: Memo) -> Iterator[Tensor]:
+def fold_layers(trace: Trace, names: Sequence[str]) -> Iterator[Tensor]:
     """The terms at the end of every layer, one after the other, each (terms, batch, tokens, hidden)."""
     assert trace.start is not None
     terms: Sequence[Tensor] | Tensor = [trace.start]
     for begin, end in zip([0, *trace.ends], trace.ends, strict=False):
-        terms, _ = fold_range(terms, trace.operations, begin, end, names, memo)
+        terms, _ = fold_range(terms, trace.operations, begin, end, names)
         yield terms
 
 
@@ -72,7 +55,6 @@ def fold_range(
     begin: int,
     end: int,
     names: Sequence[str],
-    memo: Memo,
 ) -> tuple[Tensor, dict[int, Weight]]:
     """The terms after operations begin … end - 1, and the weights of the additions among them.
 
@@ -82,13 +64,11 @@ def fold_range(
     for place in range(begin, end):
         operation = operations[place]
         if isinstance(operation, Map):
-            terms = through(
-                fold_norms(terms, operations, begin, place, names, memo, weights), operation, names
-            )
+            terms = through(fold_norms(terms, operations, begin, place, names, weights), operation, names)
             for n, weight in weights.items():
                 weights[n] = Weight(weight.gain, weight.scale, (*weight.maps, operation.weight))
             begin = place + 1
-    return fold_norms(terms, operations, begin, end, names, memo, weights), weights
+    return fold_norms(terms, operations, begin, end, names, weights), weights
 
 
 def through(terms: Tensor, operation: Map, names: Sequence[str]) -> Tensor:
@@ -106,7 +86,6 @@ def fold_norms(
     begin: int,
     end: int,
     names: Sequence[str],
-    memo: Memo,
     weights: dict[int, Weight],
 ) -> Tensor:
     """`fold_range` where there is no map; fills `weights`.
@@ -115,10 +94,8 @@ def fold_norms(
     numbers per token and constant vectors.
     """
     stretch = operations[begin:end]
-    if (begin, end) not in memo:
-        memo[begin, end] = vectors_of(stretch, early[0])
-    gains, constants = memo[begin, end].gains, memo[begin, end].constants
-    scales = scales_of(stretch, memo[begin, end].sizes, early[0])
+    gains, sizes, constants = vectors_of(stretch, early[0])
+    scales = scales_of(stretch, sizes, early[0])
     terms = early[0].new_empty(len(names), *early[0].shape)
     room = torch.empty_like(early[0])  # to work in: new memory costs more than the product
     written = set(range(len(early)))
@@ -182,8 +159,14 @@ def numbers_of(stretch: Sequence[Operation], scales: Tensor) -> Tensor:
     return torch.cat(rows)
 
 
-def vectors_of(stretch: Sequence[Operation], like: Tensor) -> Vectors:
-    """The gains of a stretch, and its constant vectors in the order of `numbers_of`.
+def vectors_of(
+    stretch: Sequence[Operation], like: Tensor
+) -> tuple[list[Tensor], list[float], dict[str, Tensor]]:
+    """What a stretch of K norms has that depends on weights alone.
+
+    The gains, K + 1 of them, each (hidden,): Π g_λ over the norms from the k-th on, the largest element
+    between 1 and 2; the K sizes, whose product from the k-th on is what the gain was divided by; and by
+    term what each row of `numbers_of` multiplies, (rows, hidden).
 
     What biases make of a sublayer's output belongs to c, and is taken from the sublayer's term.
     """
@@ -213,7 +196,7 @@ def vectors_of(stretch: Sequence[Operation], like: Tensor) -> Vectors:
                 row, branch = branch, branch + 1
             constants["c"][row] += gains[k] * operation.constant
             constants[operation.term][row] -= gains[k] * operation.constant
-    return Vectors(gains, sizes, {name: vectors for name, vectors in constants.items() if vectors.any()})
+    return gains, sizes, {name: vectors for name, vectors in constants.items() if vectors.any()}
 
 
 def size_of(gain: Tensor) -> float:

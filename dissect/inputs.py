@@ -40,6 +40,15 @@ def refuse_integers(name: str, module: nn.Module) -> None:
         )
 
 
+def refuse_absent(base: nn.Module) -> None:
+    """Raises `UnsupportedModel` for weights that are not in memory."""
+    if any(one.is_meta for one in base.parameters()):
+        raise UnsupportedModel(
+            "parts of this model are not in memory (device_map with offloading); "
+            "load it where it fits whole, on one device or on several"
+        )
+
+
 def refuse_unusable(base: Any, inputs: dict[str, Any], reads: str) -> None:
     """Raises `DissectError` for ids, masks and vectors of the wrong kind, shape, range or device."""
     table = base.get_input_embeddings().weight

@@ -52,7 +52,7 @@ class Dissected(nn.Module):
             )
         self.base = decomposer.base
         self.names = decomposer.names
-        self.sites = decomposer._current()[0]
+        self.sites = decomposer.sites()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """In the order of `OUTPUTS`; 0 is the embedding layer, L the last.

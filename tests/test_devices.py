@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map_only
 
-from dissect import corpora, explore, finer, least_squares, measures
+from dissect import corpora, decomposition, explore, finer, least_squares, measures
 from dissect.explain import explain
 from dissect.families import find_all
 from dissect.features import word_terms
@@ -14,7 +14,6 @@ from dissect.masked_words import masked_targets, masked_words
 from dissect.models import Loaded
 from dissect.named_entities import named_entities, tagged_terms
 from dissect.probes import Training
-from dissect.weights import Weights
 from dissect.word_senses import sense_terms, word_senses
 from tests.conftest import inputs_of, read_by, tiny
 from tests.elsewhere import Elsewhere
@@ -32,7 +31,7 @@ def elsewhere(request, monkeypatch):
     The stand-in has no float64 unless a test asks for it.
     """
     float64 = getattr(request, "param", False)
-    monkeypatch.setattr(Weights, "state", lambda self: (self.base.device.type,))
+    monkeypatch.setattr(decomposition, "refuse_absent", lambda base: None)
     monkeypatch.setenv("DISSECT_DEVICE", "meta")
     if not float64:
         monkeypatch.setattr(least_squares, "WITHOUT_FLOAT64", {"meta"})
