@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def dissect_ways(loaded: Loaded, batches: list[Batch]) -> list[Way]:
-    decomposer = Decomposer(loaded.model)  # lets glibc keep freed memory, which all ways profit from
+    decomposer = Decomposer(loaded.model)
     sums: Sums = {"dissect: i + h + f + c": lambda parts: parts.terms.sum(0)}
     return [
         Way("dissect: terms of the last layer", lambda batch: decomposer(**batch), batches, sums),

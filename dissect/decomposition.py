@@ -11,10 +11,8 @@ with λ running over the Λ norms of the stream, gains g_λ, standard deviations
 Decoders that attend to a source have a fifth term s, made as h is.
 """
 
-import ctypes
 import inspect
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -38,8 +36,6 @@ TOLERANCE = {
     torch.float16: 2e-2,
     torch.bfloat16: 1e-1,
 }
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h has them
 
 
 def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> Parts:
@@ -81,7 +77,6 @@ class Decomposer:
             for sublayer in self.family.sublayers:
                 for path in filter(None, (sublayer.out, sublayer.value)):
                     refuse_integers(path, find(layer, path))
-        keep_freed_memory()
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
     @torch.no_grad()
@@ -246,17 +241,6 @@ def cancelling(parts: Parts) -> float:
     """How many times as long as the embedding its terms are together, at the token where it is most."""
     together = lengths(parts.terms[:, parts.mask]).sum(0)
     return (together / lengths(parts.embedding[parts.mask])).max().item()
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what a batch frees for the next one, up to half a GiB.
-
-    A recorded pass holds more than a plain one, and handing that back to the system after every
-    batch costs more than the arithmetic. Other allocators than glibc's are left alone.
-    """
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest that it takes
-        libc.mallopt(M_TRIM_THRESHOLD, 512 * 2**20)
 
 
 def check_inputs(base: PreTrainedModel, inputs: dict[str, Any], reads: str = "input_ids") -> None:

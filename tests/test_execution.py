@@ -65,6 +65,12 @@ def test_each_has_its_own_progress_and_its_share_of_the_cores(tmp_path):
     assert (said(tmp_path, "a"), said(tmp_path, "b")) == ("3 a\n", "3 b\n")
 
 
+def test_memory_that_a_batch_frees_is_kept_in_chapters_alone(tmp_path):
+    """A decomposer had set this for whatever process it was made in."""
+    run(tmp_path, {"a": "import os; print(os.environ['MALLOC_TRIM_THRESHOLD_'])"}, [])
+    assert said(tmp_path, "a") == f"{512 * 2**20}\n" and "MALLOC_TRIM_THRESHOLD_" not in os.environ
+
+
 def test_what_is_at_work_is_finished_when_another_fails_and_no_more_is_begun(tmp_path):
     cells = {
         "a": WAITS_FOR.format(own="a", other="b") + "raise ValueError('no such word')",
