@@ -19,7 +19,7 @@ from dissect.errors import DissectError
 from dissect.explain import explain
 from dissect.markdown import markdown
 from dissect.models import Loaded
-from dissect.parts import TERMS, subsets
+from dissect.parts import TERMS, Parts, subsets
 
 DEFAULT = "minilm"
 DECIMALS = 7  # of products: as exact as float32; the page rounds once, where it shows a number
@@ -49,26 +49,27 @@ def loaded_for(name: str) -> Loaded:
 
 
 def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
-    """Sentences by token and layer: the dot products of their terms, divided by e · e.
-
-    `gram` is (layers + 1, tokens, 10): of the 4 × 4 products those on and above the diagonal, row by
-    row. Length, share and angle of every subset follow from them, so the page needs no vectors.
-    """
+    """Sentences by token and layer: `gram` is (layers + 1, tokens, 10), see `products`."""
     decomposer = Decomposer(loaded.model)
-    upper = torch.triu_indices(len(TERMS), len(TERMS))
     found = []
     for sentence in sentences:
         batch = loaded.tokenizer(sentence, return_tensors="pt").to(loaded.model.device)
-        layers = []
-        for parts in decomposer.each_layer(**batch):
-            terms = parts.terms[:, 0].cpu().double()
-            products = torch.einsum("xtd,ytd->txy", terms, terms)
-            products = products / products.sum((1, 2), keepdim=True)
-            rows = products[:, upper[0], upper[1]].tolist()
-            layers.append([[round(x, DECIMALS) for x in row] for row in rows])
+        layers = [products(parts) for parts in decomposer.each_layer(**batch)]
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0].tolist())
         found.append({"text": sentence, "tokens": tokens, "gram": layers})
     return {"model": loaded.label, "sentences": found}
+
+
+def products(parts: Parts) -> list[list[float]]:
+    """By token of one sentence, x·y / e·e of ten pairs of terms: ii, ih, if, ic, hh, hf, hc, ff, fc, cc.
+
+    Length, share and angle of every subset follow from them, so a page needs no vectors.
+    """
+    terms = parts.terms[:, 0].cpu().double()
+    gram = torch.einsum("xtd,ytd->txy", terms, terms)
+    rows, columns = torch.triu_indices(len(TERMS), len(TERMS))
+    of_e = gram.sum((1, 2))[:, None]
+    return [[round(x, DECIMALS) for x in ten] for ten in (gram[:, rows, columns] / of_e).tolist()]
 
 
 def curves(runs: Sequence[Run]) -> list[Data]:

@@ -12,8 +12,7 @@ from torch import Tensor
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.models import Loaded
-from dissect.parts import Parts
-from dissect.precision import sized
+from dissect.parts import Parts, share
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,7 @@ class Word:
         return pd.concat(tables, ignore_index=True)
 
     def _shares(self, parts: Parts, x: Tensor) -> Tensor:
-        e = parts.embedding[0, self.positions].sum(0).to(x.dtype)
-        size, e = sized(e)
-        return x @ (e / e.norm().square()) / size
+        return share(x, parts.embedding[0, self.positions].sum(0))
 
 
 # What a word does not border on: a letter or digit, also one made of a letter and a mark; but scripts that

