@@ -7,7 +7,6 @@ from dissect.errors import DissectError
 from dissect.precision import WITHOUT_FLOAT64
 
 CHUNK = 2048  # rows that are multiplied at once
-BLOCKS = 4  # of columns: of products that are symmetric, those left of the diagonal are not computed
 NOTHING = 1e-9  # of the variance of x, in a direction in which only float32's rounding is left
 CONSTANT = 1e-14  # how far a column moves from its mean, relative to it, when that is float64's rounding
 ROUNDING = 1e-6  # how far a share may be from between 0 and 1
@@ -37,7 +36,7 @@ class LeastSquares:
         self.scale_x, self.scale_y = scale_of(x), scale_of(y)
         self.mean_x, self.mean_y = torch.zeros_like(x[0]), torch.zeros_like(y[0])
         self.inputs = x.shape[1]
-        self.xx = x.new_zeros(self.inputs, self.inputs)  # on and above the diagonal
+        self.xx = x.new_zeros(self.inputs, self.inputs)
         self.xy = x.new_zeros(self.inputs, y.shape[1])
         self.yy = torch.zeros_like(y[0])
 
@@ -48,9 +47,7 @@ class LeastSquares:
         self.rows += len(x)
         x, self.mean_x = about_mean(x / self.scale_x, self.mean_x, weight, len(x) / self.rows)
         y, self.mean_y = about_mean(y / self.scale_y, self.mean_y, weight, len(y) / self.rows)
-        width = -(-self.inputs // BLOCKS)
-        for k in range(0, self.inputs, width):
-            self.xx[k : k + width, k:].addmm_(x[:, k : k + width].T, x[:, k:])
+        self.xx.addmm_(x.T, x)
         self.xy.addmm_(x.T, y)
         self.yy += y.square().sum(0)
 
@@ -85,7 +82,7 @@ class LeastSquares:
         correlations = xx / deviations / deviations[:, None]
         if not correlations.isfinite().all():
             return yy * torch.nan
-        values, vectors = torch.linalg.eigh(correlations, UPLO="U")
+        values, vectors = torch.linalg.eigh(correlations)
         taken = values > NOTHING * values[-1]
         projected = vectors[:, taken].T @ (xy / deviations[:, None])[:, varying]
         return (projected.square() / values[taken, None]).sum(0) / yy[varying]
