@@ -34,7 +34,7 @@ class Run:
     evidence: str = ""  # how a page links to a table: Markdown with {text}, {chapter} and {table}
 
 
-HERE = "[{text}](chapters/{chapter}.ipynb)"
+HERE = "[{text}](../notebooks/{chapter}.ipynb)"
 ELSEWHERE = "[{text}](published/%s/results/{table}.parquet)"
 
 

@@ -36,7 +36,7 @@ def link(book: Path, results: Path, package: Path) -> None:
     code.mkdir(exist_ok=True)
     for file in sorted(package.glob("*.py")):
         shutil.copy(file, code)
-    for path in sorted((book / "chapters").glob("*.ipynb")):
+    for path in sorted((book.parent / "notebooks").glob("*.ipynb")):
         chapter = nbformat.read(path, as_version=4)
         for cell in chapter.cells:
             if cell.cell_type == "markdown" and cell.source.startswith(HEADING):
@@ -52,6 +52,6 @@ def linked(text: str, staged: Path) -> str:
         place = f"results/{name}" if name.endswith(".parquet") else name
         if not (staged / place).is_file():
             return f"`{name}` (not in this run)"
-        return f"{{download}}`{name} <../_run/{place}>`"
+        return f"{{download}}`{name} <../book/_run/{place}>`"
 
     return NAMED.sub(download, text)

@@ -17,7 +17,7 @@ def page(verdicts: pd.DataFrame) -> str:
     lines += ["| chapter | its claims, by their numbers in the [scorecard](scorecard.md) |", "|---|---|"]
     for chapter, part in verdicts.groupby("chapter", sort=False):
         marks = " ".join(chip(str(row.verdict), str(row.claim)) for row in part.itertuples())
-        lines.append(f"| [](chapters/{chapter}.ipynb) | {marks} |")
+        lines.append(f"| [](../notebooks/{chapter}.ipynb) | {marks} |")
     failed = verdicts[verdicts["verdict"] == "not replicated"]
     if len(failed):
         lines += ["", "What does not hold here:", ""]

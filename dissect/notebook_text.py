@@ -33,7 +33,8 @@ LABELLED = re.compile(r"\$\$ \(([\w-]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 NAMED = re.compile(r"(.+?) <(.+)>")
 EXERCISES = "Exercises"  # the heading over a chapter's exercises
-LISTS = {f"exercises-{n}": n for n in range(1, len(CHAPTERS) + 1)}  # labels that the book has for them
+# The pages that the book has for them.
+LISTS = {f"../book/exercises/{name}.md": n for n, name in enumerate(CHAPTERS, start=1)}
 
 
 def for_notebook(text: str, chapter: int) -> str:
@@ -112,7 +113,7 @@ def exercise_heading(label: str, chapter: int) -> tuple[int, str]:
 
 def elsewhere(words: str, path: str, chapter: int) -> str:
     """A link to another page of the book: to the repository, or else its words."""
-    source = (ROOT / "book" / "chapters" / path).resolve()  # chapters link from where they stand in the book
+    source = (NOTEBOOKS / path).resolve()
     if not source.is_file() or not source.is_relative_to(ROOT):
         raise DissectError(f"chapter {chapter}: the link to {path} leads nowhere")
     if not words:

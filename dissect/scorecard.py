@@ -27,7 +27,7 @@ def page(verdicts: pd.DataFrame) -> str:
     lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
     for chapter, part in verdicts.groupby("chapter", sort=False):
         name = evidence.title(str(chapter))
-        lines += [f"### {name}", "", f"[The chapter](chapters/{chapter}.ipynb)", "", *_table(part), ""]
+        lines += [f"### {name}", "", f"[The chapter](../notebooks/{chapter}.ipynb)", "", *_table(part), ""]
     return "\n".join(lines)
 
 

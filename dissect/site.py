@@ -1,7 +1,8 @@
 """From executed chapters to a website, by way of a staged copy of the book.
 
 The copy is what Jupyter Book reads: `_config.yml`, `_toc.yml` and `book/` as they are in the
-repository, the run's chapters and summary beside them. Nothing is written into the repository.
+repository, the run's chapters in `notebooks/` in the place of those without results, and what else a run
+fills in in `book/_run/`. Nothing is written into the repository.
 """
 
 import base64
@@ -38,13 +39,21 @@ from dissect.files import writing
 from dissect.judge import judge
 from dissect.manifest import Manifest
 from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
-from dissect.quoted import filled
 
 COPIED = ("_config.yml", "_toc.yml")
 # The home page's picture: its chapter, and its name there.
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
 GLUED = "application/papermill.record/image/png"
-NO_HEADLINE = "The picture that belongs here is drawn by [](chapters/%s.ipynb), which this run left out.\n"
+FORMER = "book/chapters"
+MOVED = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>This chapter has moved</title>
+<meta http-equiv="refresh" content="0; url=../../notebooks/{chapter}"></head>
+<body><a href="../../notebooks/{chapter}">This chapter has moved.</a>
+<script src="../../_static/moved.js"></script></body></html>
+"""
+NO_HEADLINE = (
+    "The picture that belongs here is drawn by [](../notebooks/%s.ipynb), which this run left out.\n"
+)
 
 
 def build_site(
@@ -127,7 +136,7 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "book"
-        stage(folder, told, {"pdf": pdf.ABSENT, **included}, staged)
+        stage(folder, told, {"pdf": pdf.ABSENT, "downloads": downloads(), **included}, staged)
         for name, figure in (pictures or {}).items():
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
         if with_pdf:
@@ -136,6 +145,7 @@ def build(
             assets = beside.submit(web.assets if live else lambda: web.LEFT_OUT)
             html = jupyter_book(staged, log, process or BookProcess())
             assets.result().put(html)
+            lead_on(html)
             policy.secure(html)
         replace(html, out)
     log.unlink(missing_ok=True)
@@ -150,26 +160,38 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     book = staged / "book"
     left = shutil.ignore_patterns("__pycache__", ".*", "_build", "node_modules")
     shutil.copytree(ROOT / "book", book, ignore=left)
-    shutil.copytree(NOTEBOOKS, book / "sources", ignore=left)
-    for name in ("chapters", "_run"):
-        (book / name).mkdir(exist_ok=True)
-    for source in sorted((NOTEBOOKS).glob("*.ipynb")):
+    shutil.copytree(NOTEBOOKS, book / "_run" / "notebooks", ignore=left)
+    (staged / "notebooks").mkdir()
+    for source in sorted(NOTEBOOKS.glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
-        nbformat.write(pages.chapter(source, executed, told), book / "chapters" / source.name)
+        nbformat.write(pages.chapter(source, executed, told), staged / "notebooks" / source.name)
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     evidence.link(book, folder / "results", ROOT / "dissect")
     web.stage(book)
-    runs = {place.name: across.read(place) for place in sorted(PUBLISHED.glob("*/"))}
-    for prose in sorted(book.glob("*.md")):
-        text = prose.read_text(encoding="utf-8")
-        prose.write_text(filled(text, {"paper": across.paper(), **runs}), encoding="utf-8")
     chapter, name = HEADLINE
     picture = glued_picture(folder / "notebooks" / f"{chapter}.ipynb", name)
     if picture:
         (book / "_run" / f"{name}.png").write_bytes(picture)
     else:
         (book / "headline.md").write_text(NO_HEADLINE % chapter, encoding="utf-8")
+
+
+def downloads() -> str:
+    """A table of the chapters' notebooks, without results and with, for the page of downloads."""
+    rows = [
+        f"| [](../notebooks/{stem}.ipynb) | {{download}}`without results <_run/notebooks/{stem}.ipynb>` "
+        f"| {{download}}`with results <../notebooks/{stem}.ipynb>` |\n"
+        for stem in CHAPTERS
+    ]
+    return "| chapter | to work in | as executed |\n|---|---|---|\n" + "".join(rows)
+
+
+def lead_on(html: Path) -> None:
+    """Pages at the addresses that chapters had once, which lead on to where they are."""
+    (html / FORMER).mkdir(parents=True)
+    for chapter in sorted((html / "notebooks").glob("*.html")):
+        (html / FORMER / chapter.name).write_text(MOVED.format(chapter=chapter.name), encoding="utf-8")
 
 
 def printed(staged: Path, log: Path) -> Path:

@@ -9,7 +9,7 @@ def page() -> str:
     parts = []
     for name, table in TABLES.items():
         writer = writer_of(name)
-        where = f"[](chapters/{writer}.ipynb)" if writer else "[](scorecard.md)"
+        where = f"[](../notebooks/{writer}.ipynb)" if writer else "[](scorecard.md)"
         rows = [(column, *meaning(name, column)) for column in table.columns]
         lines = "\n".join(f"| `{column}` | {kind} | {what} |" for column, kind, what in rows)
         about = table.about[0].upper() + table.about[1:]

@@ -12,8 +12,13 @@ BOX = """:::{{admonition}} This run
 :class: note provenance dropdown
 Model {model}, profile {profile}, {seeds} seeds{limit}; {took}.
 Versions: {versions}.
-The notebook as it is before a run: {{download}}`{chapter}.ipynb <../sources/{chapter}.ipynb>`.
+The notebook as it is before a run: {{download}}`{chapter}.ipynb <../book/_run/notebooks/{chapter}.ipynb>`.
 :::"""
+MADE = """This site was made by one command, which ran the chapters as notebooks and bound their results.
+Every number and picture in them was computed in this run; the paper's own values stand beside ours \
+and are marked as the paper's.
+
+"""
 
 
 def box(manifest: Manifest, chapter: str) -> NotebookNode:
@@ -32,7 +37,7 @@ def box(manifest: Manifest, chapter: str) -> NotebookNode:
 
 
 def summary(manifest: Manifest) -> str:
-    """The home page's table on this run, in Markdown."""
+    """What the home page says of this run, with a table, in Markdown."""
     settings = manifest.settings
     profile = PROFILES[settings.profile]
     machine = manifest.machine
@@ -49,4 +54,4 @@ def summary(manifest: Manifest) -> str:
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
     lines = [f"| {key} | {markdown(value)} |" for key, value in rows.items()]
-    return "\n".join(["| this run | |", "|---|---|", *lines]) + "\n"
+    return MADE + "\n".join(["| this run | |", "|---|---|", *lines]) + "\n"

@@ -52,7 +52,8 @@ def stage(book: Path) -> None:
         shutil.copy(SOURCES / name, book / "_static" / STATIC)
     sentences = (SOURCES / "examples.txt").read_text(encoding="utf-8").splitlines()
     data, first = prepared(load(MODEL, "cpu"), sentences)
-    (book / "_run" / "sentences.html").write_text(data, encoding="utf-8")
+    page = (SOURCES / "page.html").read_text(encoding="utf-8")
+    (book / "_run" / "sentences.html").write_text(data + page, encoding="utf-8")
     (book / "_run" / "sentence.md").write_text(first, encoding="utf-8")
 
 

@@ -1,19 +1,24 @@
-"""The book's own extensions, and its PDF."""
+"""The book as Jupyter Book builds it, its own extensions, and its PDF."""
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 
 from dissect import pdf
 from dissect.book_process import BookProcess
+from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
 from dissect.site import jupyter_book
+from tests.test_links import Page, broken
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTENSIONS = ROOT / "book" / "_ext"
@@ -26,6 +31,70 @@ def extension(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+# ---- as Jupyter Book builds it from a clone ----
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages that Jupyter Book makes of the repository as it is, warnings as errors."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder)
+    left = shutil.ignore_patterns("__pycache__", "_run", ".*")
+    for name in ("book", "notebooks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=left)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-W", "-n", "--keep-going"]
+    made = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    said = made.stdout + made.stderr
+    assert made.returncode == 0 and "WARNING" not in said, said
+    return folder / "_build" / "html"
+
+
+@pytest.mark.slow
+def test_jupyter_book_builds_a_clone_without_a_warning(plain: Path) -> None:
+    for chapter in CHAPTERS:
+        page = BeautifulSoup((plain / "notebooks" / f"{chapter}.html").read_text("utf-8"), "html.parser")
+        assert page.select(".cell_input") and not page.select(".cell_output")
+    exercises = (plain / "book/exercises/1-derivation.html").read_text(encoding="utf-8")
+    assert 'id="exercise-1-1"' in exercises and "dissect site" not in exercises
+    pages = {place.stem: place.read_text(encoding="utf-8") for place in (plain / "book").glob("*.html")}
+    unfilled = {name for name, text in pages.items() if "fills this in from a run" in text}
+    assert unfilled == {"index", "scorecard", "across", "explore", "your-sentence", "teach", "downloads"}
+    assert not [name for name, text in pages.items() if "&lt;&lt;minilm" in text or "&lt;&lt;paper" in text]
+
+
+@pytest.mark.slow
+def test_every_link_of_a_book_without_a_run_leads_somewhere(plain: Path) -> None:
+    paths = [path.resolve() for path in plain.rglob("*.html") if "_static" not in path.parts]
+    pages = {path: Page(path) for path in paths}
+    links = [(path, link) for path, page in pages.items() for link in [*page.links, *page.loads]]
+    assert len(links) > 300 and not [(path, link) for path, link in links if broken(path, link, pages)]
+
+
+@pytest.mark.parametrize("kept", ["```{include} other.md\n```", "```python\n_run/x.md\n```"])
+def test_parts_that_are_there_are_not_filled_in(kept: str) -> None:
+    assert extension("filling").parts_filled(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "```{include} ../_run/times.md\n```",
+        ":::{figure} _run/across-senses.png\n:name: fig\n\nIts caption.\n:::",
+        "```{raw} html\n:file: _run/sentences.html\n```",
+    ],
+)
+def test_a_sentence_stands_in_the_place_of_a_part(part: str) -> None:
+    filling = extension("filling")
+    assert filling.parts_filled(f"Before.\n\n{part}\n\nAfter.") == f"Before.\n\n{filling.OF_A_RUN}\n\nAfter."
+
+
+def test_no_page_includes_what_only_a_run_has_in_another_way() -> None:
+    filling = extension("filling")
+    for page in (ROOT / "book").rglob("*.md"):
+        assert "_run/" not in filling.PART.sub("", page.read_text(encoding="utf-8")), page
 
 
 # ---- launch buttons ----
@@ -66,13 +135,14 @@ def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         config = (ROOT / "_config.yml").read_text(encoding="utf-8")
         assert config.count('  url: ""') == 1
         (folder / "_config.yml").write_text(config.replace('  url: ""', f'  url: "{url}"'), encoding="utf-8")
-        toc = "format: jb-book\nroot: book/index\nchapters:\n  - file: book/chapters/4-wsd\n"
+        toc = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/4-wsd\n"
         (folder / "_toc.yml").write_text(toc, encoding="utf-8")
         (folder / "book/index.md").write_text("# Home\n", encoding="utf-8")
-        (folder / "book/chapters").mkdir()
-        (folder / "book/chapters/4-wsd.md").write_text("# A chapter\n", encoding="utf-8")
+        (folder / "notebooks").mkdir()
+        cells = [nbformat.v4.new_markdown_cell("# A chapter")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks/4-wsd.ipynb")
         assert BookProcess().build(folder, folder / "log", "html") == 0, (folder / "log").read_text()
-        return folder / "_build/html/book"
+        return folder / "_build/html"
 
     return build
 
@@ -80,21 +150,23 @@ def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 @pytest.mark.slow
 def test_chapters_alone_get_buttons(tiny_book: Callable[[str], Path]) -> None:
     html = tiny_book("https://github.com/some/book")
-    chapter = BeautifulSoup((html / "chapters/4-wsd.html").read_text(encoding="utf-8"), "html.parser")
+    chapter = BeautifulSoup((html / "notebooks/4-wsd.html").read_text(encoding="utf-8"), "html.parser")
     services = {
         link.get_text(strip=True): link for link in chapter.select(".bd-header-article a[href*='://']")
     }
-    assert services["Colab"]["href"].endswith("/some/book/blob/main/notebooks/4-wsd.ipynb")
-    assert services["Binder"]["href"].endswith("/some/book/main?urlpath=lab/tree/notebooks/4-wsd.ipynb")
+    assert {name: link["href"] for name, link in services.items()} == {
+        "Binder": "https://mybinder.org/v2/gh/some/book/main?urlpath=lab/tree/notebooks/4-wsd.ipynb",
+        "Colab": "https://colab.research.google.com/github/some/book/blob/main/notebooks/4-wsd.ipynb",
+    }
     for link in services.values():  # pictures are the site's own
-        assert (html / "chapters" / link.img["src"]).is_file()
-    assert not LAUNCHED & set((html / "index.html").read_text(encoding="utf-8").split("/"))
+        assert (html / "notebooks" / link.img["src"]).is_file()
+    assert not LAUNCHED & set((html / "book/index.html").read_text(encoding="utf-8").split("/"))
     assert chapter.select_one("nav.bd-links a")["href"].endswith("index.html")  # the way home
 
 
 @pytest.mark.slow
 def test_without_an_address_no_page_has_buttons(tiny_book: Callable[[str], Path]) -> None:
-    chapter = tiny_book("") / "chapters/4-wsd.html"
+    chapter = tiny_book("") / "notebooks/4-wsd.html"
     assert not LAUNCHED & set(chapter.read_text(encoding="utf-8").split("/"))
 
 

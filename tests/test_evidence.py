@@ -30,9 +30,9 @@ def test_a_chapter_has_its_summary_and_its_evidence(chapter: Path) -> None:
 def test_the_site_gives_out_the_tables_that_chapters_name(site: Path, small_run: Path) -> None:
     missing = set()
     for chapter in CHAPTERS:
-        page = (site / "book" / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        page = (site / "notebooks" / f"{chapter.stem}.html").read_text(encoding="utf-8")
         section = page.partition('id="evidence"')[2]
-        offered = {Path(unescape(a)).name: site / "book" / "chapters" / a
+        offered = {Path(unescape(a)).name: site / "notebooks" / a
                    for a in re.findall(r'href="([^"]+\.parquet)"', section)}  # fmt: skip
         for name in evidence.NAMED.findall(nbformat.read(chapter, as_version=4).cells[-1].source):
             table = small_run / "results" / name
@@ -50,7 +50,7 @@ def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None
     (tmp_path / "results" / "senses.parquet").touch()
     text = evidence.linked("`senses.parquet` and `entities.parquet`, `senses`", tmp_path)
     assert text == (
-        "{download}`senses.parquet <../_run/results/senses.parquet>` and "
+        "{download}`senses.parquet <../book/_run/results/senses.parquet>` and "
         "`entities.parquet` (not in this run), `senses`"
     )
 

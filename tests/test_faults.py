@@ -442,7 +442,9 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
         build_site(folder, tmp_path / "site", say=lambda line: None)
     shutil.copy(small_run / "results/senses.parquet", folder / "results/senses.parquet")
     build_site(folder, tmp_path / "site", say=lambda line: None)
-    for page in (tmp_path / "site" / "book").rglob("*.html"):
+    pages = [page for part in ("book", "notebooks") for page in (tmp_path / "site" / part).rglob("*.html")]
+    assert len(pages) > 30
+    for page in pages:
         text = page.read_text(encoding="utf-8")
         assert (
             "<img src=x" not in text
@@ -452,7 +454,7 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
         assert not any(f"<script>alert({n})" in text for n in range(9)), page
         assert acting(text) == [] and "Content-Security-Policy" in text, page
     assert "&lt;img src=x" in (tmp_path / "site/book/index.html").read_text(encoding="utf-8")
-    assert "kept" in (tmp_path / "site/book/chapters/4-wsd.html").read_text(encoding="utf-8")
+    assert "kept" in (tmp_path / "site/notebooks/4-wsd.html").read_text(encoding="utf-8")
 
 
 def test_an_archive_and_a_file_in_the_place_of_runs_are_told(small_run, tmp_path):

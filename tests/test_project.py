@@ -195,12 +195,6 @@ def test_every_module_in_the_prose_exists() -> None:
             assert resolve(dotted) is not None, f"{page}: {dotted}"
 
 
-def test_every_chapter_can_be_downloaded() -> None:
-    for chapter in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for folder in ("sources", "chapters"):
-            assert f"<{folder}/{chapter.name}>" in NAMED["book/downloads.md"]
-
-
 def test_spelling() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "codespell_lib"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
 from dissect.manifest import required
-from dissect.places import PUBLISHED
-from dissect.site import build, first_complaint, replace
+from dissect.places import NOTEBOOKS, PUBLISHED
+from dissect.site import FORMER, build, first_complaint, replace
 from tests.conftest import AXE
 
 WIDTHS = {"desktop": 1280, "phone": 390}
@@ -39,8 +40,9 @@ LOOK = """async () => {
 
 
 def pages_of(site: Path) -> list[Path]:
-    """The pages that readers open; themes keep fragments under _static."""
-    return sorted(page for page in site.rglob("*.html") if "_static" not in page.parts)
+    """The pages that readers open; themes keep fragments under _static, and former addresses lead on."""
+    pages = (page for page in site.rglob("*.html") if "_static" not in page.parts)
+    return sorted(page for page in pages if page.parent != site / FORMER)
 
 
 def looked_at(site: Path, device: str) -> list[Path]:
@@ -103,8 +105,8 @@ def complaints(seen: dict) -> dict:
 
 def test_the_site_has_its_pages(site: Path) -> None:
     names = {page.stem for page in pages_of(site)}
-    chapters = {"1-derivation", "2-visualisation", "3-mlm", "4-wsd", "5-ner"}
-    assert chapters | {"index", "explore", "rerun", "teach", "code", "glossary", "ja", "references"} <= names
+    assert {page.stem for page in (site / "notebooks").glob("*.html")} == set(CHAPTERS)
+    assert {"index", "explore", "rerun", "teach", "code", "glossary", "ja", "references"} <= names
 
 
 def test_no_page_shows_its_markup(site: Path) -> None:
@@ -180,13 +182,13 @@ def test_search_finds_without_a_server(browser, site: Path) -> None:
 
 
 def test_mathematics_is_rendered_where_there_is_any(browser, site: Path) -> None:
-    page = next(page for page in pages_of(site) if page.stem == "1-derivation")
+    page = site / "notebooks" / "1-derivation.html"
     with opened(browser, page, WIDTHS["desktop"], "light") as (tab, _trouble):
         assert tab.evaluate(LOOK)["rendered"] > 20
 
 
 def test_columns_of_computed_tables_stand_apart(browser, site: Path) -> None:
-    page = next(page for page in pages_of(site) if page.stem == "4-wsd")
+    page = site / "notebooks" / "4-wsd.html"
     with opened(browser, page, WIDTHS["desktop"], "light") as (tab, _trouble):
         gaps = tab.eval_on_selector_all(
             ".cell_output table td", "all => all.map(td => parseFloat(getComputedStyle(td).paddingRight))"
@@ -196,9 +198,30 @@ def test_columns_of_computed_tables_stand_apart(browser, site: Path) -> None:
 
 def test_clean_notebooks_come_with_the_site(site: Path) -> None:
     offered = {path.name for path in (site / "_downloads").rglob("*.ipynb")}
-    assert {page.stem for page in (site / "book" / "chapters").glob("*.html")} <= {
-        Path(name).stem for name in offered
-    }
+    assert offered >= {f"{chapter}.ipynb" for chapter in CHAPTERS}
+    for chapter in CHAPTERS:
+        both = {path for path in (site / "_downloads").rglob(f"{chapter}.ipynb")}
+        clean = (NOTEBOOKS / f"{chapter}.ipynb").read_bytes()
+        assert sorted(path.read_bytes() == clean for path in both) == [False, True]
+        page = (site / "book" / "downloads.html").read_text(encoding="utf-8")
+        assert len(re.findall(f"href=[^>]*_downloads/[^>]*/{chapter}.ipynb", page)) == 2
+
+
+def test_former_addresses_of_chapters_lead_on(site: Path) -> None:
+    assert {page.stem for page in (site / FORMER).glob("*.html")} == set(CHAPTERS)
+    for page in (site / FORMER).glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        (to,) = re.findall(r'http-equiv="refresh" content="0; url=([^"]+)"', text)
+        assert (page.parent / to).resolve() == (site / "notebooks" / page.name).resolve()
+        assert (site / "notebooks" / page.name).is_file() and "Content-Security-Policy" in text
+
+
+def test_a_former_address_leads_to_the_place_that_was_asked_for(browser, site: Path) -> None:
+    with tab_of(browser, WIDTHS["desktop"], "light") as (tab, trouble):
+        tab.goto((site / FORMER / "4-wsd.html").as_uri() + "#evidence")
+        tab.wait_for_url((site / "notebooks" / "4-wsd.html").as_uri() + "#evidence")
+        tab.wait_for_selector("main")
+    assert not trouble
 
 
 def test_a_run_without_chapters_has_no_site(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ STRANGE = [
 ]  # fmt: skip
 PAGE = """<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>t</title>
 <link rel="icon" href="data:,"><meta name="viewport" content="width=device-width"></head>
-<body style="font-family: sans-serif"><main>{data}{page}</main></body></html>"""
+<body style="font-family: sans-serif"><main>{page}</main></body></html>"""
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,8 @@ def bare(tmp_path_factory) -> Path:
     (site / "book" / "_run").mkdir(parents=True)
     web.stage(site / "book")
     shutil.move(site / "book" / "_static", site / "_static")
-    data = (site / "book" / "_run" / "sentences.html").read_text(encoding="utf-8")
-    page = (web.SOURCES / "page.html").read_text(encoding="utf-8")
-    (site / "book" / "your-sentence.html").write_text(PAGE.format(data=data, page=page), encoding="utf-8")
+    page = (site / "book" / "_run" / "sentences.html").read_text(encoding="utf-8")
+    (site / "book" / "your-sentence.html").write_text(PAGE.format(page=page), encoding="utf-8")
     return site
 
 

@@ -1,7 +1,6 @@
 """Buttons on chapters that open their notebooks in Binder and Colab.
 
-They follow `repository: url:` in `_config.yml`; while that is empty, no page has one. The theme's
-own buttons would look for the executed chapters, which are not in the repository. They are links:
+They follow `repository: url:` in `_config.yml`; while that is empty, no page has one. They are links:
 nothing is asked of either service before one is followed.
 """
 
@@ -12,7 +11,7 @@ from urllib.parse import quote
 import yaml
 from sphinx.application import Sphinx
 
-CHAPTERS = "book/chapters/"
+CHAPTERS = "notebooks/"
 GITHUB = "https://github.com/"
 
 
@@ -46,8 +45,7 @@ def add_buttons(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     # under `sphinx:`.
     config = yaml.safe_load((Path(app.confdir) / "_config.yml").read_text(encoding="utf-8"))
     repository = config.get("repository") or {}
-    notebook = f"notebooks/{page.removeprefix(CHAPTERS)}.ipynb"
-    found = addresses(repository.get("url") or "", repository.get("branch") or "main", notebook)
+    found = addresses(repository.get("url") or "", repository.get("branch") or "main", f"{page}.ipynb")
     icons = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
     buttons = [
         {"type": "link", "text": name, "tooltip": f"Open in {name}", "icon": icons[name], "url": url}

@@ -43,9 +43,14 @@ def pages(manifest: Manifest) -> dict[str, str]:
 
     manifest: of the run that the book shows.
     """
+    return without_run() | {"times": times(manifest)}
+
+
+def without_run() -> dict[str, str]:
+    """Those of `pages` that are the same whatever the run."""
     numbers = range(1, len(CHAPTERS) + 1)
     by_chapter = {f"exercises-{n}": "\n".join(map(shown, of_chapter(n))) for n in numbers}
-    return by_chapter | {"exercises": listed(), "times": times(manifest)}
+    return by_chapter | {"exercises": listed()}
 
 
 def listed() -> str:
@@ -82,7 +87,7 @@ def times(manifest: Manifest) -> str:
         ran = manifest.chapters.get(stem)
         computing = f"{ran.seconds + saved(ran.work):.0f} seconds" if ran else "left out"
         each = ", ".join(f"{e.name}: {e.minutes}" for e in some)
-        rows.append(f"| [](chapters/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
+        rows.append(f"| [](../notebooks/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
     return HEAD + "".join(rows) + f"\n{computed_by(manifest)}\n"
 
 

@@ -1,0 +1,2 @@
+// A chapter's former address leads on to the place on its page that was asked for.
+location.replace(document.querySelector("a").href + location.hash);
