@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import nbformat
 import pytest
@@ -100,27 +100,23 @@ def test_no_page_includes_what_only_a_run_has_in_another_way() -> None:
 # ---- launch buttons ----
 
 
-def test_without_an_address_there_are_no_buttons() -> None:
-    assert extension("launch").addresses("", "main", "notebooks/a.ipynb") == {}
-
-
 @pytest.mark.parametrize(
-    "written",
-    ["https://github.com/some/book", "https://github.com/some/book.git", "https://github.com/some/book/"],
+    ("address", "known"),
+    [
+        ("", None),
+        ("https://git.example.org/some/book", None),
+        ("https://gitlab.com/some/book", {"binderhub_url"}),
+        ("https://github.com/some/book.git", {"binderhub_url", "colab_url"}),
+        ("https://github.com/some/book/", {"binderhub_url", "colab_url"}),
+    ],
 )
-def test_a_repository_on_github_has_both(written: str) -> None:
-    assert extension("launch").addresses(written, "dev", "notebooks/a.ipynb") == {
-        "Binder": "https://mybinder.org/v2/gh/some/book/dev?urlpath=lab/tree/notebooks/a.ipynb",
-        "Colab": "https://colab.research.google.com/github/some/book/blob/dev/notebooks/a.ipynb",
-    }
-
-
-def test_a_repository_elsewhere_has_binder_alone() -> None:
-    found = extension("launch").addresses("https://git.example.org/some/book", "main", "notebooks/a.ipynb")
-    assert found == {
-        "Binder": "https://mybinder.org/v2/git/https%3A%2F%2Fgit.example.org%2Fsome%2Fbook/main"
-        "?urlpath=lab/tree/notebooks/a.ipynb"
-    }
+def test_the_theme_makes_the_buttons_that_it_can(address: str, known: set[str] | None) -> None:
+    launch = {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com"}
+    config = SimpleNamespace(html_theme_options={"repository_url": address, "launch_buttons": launch})
+    extension("lighter").launch_where_known(None, config)
+    options = config.html_theme_options
+    assert (set(options["launch_buttons"]) if "launch_buttons" in options else None) == known
+    assert options.get("repository_url") == (address.rstrip("/").removesuffix(".git") if known else None)
 
 
 @pytest.fixture(scope="module")

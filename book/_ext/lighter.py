@@ -1,6 +1,7 @@
 """What the theme leaves to do: pages that weigh less, and that a screen reader can follow.
 
-The theme draws some ten icons with a script of 1.5 MB; here they are put into the pages as SVG when
+Its buttons for Binder and Colab need a repository that has an address; here they may be without one.
+It draws some ten icons with a script of 1.5 MB; here they are put into the pages as SVG when
 the site is built, and the script is left out. The rest mends names and roles that axe-core objects
 to. A page's front matter may say `lang: ja`, and its text is then marked as Japanese.
 """
@@ -8,8 +9,10 @@ to. A page's front matter may say `lang: ja`, and its text is then marked as Jap
 import re
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 ICON = re.compile(r'<(i|span) class="([^"]*\bfa-solid\b[^"]*)"([^>]*)></\1>')
 SCRIPTS = re.compile(
@@ -99,7 +102,20 @@ def mark_language(app: Sphinx, pagename: str, templatename: str, context: dict, 
         context["body"] = f'<div lang="{language}">{body}</div>'
 
 
+def launch_where_known(app: Sphinx, config: Config) -> None:
+    """Leave out the buttons that the theme cannot make: it fails without an address, and at other hosts."""
+    options = config.html_theme_options
+    address = (options.get("repository_url") or "").rstrip("/").removesuffix(".git")
+    options["repository_url"], host = address, urlsplit(address).hostname
+    if host != "github.com":
+        options.get("launch_buttons", {}).pop("colab_url", None)
+    if host not in ("github.com", "gitlab.com"):
+        options.pop("launch_buttons", None)
+        options.pop("repository_url", None)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", launch_where_known)
     app.connect("html-page-context", mark_language)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
