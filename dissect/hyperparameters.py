@@ -13,11 +13,13 @@ import optuna
 import pandas as pd
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from torch import Tensor
 
 from dissect import reuse
+from dissect.features import Features
 from dissect.hashing import made_by, of_object
 from dissect.models import pick_device
-from dissect.probes import Training, Watch
+from dissect.probes import Split, Training, Watch, learned_from, vectors_of
 from dissect.progress import track
 
 # The search space: name, smallest, largest, whether on a logarithmic scale.
@@ -39,6 +41,30 @@ class Items(Protocol):
 def choose(items: Items, trials: int) -> tuple[Training, pd.DataFrame]:
     """Hyper-parameters for an experiment's probes, and a table of the trials; see `search`."""
     return items.choose(trials)
+
+
+def search_on(
+    probe: Callable[..., object],
+    name: str,
+    features: Features,
+    subset: str,
+    labels: Tensor,
+    split: Split,
+    default: Training,
+    trials: int,
+    **data: Tensor,
+) -> tuple[Training, pd.DataFrame]:
+    """`search` for a probe on the vectors of a subset; trials are kept beside the features.
+
+    probe: vectors (items, hidden), `training` and `watch` -> whatever; name: of its architecture. data: what
+    it learns from beside the labels. These are those of `probes.trained`.
+    """
+
+    def trial(training: Training, watch: Watch) -> object:
+        return probe(vectors_of(features, subset, split.train), training=training, watch=watch)
+
+    told = learned_from(labels, split, **data)
+    return search(trial, default, trials, features.folder, kind=name, terms=subset, data=told)
 
 
 def search(

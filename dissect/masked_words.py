@@ -10,25 +10,15 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from dissect.experiments import Answers, Experiment, Predictor, Unit, results
 from dissect.features import Features, target_terms
 from dissect.heads import PRETRAINED
-from dissect.hyperparameters import search
+from dissect.hyperparameters import search_on
 from dissect.masking import mask_text
 from dissect.models import Loaded
-from dissect.parts import subsets
-from dissect.probes import (
-    Split,
-    Training,
-    Watch,
-    learned_from,
-    masked_head,
-    split_groups,
-    trained,
-    vectors_of,
-)
-from dissect.progress import track
+from dissect.probes import Split, Training, masked_head, split_groups, trained
 from dissect.results import Results
-from dissect.statistics import Counted, accuracy_counts, compared, count, share
+from dissect.statistics import Counted, accuracy_counts, share
 
 TRAINING = Training(epochs=20, batch_size=256, learning_rate=2e-3, dropout=0.2, patience=0, gain=2e-3)
 
@@ -79,29 +69,27 @@ def masked_words(
     does not say its kind is a pretrained one. Scores are accuracy, over all test targets, and
     cross_entropy, of learned heads over test targets whose type was seen in training.
     """
-    rows, sure = [], []
-    for predictor in ("learned", getattr(head, "kind", PRETRAINED))[: 2 if head else 1]:
-        counted: dict[str, list[Counted]] = {"accuracy": [], "cross_entropy": []}
-        for seed in seeds:
-            split = targets.split(seed)
-            labels, where = targets.labels[split.test], np.array(targets.source)[split.test.numpy()]
-            right, loss = [], []
-            for subset in track(subsets(), f"masked words, head {predictor}, seed {seed}"):
-                if predictor == "learned":
-                    said = learned(targets, subset, split, training, seed)
-                else:
-                    said = read_by(head, targets.features.subset(subset)[split.test], labels)
-                right.append((said["predicted"] == labels).numpy())
-                loss.append(loss_counts(said["log_chance"]))
-                rows.append((predictor, subset, seed, right[-1].mean(), cross_entropy(said["log_chance"])))
-            counted["accuracy"].append(count(where, accuracy_counts(np.stack(right))))
-            counted["cross_entropy"].append(count(where, np.stack(loss)))
-        sure += [compared(predictor, name, subsets(), runs, share) for name, runs in counted.items()]
-    return Results(
-        pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy", "cross_entropy"]),
-        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
-        pd.concat([pairs for _, pairs in sure], ignore_index=True),
+    predictors: dict[str, Predictor] = {"learned": partial(learned, training=training)}
+    if head is not None:
+        predictors[getattr(head, "kind", PRETRAINED)] = partial(read, head=head)
+    return results(
+        [
+            Unit(EXPERIMENT, name, predict, targets, targets.split(seed), seed)
+            for name, predict in predictors.items()
+            for seed in seeds
+        ]
     )
+
+
+def counts(targets: MaskedTargets, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
+    """Of each test target whether it was named, and the loss on it; see `experiments.Experiment`."""
+    where, labels = np.array(targets.source)[split.test.numpy()], targets.labels[split.test]
+    right = np.stack([(of["predicted"] == labels).numpy() for of in said])
+    loss = np.stack([loss_counts(of["log_chance"]) for of in said])
+    return {"accuracy": Counted(where, accuracy_counts(right)), "cross_entropy": Counted(where, loss)}
+
+
+EXPERIMENT = Experiment("masked words, head", counts, share)
 
 
 def learned(
@@ -112,10 +100,14 @@ def learned(
     return trained(probe, "masked head", targets.features, subset, targets.labels, split, training, seed)
 
 
+def read(targets: MaskedTargets, subset: str, split: Split, head: nn.Module, seed: int) -> dict[str, Tensor]:
+    """What a head for whole embeddings says of the test targets; the seed has no say beside the split."""
+    return read_by(head, targets.features.subset(subset)[split.test], targets.labels[split.test])
+
+
 @torch.no_grad()
-def read_by(head: nn.Module | None, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def read_by(head: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """What a head for whole embeddings says of x (items, hidden); see `probes.masked_head`."""
-    assert head is not None
     answers, chances = [], []
     for part, right in zip(x.split(1024), labels.split(1024), strict=True):
         logits = head(part)
@@ -132,8 +124,7 @@ def loss_counts(log_chance: Tensor) -> np.ndarray:
 
 def cross_entropy(log_chance: Tensor) -> float:
     """In nats, over the targets whose type could be said at all."""
-    loss, targets = loss_counts(log_chance).sum(0)
-    return loss / targets
+    return float(share(loss_counts(log_chance).sum(0)))
 
 
 def choose(
@@ -141,14 +132,8 @@ def choose(
 ) -> tuple[Training, pd.DataFrame]:
     """Hyper-parameters for the learned heads; see `hyperparameters.search`."""
     split = targets.split(0)
-
-    def probe(training: Training, watch: Watch) -> object:
-        x = vectors_of(targets.features, subset, split.train)
-        return masked_head(x, targets.labels, split, training, seed=0, watch=watch)
-
-    data = learned_from(targets.labels, split)
-    folder = targets.features.folder
-    return search(probe, default, trials, folder, kind="masked head", terms=subset, data=data)
+    probe = partial(masked_head, labels=targets.labels, split=split, seed=0)
+    return search_on(probe, "masked head", targets.features, subset, targets.labels, split, default, trials)
 
 
 def full_vocabulary(

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +13,13 @@ from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 
 from dissect.corpora import TaggedSentence
+from dissect.experiments import Answers, Experiment, Unit, results
 from dissect.features import Features, word_terms
-from dissect.hyperparameters import search
-from dissect.measures import agreement
+from dissect.hyperparameters import search_on
 from dissect.models import Loaded
-from dissect.parts import subsets
-from dissect.probes import Split, Training, Watch, learned_from, trained, two_layer, vectors_of
-from dissect.progress import track
+from dissect.probes import Split, Training, trained, two_layer
 from dissect.results import Results
-from dissect.statistics import Counted, compared, count, macro_f1, tag_counts
-from dissect.word_senses import mean_agreement
+from dissect.statistics import Counted, macro_f1, tag_counts
 
 TRAINING = Training(epochs=60, batch_size=256, learning_rate=2e-3, dropout=0.3, patience=2, gain=2e-3)
 
@@ -84,42 +80,42 @@ def named_entities(
     models: terms by the name under which they are to stand in the tables ("base", "finetuned").
     Scores are macro_f1 (over tags) and entity_f1.
     """
-    rows, agreements, sure = [], [], []
-    for predictor, words in models.items():
-        names, labels = words.numbered()
-        test = words.split.test
-        truth = labels[test].numpy()
-        where = [words.sentence[n] for n in test.tolist()]
-        counted: dict[str, list[Counted]] = {"macro_f1": [], "entity_f1": []}
-        for seed in seeds:
-            said = {}
-            probe = partial(
-                two_layer, labels=labels, classes=len(names), split=words.split,
-                training=training, seed=seed,
-            )  # fmt: skip
-            for subset in track(subsets(), f"probes for entities, {predictor}, seed {seed}"):
-                learned = trained(
-                    probe, "two layers", words.features, subset, labels, words.split, training, seed
-                )
-                said[subset] = learned["predicted"].numpy()
-            answers = np.stack(list(said.values()))
-            runs = {
-                "macro_f1": count(where, tag_counts(answers, truth, len(names))),
-                "entity_f1": count_entities(where, answers, truth, names),
-            }
-            macro, entity = (macro_f1(run.counts.sum(1)) for run in runs.values())
-            rows += [(predictor, *row) for row in zip(said, repeat(seed), macro, entity)]
-            for name, run in runs.items():
-                counted[name].append(run)
-            del said[""]  # the baseline has no say in who agrees with whom
-            agreements.append(agreement(said, "macro").assign(predictor=predictor))
-        sure += [compared(predictor, name, subsets(), runs, macro_f1) for name, runs in counted.items()]
-    return Results(
-        pd.DataFrame(rows, columns=["predictor", "terms", "seed", "macro_f1", "entity_f1"]),
-        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
-        pd.concat([pairs for _, pairs in sure], ignore_index=True),
-        mean_agreement(pd.concat(agreements)),
+    return results(
+        [
+            Unit(EXPERIMENT, name, predict, words, words.split, seed)
+            for name, words in models.items()
+            for predict in [partial(learned, numbers=words.numbered(), training=training)]
+            for seed in seeds
+        ]
     )
+
+
+def learned(
+    words: WordTerms,
+    subset: str,
+    split: Split,
+    numbers: tuple[list[str], Tensor],
+    training: Training,
+    seed: int,
+) -> dict[str, Tensor]:
+    """The tags, by number, that a probe learned for a subset names; numbers: as `numbered` has them."""
+    names, labels = numbers
+    probe = partial(two_layer, labels=labels, classes=len(names), split=split, training=training, seed=seed)
+    return trained(probe, "two layers", words.features, subset, labels, split, training, seed)
+
+
+def counts(words: WordTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
+    """What both scores count of the test words; see `experiments.Experiment`."""
+    names, labels = words.numbered()
+    where, truth = np.array(words.sentence)[split.test.numpy()], labels[split.test].numpy()
+    tags = np.stack([of["predicted"].numpy() for of in said])
+    return {
+        "macro_f1": Counted(where, tag_counts(tags, truth, len(names))),
+        "entity_f1": count_entities(where.tolist(), tags, truth, names),
+    }
+
+
+EXPERIMENT = Experiment("probes for entities,", counts, macro_f1, average="macro")
 
 
 def choose(
@@ -127,13 +123,8 @@ def choose(
 ) -> tuple[Training, pd.DataFrame]:
     """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
     names, labels = words.numbered()
-
-    def probe(training: Training, watch: Watch) -> object:
-        x = vectors_of(words.features, subset, words.split.train)
-        return two_layer(x, labels, len(names), words.split, training, seed=0, watch=watch)
-
-    data = learned_from(labels, words.split)
-    return search(probe, default, trials, words.features.folder, kind="two layers", terms=subset, data=data)
+    probe = partial(two_layer, labels=labels, classes=len(names), split=words.split, seed=0)
+    return search_on(probe, "two layers", words.features, subset, labels, words.split, default, trials)
 
 
 def count_entities(

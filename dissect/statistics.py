@@ -25,7 +25,7 @@ class Counted:
     counts: np.ndarray  # (subsets, groups, k)
 
 
-def count(sentences: Sequence[int], by_item: np.ndarray) -> Counted:
+def count(sentences: Sequence[int] | np.ndarray, by_item: np.ndarray) -> Counted:
     """Add the counts of items, (subsets, items, k), up over their sentences, (items,)."""
     names, group = np.unique(np.asarray(sentences), return_inverse=True)
     counts = np.zeros((len(by_item), len(names), by_item.shape[-1]))

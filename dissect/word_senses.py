@@ -12,26 +12,22 @@ import torch
 from torch import Tensor
 
 from dissect.corpora import SenseCorpus
+from dissect.experiments import Answers, Experiment, Predictor, Unit, results
 from dissect.features import Features, word_terms
-from dissect.hyperparameters import search
-from dissect.measures import agreement
+from dissect.hyperparameters import search_on
 from dissect.models import Loaded
-from dissect.parts import subsets
 from dissect.probes import (
     Choices,
     Split,
     Training,
-    Watch,
-    learned_from,
     nearest_neighbours,
     sense_probe,
     split_groups,
     trained,
     vectors_of,
 )
-from dissect.progress import track
 from dissect.results import Results
-from dissect.statistics import Counted, accuracy_counts, compared, count, share
+from dissect.statistics import Counted, accuracy_counts, share
 
 TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=3)
 
@@ -71,39 +67,54 @@ def word_senses(
 
     Predictors are "knn" and "classifier"; the score is accuracy, over test items.
     """
-    names, labels, choices = numbered(items)
-    rows, agreements = [], []
-    counted: dict[str, list[Counted]] = {"knn": [], "classifier": []}
-    for seed in seeds:
-        split = items.split(seed)
-        test = split.test.numpy()
-        truth = np.array(items.senses)[test]
-        said: dict[str, dict[str, np.ndarray]] = {"knn": {}, "classifier": {}}
-        for subset in track(subsets(), f"probes for senses, seed {seed}"):
-            x = vectors_of(items.features, subset, split.train)
-            near = nearest_neighbours(x, items.senses, items.lemmas, split, k)
-            said["knn"][subset] = np.array(near)
-            probe = partial(
-                sense_probe, labels=labels, senses=len(names), choices=choices, split=split,
-                training=training, seed=seed,
-            )  # fmt: skip
-            learned = trained(
-                probe, "sense probe", items.features, subset, labels, split, training, seed, **vars(choices)
-            )
-            said["classifier"][subset] = np.array(names)[learned["predicted"].numpy()]
-        for predictor, by_subset in said.items():
-            right = np.stack([answers == truth for answers in by_subset.values()])
-            rows += [(predictor, subset, seed, r.mean()) for subset, r in zip(by_subset, right, strict=True)]
-            counted[predictor].append(count(np.array(items.sentences)[test], accuracy_counts(right)))
-            del by_subset[""]  # the baseline has no say in who agrees with whom
-            agreements.append(agreement(by_subset, "micro").assign(predictor=predictor))
-    sure = [compared(name, "accuracy", subsets(), runs, share) for name, runs in counted.items()]
-    return Results(
-        pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"]),
-        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
-        pd.concat([pairs for _, pairs in sure], ignore_index=True),
-        mean_agreement(pd.concat(agreements)),
+    predictors: dict[str, Predictor] = {
+        "knn": partial(neighbours, k=k),
+        "classifier": partial(learned, numbers=numbered(items), training=training),
+    }
+    return results(
+        [
+            Unit(EXPERIMENT, name, predict, items, items.split(seed), seed)
+            for seed in seeds
+            for name, predict in predictors.items()
+        ]
     )
+
+
+def neighbours(items: SenseTerms, subset: str, split: Split, k: int, seed: int) -> Answers:
+    """The senses that neighbours of the test items have; the seed has no say beside the split."""
+    x = vectors_of(items.features, subset, split.train)
+    return {"predicted": np.array(nearest_neighbours(x, items.senses, items.lemmas, split, k))}
+
+
+def learned(
+    items: SenseTerms,
+    subset: str,
+    split: Split,
+    numbers: tuple[list[str], Tensor, Choices],
+    training: Training,
+    seed: int,
+) -> Answers:
+    """The senses that a probe learned for a subset names; numbers: as `numbered` has them."""
+    names, labels, choices = numbers
+    probe = partial(
+        sense_probe, labels=labels, senses=len(names), choices=choices, split=split,
+        training=training, seed=seed,
+    )  # fmt: skip
+    said = trained(
+        probe, "sense probe", items.features, subset, labels, split, training, seed, **vars(choices)
+    )
+    return {"predicted": np.array(names)[said["predicted"].numpy()]}
+
+
+def counts(items: SenseTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
+    """Of each test item whether its sense was named; see `experiments.Experiment`."""
+    test = split.test.numpy()
+    truth = np.array(items.senses)[test]
+    right = np.stack([of["predicted"] == truth for of in said])
+    return {"accuracy": Counted(np.array(items.sentences)[test], accuracy_counts(right))}
+
+
+EXPERIMENT = Experiment("probes for senses,", counts, share, average="micro")
 
 
 def choose(
@@ -112,19 +123,12 @@ def choose(
     """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
     names, labels, choices = numbered(items)
     split = items.split(0)
-
-    def probe(training: Training, watch: Watch) -> object:
-        x = vectors_of(items.features, subset, split.train)
-        return sense_probe(x, labels, len(names), choices, split, training, seed=0, watch=watch)
-
-    data = learned_from(labels, split, **vars(choices))
-    return search(probe, default, trials, items.features.folder, kind="sense probe", terms=subset, data=data)
-
-
-def mean_agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """The mean over seeds of agreement between two subsets, by predictor."""
-    keys = ["predictor", "terms_a", "terms_b"]
-    return table.groupby(keys, sort=False)["agreement"].mean().reset_index()
+    probe = partial(
+        sense_probe, labels=labels, senses=len(names), choices=choices, split=split, seed=0
+    )  # fmt: skip
+    return search_on(
+        probe, "sense probe", items.features, subset, labels, split, default, trials, **vars(choices)
+    )
 
 
 def numbered(items: SenseTerms) -> tuple[list[str], Tensor, Choices]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dissect import corpora, masked_words, named_entities, word_senses
+from dissect.experiments import mean_agreement
 from dissect.features import Features
 from dissect.hyperparameters import search
 from dissect.masked_words import MaskedTargets
@@ -254,7 +255,7 @@ def test_intervals_of_masked_words_are_over_sentences_and_not_over_targets(monke
 def test_agreement_is_the_mean_over_seeds_and_leaves_the_baseline_out(monkeypatch):
     rows = [("knn", "h", "f", value) for value in (0.2, 0.6)]
     table = pd.DataFrame(rows, columns=["predictor", "terms_a", "terms_b", "agreement"])
-    assert word_senses.mean_agreement(table)["agreement"].tolist() == [pytest.approx(0.4)]
+    assert mean_agreement(table)["agreement"].tolist() == [pytest.approx(0.4)]
     with_answers(monkeypatch, word_senses, 2)
     items = SenseTerms(
         some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], list(range(40))
@@ -358,7 +359,7 @@ def test_the_search_sees_the_first_split_and_nothing_of_its_test_part(monkeypatc
     given = []
 
     def probe(x, *rest, **options):
-        given.append(next(one for one in rest if isinstance(one, Split)))
+        given.append(next(one for one in (*rest, *options.values()) if isinstance(one, Split)))
         options["watch"](0, 1.0)
 
     monkeypatch.setattr(word_senses, "sense_probe", probe)

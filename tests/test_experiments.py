@@ -1,0 +1,162 @@
+"""What the experiments share: units of work, which can be sent elsewhere, and the results made of them."""
+
+import pickle
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dissect import experiments, masked_words, named_entities, reuse, word_senses
+from dissect.experiments import Unit
+from dissect.features import Features
+from dissect.parts import subsets
+from dissect.probes import Split, Training
+
+QUICK = Training(epochs=1, learning_rate=1e-2)
+
+
+def features(items: int, folder=None) -> Features:
+    generator = torch.Generator().manual_seed(0)
+    return Features([torch.randn(4, items, 8, generator=generator)], torch.arange(items), 0, folder)
+
+
+def senses(items: int = 60, folder=None) -> word_senses.SenseTerms:
+    lemmas = [("bank", "run")[n % 2] for n in range(items)]
+    names = [f"{lemma}%{n % 3}" for n, lemma in enumerate(lemmas)]
+    return word_senses.SenseTerms(features(items, folder), lemmas, names, [n // 2 for n in range(items)])
+
+
+def targets() -> masked_words.MaskedTargets:
+    return masked_words.MaskedTargets(features(60), torch.arange(60) % 5, [n // 3 for n in range(60)])
+
+
+def words() -> named_entities.WordTerms:
+    tags = [("O", "B-PER", "I-PER", "O", "B-LOC")[n % 5] for n in range(60)]
+    return named_entities.WordTerms(
+        features(60), tags, [n // 5 for n in range(60)], Split(*torch.arange(60).split([35, 10, 15]))
+    )
+
+
+def units_of(monkeypatch, module, run) -> list[Unit]:
+    """The units that an experiment is made of."""
+    seen: list[Unit] = []
+    monkeypatch.setattr(module, "results", lambda units: seen.extend(units))
+    run()
+    return seen
+
+
+def head() -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(8, 5)
+
+
+EXPERIMENTS = {
+    "masked words": (masked_words, lambda: masked_words.masked_words(targets(), [3, 4], head(), QUICK)),
+    "word senses": (word_senses, lambda: word_senses.word_senses(senses(), [3, 4], training=QUICK)),
+    "named entities": (named_entities, lambda: named_entities.named_entities(
+        {"base": words(), "finetuned": words()}, [3, 4], QUICK)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_unit_is_a_predictor_and_a_seed_with_all_subsets(monkeypatch, name):
+    module, run = EXPERIMENTS[name]
+    units = units_of(monkeypatch, module, run)
+    assert len({(unit.predictor, unit.seed) for unit in units}) == len(units) == 4
+    for unit in units[::3]:
+        found = experiments.found(unit)
+        assert found.scores["terms"].tolist() == subsets()
+        assert set(found.scores["predictor"]) == {unit.predictor} and set(found.scores["seed"]) == {unit.seed}
+        assert {tuple(of.counts.shape[:2]) for of in found.counted.values()} == {
+            (16, len(np.unique(of.sentences))) for of in found.counted.values()
+        }
+
+
+ELSEWHERE = """
+import pickle, sys
+from dissect.experiments import found
+units = pickle.load(sys.stdin.buffer)
+sys.stdout.buffer.write(pickle.dumps([found(unit) for unit in units]))
+"""
+
+
+@pytest.mark.slow
+def test_units_that_were_sent_elsewhere_find_the_same(monkeypatch):
+    """In another process, which is given nothing but the pickled units, and in another order."""
+    made = [units_of(monkeypatch, module, run) for module, run in EXPERIMENTS.values()]
+    units = [unit for units in made for unit in units[::3]]
+    sent = pickle.dumps(units[::-1])
+    answer = subprocess.run([sys.executable, "-c", ELSEWHERE], input=sent, capture_output=True, check=True)
+    there = pickle.loads(answer.stdout)[::-1]
+    for unit, other in zip(units, there, strict=True):
+        here = experiments.found(unit)
+        pd.testing.assert_frame_equal(here.scores, other.scores, check_exact=True)
+        assert (here.agreement is None) == (other.agreement is None)
+        if here.agreement is not None:
+            pd.testing.assert_frame_equal(here.agreement, other.agreement, check_exact=True)
+        for score, of in here.counted.items():
+            assert np.array_equal(of.sentences, other.counted[score].sentences)
+            assert np.array_equal(of.counts, other.counted[score].counts)
+
+
+def test_scores_are_those_of_the_answers_and_means_those_of_the_scores():
+    """The first seed is right on whole embeddings alone, the second on all but the empty subset."""
+    items = senses()
+
+    def predict(items, subset, split, *, seed):
+        right = subset == "i+h+f+c" if seed == 0 else subset != ""
+        truth = np.array(items.senses)[split.test.numpy()]
+        return {"predicted": truth if right else np.array(["none"] * len(truth))}
+
+    units = [Unit(word_senses.EXPERIMENT, "one", predict, items, items.split(seed), seed) for seed in (0, 1)]
+    found = experiments.results(units)
+    scores = found.scores.pivot(index="terms", columns="seed", values="accuracy")
+    assert scores.loc["h"].tolist() == [0, 1] and scores.loc[""].tolist() == [0, 0]
+    means = found.intervals.set_index("terms")["mean"]
+    assert (means[""], means["h"], means["i+h+f+c"]) == (0, 0.5, 1)
+    agreed = found.agreement.set_index(["terms_a", "terms_b"])["agreement"]
+    assert agreed["i", "h"] == 1 and agreed["h", "i+h+f+c"] == 0.5 and len(agreed) == 15 * 14 / 2
+
+
+def test_what_was_interrupted_goes_on_with_the_next_probe(tmp_path, monkeypatch):
+    """Answers are kept one probe at a time, not unit by unit."""
+    items, numbers = senses(folder=tmp_path), word_senses.numbered(senses())
+    predict = partial(word_senses.learned, numbers=numbers, training=QUICK)
+    unit = Unit(word_senses.EXPERIMENT, "classifier", predict, items, items.split(0), 0)
+    probe, trained = word_senses.sense_probe, []
+
+    def interrupted(*given, **options):
+        if len(trained) == 5:
+            raise KeyboardInterrupt
+        trained.append(1)
+        return probe(*given, **options)
+
+    monkeypatch.setattr(word_senses, "sense_probe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.found(unit)
+    monkeypatch.setattr(word_senses, "sense_probe", probe)
+    with reuse.recorded() as work:
+        experiments.found(unit)
+    assert (work["probes"].reused, work["probes"].computed) == (5, 11)
+
+
+def test_progress_names_the_predictor_and_the_seed(monkeypatch):
+    labels = []
+
+    def track(items, label):
+        labels.append(label)
+        return items
+
+    monkeypatch.setattr(experiments, "track", track)
+    for module, run in EXPERIMENTS.values():
+        for unit in units_of(monkeypatch, module, run)[1:3]:
+            experiments.answers(unit)
+    assert labels == [
+        "masked words, head learned, seed 4", "masked words, head pretrained, seed 3",
+        "probes for senses, classifier, seed 3", "probes for senses, knn, seed 4",
+        "probes for entities, base, seed 4", "probes for entities, finetuned, seed 3",
+    ]  # fmt: skip
