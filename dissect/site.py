@@ -81,7 +81,7 @@ def build_site(
         runs = [across.paper(), *across.apart(read, [folder, *others])]
         shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
         loaded = explore.loaded_for(manifest.place(folder, told.settings.model))
-        pages = {
+        texts = {
             "summary": this_run.summary(told),
             "scorecard": scorecard.page(verdicts),
             "criteria": scorecard.criteria(verdicts),
@@ -93,7 +93,7 @@ def build_site(
             "glance": glance.page(verdicts),
         }
         pictures = across.pictures(runs) | explore.pictures(shown, loaded)
-        page = build(folder, told, pages, out, pictures, with_pdf, live, process)
+        page = build(folder, told, texts, out, pictures, with_pdf, live, process)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
         say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
