@@ -127,7 +127,7 @@ FUNCTIONS = [e.name for e in ALL.values() if f"def {e.answer}(" in e.starter]
 def test_a_function_that_does_not_end_is_stopped(name: str, function: Any, monkeypatch) -> None:
     monkeypatch.setattr(checking, "CALL", 0.05)
     check(name, lambda *_: None)  # what the check itself loads takes its time
-    words = check(name, lambda *given: function(*given)).words
+    words = check(name, lambda *arguments: function(*arguments)).words
     assert "did not end within 0.05 seconds and was stopped" in words
 
 

@@ -442,9 +442,9 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
         build_site(folder, tmp_path / "site", say=lambda line: None)
     shutil.copy(small_run / "results/senses.parquet", folder / "results/senses.parquet")
     build_site(folder, tmp_path / "site", say=lambda line: None)
-    pages = [page for part in ("book", "notebooks") for page in (tmp_path / "site" / part).rglob("*.html")]
-    assert len(pages) > 30
-    for page in pages:
+    written = [page for part in ("book", "notebooks") for page in (tmp_path / "site" / part).rglob("*.html")]
+    assert len(written) > 30
+    for page in written:
         text = page.read_text(encoding="utf-8")
         assert (
             "<img src=x" not in text
