@@ -7,9 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dissect import claims, figures, manifest, published, results
-from dissect.claims import shares
-from dissect.findings import whole_head
+from dissect import claims, figures, manifest, published, readings, results
 from dissect.manifest import Manifest
 from dissect.markdown import markdown as escaped
 from dissect.markdown import shown
@@ -64,12 +62,10 @@ def about(told: Manifest) -> str:
 
 def paper() -> Run:
     """The paper's published figures, as a run's tables."""
-    senses = published.senses_accuracy().rename(columns={"run": "seed"}).assign(predictor="classifier")
-    senses["accuracy"] /= 100
     tables = {
         "importance": published.importance(),
         "feedforward_r2": published.feedforward_r2(),
-        "senses": senses,
+        "senses": published.senses(),
         "senses_agreement": published.senses_agreement(),
         "entities_agreement": published.entities_agreement(),
     }
@@ -123,15 +119,14 @@ def numbers(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def mean(tables: Tables, table: str, predictor: str, score: str = "accuracy") -> pd.Series:
-    """Mean over seeds by subset, in percent."""
-    part = tables[table]
-    return 100 * part[part["predictor"] == predictor].groupby("terms")[score].mean()
+    """`readings.percent` of one of a run's tables."""
+    return readings.percent(tables[table], predictor, score)
 
 
 def last_layer(tables: Tables, model: int) -> str:
     """Mean importance in the last layer, of the model at that place in the table."""
-    name = list(dict.fromkeys(tables["importance"]["model"]))[model]
-    last = shares(tables["importance"], name).iloc[-1]
+    first, tuned = readings.models_of(tables["importance"])
+    last = readings.shares(tables["importance"], [first, *tuned][model]).iloc[-1]
     return ", ".join(f"{term} {last[term]:z.2f}" for term in TERMS)
 
 
@@ -147,8 +142,8 @@ def last_tuned(tables: Tables) -> str:
 
 @number("R² of a linear stand-in for a feed-forward, by layer")
 def linear(tables: Tables) -> str:
-    r2 = tables["feedforward_r2"]["r2"]
-    return f"{r2.min():.2f} to {r2.max():.2f}"
+    low, high = readings.lowest_highest(tables["feedforward_r2"]["r2"])
+    return f"{low:.2f} to {high:.2f}"
 
 
 @number("masked words, learned head on f (accuracy)")
@@ -164,7 +159,7 @@ def masked_best(tables: Tables) -> str:
 
 @number("masked words, head for whole embeddings on f")
 def masked_whole(tables: Tables) -> str:
-    kind = str(whole_head(tables["masked_words"]))
+    kind = str(readings.whole_head(tables["masked_words"]))
     return f"{mean(tables, 'masked_words', kind)['f']:.1f} % ({kind})"
 
 

@@ -13,18 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ttest_rel
 
+from dissect import readings
 from dissect.errors import DissectError
-from dissect.findings import (
-    H_FOR_F,
-    WITH_F,
-    WITH_H_WITHOUT_F,
-    WITHOUT_SUBLAYERS,
-    correlations,
-    from_worst_to_best,
-    odd_ones,
-    whole_head,
-)
+from dissect.findings import H_FOR_F, WITHOUT_SUBLAYERS
 from dissect.parts import TERMS
+from dissect.readings import correlations, models_of, odd_ones, shares, whole_head
 
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
 DEPARTED = 0.9  # a model whose term correlates less with the pretrained one has departed from it
@@ -113,7 +106,8 @@ def verdict(conditions: Iterable[object], numbers: str) -> Verdict:
 def linear_map(table: pd.DataFrame) -> Verdict:
     known = "adjusted_r2" in table
     r2 = table["adjusted_r2" if known else "r2"]
-    return verdict(r2 < 0.99, f"{'adjusted ' * known}R² {r2.min():.2f} to {r2.max():.2f}")
+    low, high = readings.lowest_highest(r2)
+    return verdict(r2 < 0.99, f"{'adjusted ' * known}R² {low:.2f} to {high:.2f}")
 
 
 @claim(
@@ -122,23 +116,11 @@ def linear_map(table: pd.DataFrame) -> Verdict:
     "dependence",
 )  # fmt: skip
 def dependent(table: pd.DataFrame) -> Verdict:
-    most = table.loc[table["r2"].idxmax()]
+    most = readings.most_dependent(table)
     return verdict([most["r2"] > 0.1], f"{most['source']} predicts {most['target']} with R² {most['r2']:.2f}")
 
 
 # ---- visualisation; the first model of the table is the pretrained one, the others are fine-tuned ----
-
-
-def shares(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Mean importance: a row a layer from 1 on, a column a term."""
-    part = table[(table["model"] == model) & (table["layer"] > 0)]
-    return part.pivot(index="layer", columns="term", values="mean")[list(TERMS)].fillna(0)
-
-
-def models_of(table: pd.DataFrame) -> tuple[str, list[str]]:
-    """The pretrained model of a table, which stands first, and the fine-tuned ones."""
-    first, *tuned = dict.fromkeys(table["model"])
-    return first, tuned
 
 
 @claim(
@@ -287,24 +269,20 @@ def departs_earlier(table: pd.DataFrame, models: pd.DataFrame) -> Verdict:
 # ---- masked words ----
 
 
-def by_seed(scores: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Scores in percent: a row a seed, a column a subset."""
-    return 100 * scores.pivot(index="seed", columns="terms", values=score)
-
-
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one predictor: a row a seed, a column a subset, in percent; and its `pairs`."""
+    """The scores of one predictor, in percent: a row a seed, a column a subset; means; and its `pairs`."""
 
     table: pd.DataFrame
+    means: pd.Series
     pairs: pd.DataFrame | None
 
     @classmethod
     def of(cls, predictor: str, score: str, table: pd.DataFrame, pairs: pd.DataFrame | None) -> "Scores":
-        part = table[table["predictor"] == predictor]
         if pairs is not None:
             pairs = pairs[(pairs["predictor"] == predictor) & (pairs["score"] == score)]
-        return cls(by_seed(part, score), pairs)
+        by_seed = readings.by_seed(table, predictor, score)
+        return cls(by_seed, readings.percent(table, predictor, score), pairs)
 
     def beats(self, a: str, b: str) -> tuple[bool, float]:
         """Whether a is higher on average, and how likely such a difference is by chance.
@@ -319,7 +297,7 @@ class Scores:
         if self.pairs is not None:
             row = self.pairs[self.pairs[["terms_a", "terms_b"]].isin([a, b]).all(axis=1)]
             chances += row["p"].to_list()
-        return bool(first.mean() > second.mean()), float(max(chances, default=1.0))
+        return bool(self.means[a] > self.means[b]), float(max(chances, default=1.0))
 
     def surely(self, pairs: Sequence[tuple[str, str]], level: float = 0.05) -> list[bool]:
         """Of each pair whether the first is higher, significantly for so many pairs (Bonferroni)."""
@@ -333,7 +311,7 @@ class Scores:
         found = [self.beats(a, b) for a, b in pairs]
         higher = sum(up for up, _ in found)
         numbers = "; ".join(
-            f"{a or 'none'} {self.table[a].mean():.1f}, {b or 'none'} {self.table[b].mean():.1f} "
+            f"{a or 'none'} {self.means[a]:.1f}, {b or 'none'} {self.means[b]:.1f} "
             f"(p {min(1, chance * len(pairs)):.3f})"
             for (a, b), (_, chance) in zip(pairs, found, strict=True)
         )
@@ -355,8 +333,8 @@ def learned_head(table: pd.DataFrame) -> Verdict:
     kind = whole_head(table)
     if kind is None:
         return NO_HEAD
-    of = {head: by_seed(part, "accuracy").mean() for head, part in table.groupby("predictor")}
-    whole, learned, baseline = of[kind]["f"], of["learned"]["f"], of["learned"][""]
+    whole, of_learned = readings.percent(table, kind)["f"], readings.percent(table, "learned")
+    learned, baseline = of_learned["f"], of_learned[""]
     holds = [learned >= 2 * whole, learned > baseline]
     return verdict(holds, f"f: head {kind} {whole:.1f} %, learned {learned:.1f} %, baseline {baseline:.1f} %")
 
@@ -435,10 +413,10 @@ def senses_odd_ones(table: pd.DataFrame) -> Verdict:
 )  # fmt: skip
 def entities_vary(table: pd.DataFrame) -> Verdict:
     spread = {}
-    for name, part in table.groupby("predictor", sort=False):
-        if part["seed"].nunique() < 2:
+    for name in dict.fromkeys(table["predictor"]):
+        if table.loc[table["predictor"] == name, "seed"].nunique() < 2:
             return Verdict("not testable", "there is one run only")
-        spread[name] = from_worst_to_best(part, "macro_f1").median()
+        spread[name] = readings.from_worst_to_best(table, name, "macro_f1").median()
     numbers = "; ".join(f"{name} {points:.1f} points" for name, points in spread.items())
     return verdict([points >= 3 for points in spread.values()], numbers)
 
@@ -456,10 +434,9 @@ F_ADDED = [("h+f", "h"), ("i+h+f", "i+h"), ("h+f+c", "h+c"), ("i+h+f+c", "i+h+c"
 def feedforward_not_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
     behind, gains = {}, {}
     for name in dict.fromkeys(table["predictor"]):
-        scores = Scores.of(name, "macro_f1", table, pairs)
-        mean = scores.table.mean()
-        behind[name] = mean[WITH_F].mean() - mean[WITH_H_WITHOUT_F].mean()
-        gains[name] = sum(scores.surely(F_ADDED))
+        with_f, without = readings.with_and_without_f(table, name, "macro_f1")
+        behind[name] = with_f - without
+        gains[name] = sum(Scores.of(name, "macro_f1", table, pairs).surely(F_ADDED))
     numbers = "; ".join(
         f"{name} {-points:+.1f} points without f, a significant gain by f in {gains[name]} of {len(F_ADDED)}"
         for name, points in behind.items()

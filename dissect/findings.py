@@ -4,15 +4,14 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from dissect import published
-from dissect.heads import AFTERWARDS, KINDS, PRETRAINED
-from dissect.parts import TERMS, Parts, subsets
+from dissect import published, readings
+from dissect.heads import AFTERWARDS, PRETRAINED
+from dissect.parts import TERMS, Parts
+from dissect.readings import odd_ones, whole_head
 
 # The same subset with h, and with f in its place.
 H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
 WITHOUT_SUBLAYERS = ["i", "c", "i+c"]
-WITH_F = [name for name in subsets() if "f" in name]
-WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
 PAPER, HERE = "paper (BERT)", "this run"
 WHOLE = "head for whole embeddings"  # pretrained, or trained afterwards
 
@@ -69,7 +68,7 @@ def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) 
 def derivation(toy: float, parts: Parts, r2: pd.DataFrame, dependence: pd.DataFrame) -> pd.DataFrame:
     """Exactness, linearity and dependence."""
     theirs = published.feedforward_r2()["r2"]
-    between = dependence.loc[dependence["r2"].idxmax()]
+    between = readings.most_dependent(dependence)
     return compare(
         [
             ("Do the four terms add up to the embedding?", "yes, by derivation",
@@ -101,27 +100,25 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     def both(question, answer):
         return question, answer(paper, theirs), answer(table, ours)
 
-    def value(data, model, layer, term):
-        rows = data[(data["model"] == model) & (data["term"] == term)].set_index("layer")
-        return rows["mean"].loc[rows.index.max() if layer == -1 else layer]
+    def last(data, model):
+        return readings.shares(data, model).iloc[-1]
 
     def first_and_last(term):
-        return lambda data, who: (
-            f"{value(data, who['base'], 1, term):.3f} → {value(data, who['base'], -1, term):.3f}"
-        )
+        def answer(data, who):
+            of = readings.shares(data, who["base"])[term]
+            return f"{of.iloc[0]:.3f} → {of.iloc[-1]:.3f}"
+
+        return answer
 
     def largest(who_key):
         def answer(data, who):
-            last = {term: value(data, who[who_key], -1, term) for term in TERMS}
-            best = max(last, key=last.__getitem__)
-            return f"{best}, {last[best]:.2f}"
+            of = last(data, who[who_key])
+            return f"{of.idxmax()}, {of.max():.2f}"
 
         return answer
 
     def before_after(term):
-        return lambda data, who: (
-            f"{value(data, who['base'], -1, term):.3f} → {value(data, who['tuned'], -1, term):.3f}"
-        )
+        return lambda data, who: f"{last(data, who['base'])[term]:.3f} → {last(data, who['tuned'])[term]:.3f}"
 
     return compare(
         [
@@ -140,29 +137,12 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
     """Which term's importance correlates least before and after fine-tuning, model by model."""
     rows = []
-    for title, of in zip(("mean over layers", "last layer"), correlations(correlation), strict=True):
+    for title, of in zip(("mean over layers", "last layer"), readings.correlations(correlation), strict=True):
         for name, rho in of.items():
             which = f", {name}" if len(of) > 1 else ""
             numbers = ", ".join(f"{term} {value:.2f}" for term, value in rho.items())
             rows.append((f"Which term correlates least{which}, {title}?", "h", f"{rho.idxmin()} ({numbers})"))
     return compare(rows)
-
-
-def correlations(table: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, pd.Series]]:
-    """Spearman's correlation of the pretrained model with each fine-tuned one, term by term: the mean over
-    layers from 1 on, and that of the last layer."""
-    with_base = table[(table["model_a"] == table["model_a"].iloc[0]) & (table["layer"] > 0)]
-    means, last = {}, {}
-    for name, part in with_base.groupby("model_b", sort=False):
-        by_layer = part.pivot(index="layer", columns="term", values="spearman")
-        by_layer = by_layer[[term for term in TERMS if term in by_layer]]
-        means[str(name)], last[str(name)] = by_layer.mean(), by_layer.iloc[-1]
-    return means, last
-
-
-def whole_head(scores: pd.DataFrame) -> str | None:
-    """The kind of the head for whole embeddings in a table of masked words; None where there is none."""
-    return next((kind for kind in KINDS if kind in set(scores["predictor"])), None)
 
 
 def heads_note(scores: pd.DataFrame) -> str:
@@ -179,9 +159,9 @@ def heads_note(scores: pd.DataFrame) -> str:
 
 def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
     """f under both heads, the best single term, and what c is worth to the head for whole embeddings."""
-    learned = _means(scores[scores["predictor"] == "learned"], "accuracy")
+    learned = readings.percent(scores, "learned")
     kind = whole_head(scores)
-    whole = _means(scores[scores["predictor"] == kind], "accuracy")
+    whole = readings.percent(scores, str(kind))
     single = learned[list(TERMS)]
     rows = [
         ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",
@@ -206,9 +186,8 @@ def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
 
 def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     """h against f in its place, the worth of f, and the odd ones out."""
-    paper = published.senses_accuracy().groupby("terms")["accuracy"].mean()
-    probe = _means(scores[scores["predictor"] == "classifier"], "accuracy")
-    knn = _means(scores[scores["predictor"] == "knn"], "accuracy")
+    paper = readings.percent(published.senses(), "classifier")
+    probe, knn = (readings.percent(scores, predictor) for predictor in ("classifier", "knn"))
     rows = []
     for a, b in H_FOR_F:
         rows.append(
@@ -235,44 +214,22 @@ def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFram
     theirs = published.entities_agreement()
     rows = []
     for predictor in ("base", "finetuned"):
-        part = scores[scores["predictor"] == predictor]
-        spread = from_worst_to_best(part, "macro_f1")
-        mean = _means(part, "macro_f1")
+        spread = readings.from_worst_to_best(scores, predictor, "macro_f1")
+        with_f, without = readings.with_and_without_f(scores, predictor, "macro_f1")
         rows += [
             (f"From the worst to the best run of a subset, {predictor}", "wide",
              f"{spread.median():.1f} points (median), {spread.max():.1f} (largest)"),
             (f"Subsets with f and with h but no f, {predictor}", "about the same",
-             f"{mean[WITH_F].mean():.1f} and {mean[WITH_H_WITHOUT_F].mean():.1f} %"),
+             f"{with_f:.1f} and {without:.1f} %"),
             (f"Who agrees least with the others, {predictor}?",
              ", ".join(odd_ones(theirs, predictor)), ", ".join(odd_ones(agreement, predictor))),
         ]  # fmt: skip
     return compare(rows)
 
 
-def from_worst_to_best(scores: pd.DataFrame, score: str) -> pd.Series:
-    """How far the runs of each subset are apart, in points; the baseline, which has no terms, left out.
-
-    scores: of one predictor.
-    """
-    of_subsets = 100 * scores[scores["terms"] != ""].set_index("terms")[score]
-    return of_subsets.groupby(level=0).agg(lambda runs: runs.max() - runs.min())
-
-
-def odd_ones(agreement: pd.DataFrame, predictor: str, count: int = 3) -> list[str]:
-    """The subsets whose predictors agree least with all others on average."""
-    part = agreement[agreement["predictor"] == predictor]
-    both = pd.concat(
-        [part, part.rename(columns={"terms_a": "terms_b", "terms_b": "terms_a"})], ignore_index=True
-    )
-    return list(both.groupby("terms_a")["agreement"].mean().nsmallest(count).index)
-
-
-def _means(scores: pd.DataFrame, name: str) -> pd.Series:
-    return 100 * scores.groupby("terms")[name].mean()
-
-
 def _range(values: pd.Series) -> str:
-    return f"{values.min():.2f} to {values.max():.2f}"
+    low, high = readings.lowest_highest(values)
+    return f"{low:.2f} to {high:.2f}"
 
 
 def largest_sources(by_source: pd.DataFrame, count: int = 4) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dissect import claims
+from dissect import claims, readings
 from dissect.scorecard import chip
 
 
@@ -11,8 +11,8 @@ def page(verdicts: pd.DataFrame) -> str:
 
     verdicts: as `claims.verdicts` returns them.
     """
-    counts = verdicts["verdict"].value_counts()
-    summary = ", ".join(f"{chip(name, str(counts.get(name, 0)))} {name}" for name in claims.VERDICTS)
+    counts = readings.verdict_counts(verdicts)
+    summary = ", ".join(f"{chip(name, str(counts[name]))} {name}" for name in claims.VERDICTS)
     lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", ""]
     lines += ["| chapter | its claims, by their numbers in the [scorecard](scorecard.md) |", "|---|---|"]
     for chapter, part in verdicts.groupby("chapter", sort=False):

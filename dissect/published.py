@@ -28,6 +28,12 @@ def senses_accuracy() -> pd.DataFrame:
     return pd.read_csv(FOLDER / "table_wsd_classifier_accuracy.csv")
 
 
+def senses() -> pd.DataFrame:
+    """`senses_accuracy` as a run has it: predictor, terms, seed, accuracy (0 to 1)."""
+    table = senses_accuracy().rename(columns={"run": "seed"}).assign(predictor="classifier")
+    return table.assign(accuracy=table["accuracy"] / 100)
+
+
 def senses_agreement() -> pd.DataFrame:
     """Figure 4: predictor (knn, classifier), terms_a, terms_b, agreement (0 to 1)."""
     return _agreement("figure4_wsd_agreement.csv")

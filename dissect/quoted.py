@@ -7,13 +7,9 @@ under book/published, or `paper`; then what is asked for, see the functions belo
 import re
 from collections.abc import Callable, Mapping
 
-import pandas as pd
-
-from dissect import claims
-from dissect.across import Run, mean
-from dissect.claims import shares
+from dissect import claims, readings
+from dissect.across import Run
 from dissect.errors import DissectError
-from dissect.findings import correlations, whole_head
 
 QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
 
@@ -38,38 +34,37 @@ def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
     Predictor `whole` is the head for whole embeddings, pretrained or trained afterwards.
     """
     tables = {**run.tables, **run.known}
-    of = str(whole_head(tables[table])) if predictor == "whole" else predictor
-    value = mean(tables, table, of, name)["" if terms == "none" else terms]
-    return f"{value / 100:.2f}" if name == "cross_entropy" else f"{value:.1f}"
+    of = str(readings.whole_head(tables[table])) if predictor == "whole" else predictor
+    nats = name == "cross_entropy"
+    values = (readings.means if nats else readings.percent)(tables[table], of, name)
+    return f"{values['' if terms == 'none' else terms]:.{2 if nats else 1}f}"
 
 
 def importance(run: Run, model: str, term: str, layer: str) -> str:
     """Mean importance: the model's place in the table (0 is the pretrained one), term, and a layer, the
     `last` one, or the `mean` over layers."""
     table = run.tables["importance"]
-    of = shares(table, list(dict.fromkeys(table["model"]))[int(model)])[term]
+    first, tuned = readings.models_of(table)
+    of = readings.shares(table, [first, *tuned][int(model)])[term]
     return f"{of.iloc[-1] if layer == 'last' else of.mean() if layer == 'mean' else of.loc[int(layer)]:z.2f}"
 
 
 def correlation(run: Run, term: str) -> str:
     """Spearman's correlation with the first fine-tuned model, mean over layers."""
-    means, _ = correlations(run.tables["correlation"])
+    means, _ = readings.correlations(run.tables["correlation"])
     return f"{next(iter(means.values()))[term]:.2f}"
 
 
 def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) -> str:
     """a less b in points, with its 95 % interval over test sentences."""
-    pairs: pd.DataFrame = run.tables[f"{table}_pairs"]
-    rows = pairs[(pairs["predictor"] == predictor) & (pairs["score"] == name)]
-    row = rows[rows[["terms_a", "terms_b"]].isin([a, b]).all(axis=1)].iloc[0]
-    sign = 100 if row["terms_a"] == a else -100
-    low, high = sorted((sign * row["low"], sign * row["high"]))
-    return f"{sign * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f})"
+    points, low, high = readings.difference(run.tables[f"{table}_pairs"], predictor, name, a, b)
+    return f"{points:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
 def linear(run: Run, which: str) -> str:
     """The lowest or highest R² of a linear stand-in for a feed-forward: min or max."""
-    return f"{run.tables['feedforward_r2']['r2'].agg({'min': 'min', 'max': 'max'}[which]):.2f}"
+    ends = dict(zip(("min", "max"), readings.lowest_highest(run.tables["feedforward_r2"]["r2"]), strict=True))
+    return f"{ends[which]:.2f}"
 
 
 def verdict(run: Run, claim: str) -> str:
@@ -84,15 +79,13 @@ def evidence(run: Run, claim: str) -> str:
 
 def agreement(run: Run, table: str, predictor: str, a: str, b: str) -> str:
     """How far two subsets' predictions agree, in percent."""
-    rows = run.tables[f"{table}_agreement"]
-    rows = rows[rows["predictor"] == predictor]
-    row = rows[rows[["terms_a", "terms_b"]].isin([a, b]).all(axis=1) & (rows["terms_a"] != rows["terms_b"])]
-    return f"{100 * row['agreement'].iloc[0]:.0f} %"
+    row = readings.of_pair(run.tables[f"{table}_agreement"], predictor, a, b)
+    return f"{100 * row['agreement']:.0f} %"
 
 
 def count(run: Run, *words: str) -> str:
     """How many claims have a verdict."""
-    return str((claims.verdicts(run.tables)["verdict"] == " ".join(words)).sum())
+    return str(readings.verdict_counts(claims.verdicts(run.tables))[" ".join(words)])
 
 
 KINDS: dict[str, Callable[..., str]] = {

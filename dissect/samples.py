@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dissect import corpora, masked_words, measures, models, named_entities, word_senses
+from dissect import corpora, masked_words, measures, models, named_entities, readings, word_senses
 from dissect.hyperparameters import SPACE
 from dissect.probes import Training, nearest_neighbours, trained, two_layer, vectors_of
 from dissect.statistics import macro_f1, tag_counts
@@ -73,7 +73,8 @@ def entities(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Aga
 def score_of(scores: pd.DataFrame, predictor: str, score: str, now: float) -> Again:
     """The score of the sampled subset in the first run beside that computed now."""
     rows = scores[(scores["predictor"] == predictor) & (scores["terms"] == SUBSET)]
-    return float(rows.loc[rows["seed"] == 0, score].iloc[0]), now, EXACT, float(rows[score].std())
+    spread = readings.deviation(scores, predictor, score)[SUBSET]
+    return float(rows.loc[rows["seed"] == 0, score].iloc[0]), now, EXACT, float(spread)
 
 
 def chosen(default: Training, trials: pd.DataFrame) -> Training:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dissect import claims, evidence
+from dissect import claims, evidence, readings
 from dissect.markdown import markdown
 
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
@@ -22,8 +22,8 @@ def coloured(verdict: str, text: str) -> str:
 
 def page(verdicts: pd.DataFrame) -> str:
     """The verdicts in Markdown: how many of each, then a table a chapter, with its evidence linked."""
-    counts = verdicts["verdict"].value_counts()
-    summary = ", ".join(f"{counts.get(name, 0)} {name}" for name in claims.VERDICTS)
+    counts = readings.verdict_counts(verdicts)
+    summary = ", ".join(f"{counts[name]} {name}" for name in claims.VERDICTS)
     lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
     for chapter, part in verdicts.groupby("chapter", sort=False):
         name = evidence.title(str(chapter))

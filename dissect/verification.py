@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dissect import claims, manifest, models, provenance, results, samples
+from dissect import claims, manifest, models, provenance, readings, results, samples
 from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
 from dissect.hashing import of_file
@@ -81,8 +81,7 @@ def means(scores: pd.DataFrame, intervals: pd.DataFrame) -> tuple[str, str]:
     for (score, predictor), part in intervals.groupby(["score", "predictor"]):
         if score not in scores:
             return DIFFERS, f"there is no score {score!r}"
-        mine = scores[scores["predictor"] == predictor]
-        seen = mine[np.isfinite(mine[score])].groupby("terms")[score].mean()
+        seen = readings.means(scores, str(predictor), str(score))
         worst = np.maximum(worst, (part.set_index("terms")["mean"] - seen).abs().to_numpy().max())
     same = worst < samples.EXACT  # which a missing mean is not
     return (SAME, "") if same else (DIFFERS, f"by {worst:.1e}")

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dissect import findings
+from dissect import findings, readings
 from dissect.parts import TERMS, subsets
 
 
@@ -67,8 +67,8 @@ def agreements():
 
 
 def test_odd_ones_agree_least_with_all_others_in_their_own_predictor():
-    assert findings.odd_ones(agreements(), "knn", 1) == ["c"]
-    assert findings.odd_ones(agreements(), "classifier", 1) == ["f"]
+    assert readings.odd_ones(agreements(), "knn", 1) == ["c"]
+    assert readings.odd_ones(agreements(), "classifier", 1) == ["f"]
 
 
 def test_units_differ_most_whichever_sentence_uses_them_more():
