@@ -1,5 +1,7 @@
 """Runs beside one another, and numbers in prose: each against the tables they come from."""
 
+import json
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dissect import DissectError, across, manifest, published
+from dissect import DissectError, across, findings, manifest, published, results
 from dissect.places import PUBLISHED
 from dissect.quoted import filled
 
@@ -110,6 +112,36 @@ def test_numbers_in_prose_come_from_the_tables():
 def test_a_number_that_no_run_has_is_an_error(quote):
     with pytest.raises(DissectError, match="no published run has"):
         filled(f"text {quote} text", {"paper": across.paper()})
+
+
+TOLD = {
+    "visualisation": lambda t: findings.visualisation(t["importance"], published.importance()),
+    "tuning": lambda t: findings.tuning(t["correlation"]),
+    "masked_words": lambda t: findings.masked_words(t["masked_words"]),
+    "word_senses": lambda t: findings.word_senses(t["senses"], t["senses_agreement"]),
+    "named_entities": lambda t: findings.named_entities(t["entities"], t["entities_agreement"]),
+    "largest_sources": lambda t: findings.largest_sources(t["finer_sources"]),
+    "units_apart": lambda t: findings.units_apart(t["finer_units"]),
+}
+
+
+@pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)
+def test_published_chapters_tell_the_numbers_of_their_tables(folder):
+    """As scorecard and prose read them today: a chapter had 2.5 points beside the scorecard's 2.6."""
+    tables, seen = results.read(folder / "results"), 0
+    for file in (folder / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+            called = re.search(r"findings\.(\w+)\(", "".join(cell["source"]))
+            if cell["cell_type"] == "code" and called and called[1] in TOLD:
+                (html,) = (out["data"]["text/html"] for out in cell["outputs"] if "data" in out)
+                assert cells("".join(html)) == cells(TOLD[called[1]](tables)._repr_html_())
+                seen += 1
+    assert seen >= 4
+
+
+def cells(html: str) -> list[str]:
+    """What stands in a table."""
+    return re.findall(r"<t[dh]>(.*?)</t[dh]>", html)
 
 
 @pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)
