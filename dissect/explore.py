@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from dissect import figures, models
@@ -19,10 +18,10 @@ from dissect.errors import DissectError
 from dissect.explain import explain
 from dissect.markdown import markdown
 from dissect.models import Loaded
-from dissect.parts import TERMS, Parts, subsets
+from dissect.parts import TERMS, subsets
+from dissect.web import products
 
 DEFAULT = "minilm"
-DECIMALS = 7  # of products: as exact as float32; the page rounds once, where it shows a number
 # From the chapters and from the teaching corpus: one word in two senses, a name, a repeated word.
 SENTENCES = (
     "The crane lifted a steel beam over the river.",
@@ -58,18 +57,6 @@ def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0].tolist())
         found.append({"text": sentence, "tokens": tokens, "gram": layers})
     return {"model": loaded.label, "sentences": found}
-
-
-def products(parts: Parts) -> list[list[float]]:
-    """By token of one sentence, x·y / e·e of ten pairs of terms: ii, ih, if, ic, hh, hf, hc, ff, fc, cc.
-
-    Length, share and angle of every subset follow from them, so a page needs no vectors.
-    """
-    terms = parts.terms[:, 0].cpu().double()
-    gram = torch.einsum("xtd,ytd->txy", terms, terms)
-    rows, columns = torch.triu_indices(len(TERMS), len(TERMS))
-    of_e = gram.sum((1, 2))[:, None]
-    return [[round(x, DECIMALS) for x in ten] for ten in (gram[:, rows, columns] / of_e).tolist()]
 
 
 def curves(runs: Sequence[Run]) -> list[Data]:

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dissect import hashing
 from dissect.corpora import text
 from dissect.corpora.files import cache
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.explore import products
 from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
+from dissect.parts import TERMS, Parts
 from dissect.places import ROOT
 
 SOURCES = ROOT / "book" / "web"
@@ -40,6 +42,7 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 MADE_WITH = ("torch", "transformers", "tokenizers", "numpy", "onnx", "onnxscript", "onnxruntime")
 NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
 PATIENCE = 120  # seconds that npm may take
+DECIMALS = 7  # of products: as exact as float32; a page rounds once, where it shows a number
 
 
 # ---- the page, and what it shows without a model ----
@@ -73,6 +76,18 @@ def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
     # "<" would end the element in which the data stands
     escaped = data.replace("<", "\\u003c")
     return f'<script type="application/json" id="os-data">{escaped}</script>\n', table
+
+
+def products(parts: Parts) -> list[list[float]]:
+    """By token of one sentence, x·y / e·e of ten pairs of terms: ii, ih, if, ic, hh, hf, hc, ff, fc, cc.
+
+    Length, share and angle of every subset follow from them, so a page needs no vectors.
+    """
+    terms = parts.terms[:, 0].cpu().double()
+    gram = torch.einsum("xtd,ytd->txy", terms, terms)
+    rows, columns = torch.triu_indices(len(TERMS), len(TERMS))
+    of_e = gram.sum((1, 2))[:, None]
+    return [[round(x, DECIMALS) for x in ten] for ten in (gram[:, rows, columns] / of_e).tolist()]
 
 
 def as_table(sentence: str, tokens: Sequence[str], upper: Sequence[Sequence[float]]) -> str:
