@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-TUNE = "from dissect.finetuning import tuned_sibling; tuned_sibling('minilm')"
+TUNE = "from dissect.models.finetuning import tuned_sibling; tuned_sibling('minilm')"
 
 
 def main() -> None:

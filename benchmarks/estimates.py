@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from dissect import doctor, manifest, models
-from dissect.run import environment
+from dissect import models
+from dissect.runs import doctor, manifest
+from dissect.runs.run import environment
 
 
 def main() -> None:

@@ -25,11 +25,19 @@ import torch.nn.functional as F
 from overhead import clock, machine
 from torch import Tensor
 
-from dissect import corpora, features
-from dissect.decomposition import Decomposer
-from dissect.models import Loaded, load
-from dissect.probes import SenseProbe, Split, Training, nearest_neighbours, sense_probe, vectors_of
-from dissect.word_senses import TRAINING, SenseTerms, numbered, sense_terms
+from dissect import corpora
+from dissect.decomposition.decomposer import Decomposer
+from dissect.experiments.probes import (
+    SenseProbe,
+    Split,
+    Training,
+    nearest_neighbours,
+    sense_probe,
+    vectors_of,
+)
+from dissect.experiments.word_senses import TRAINING, SenseTerms, numbered, sense_terms
+from dissect.features import gathering
+from dissect.models.loading import Loaded, load
 
 
 def main() -> None:
@@ -71,20 +79,20 @@ def terms(loaded: Loaded, corpus: corpora.SenseCorpus, rounds: int) -> tuple[str
     for item in corpus.items:
         pieces = [n for n, (a, b) in enumerate(offsets[item.sentence]) if a < item.end and b > item.start]
         targets.append((item.sentence, pieces))
-    shards = features.in_shards(ids, targets, range(len(targets)))
+    shards = gathering.in_shards(ids, targets, range(len(targets)))
     decomposer = Decomposer(loaded.model)
 
     @torch.no_grad()
     def plain() -> None:
         for shard in shards:
-            for batch in features.batches([len(ids[s]) for s in shard.sentences]):
-                loaded.model(**features.padded(loaded, [ids[shard.sentences[n]] for n in batch]))
+            for batch in gathering.batches([len(ids[s]) for s in shard.sentences]):
+                loaded.model(**gathering.padded(loaded, [ids[shard.sentences[n]] for n in batch]))
 
     def ours() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            store = features.open_store(folder, loaded, ids, targets, shards)
+            store = gathering.open_store(folder, loaded, ids, targets, shards)
             for n, shard in enumerate(shards):
-                make = partial(features.shard_terms, loaded, decomposer, ids, targets, shard)
+                make = partial(gathering.shard_terms, loaded, decomposer, ids, targets, shard)
                 store.shard(n, (), make)
 
     return "terms of words, kept on disk", "plain forward pass", ratio(ours, plain, rounds)

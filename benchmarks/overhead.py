@@ -25,10 +25,10 @@ import pandas as pd
 import torch
 
 from dissect import Decomposer, corpora
-from dissect.features import TOKENS_PER_BATCH, batches, padded, tokenized
-from dissect.least_squares import LeastSquares
-from dissect.measures import fit_feedforwards
-from dissect.models import load
+from dissect.experiments.least_squares import LeastSquares
+from dissect.experiments.measures import fit_feedforwards
+from dissect.features.gathering import TOKENS_PER_BATCH, batches, padded, tokenized
+from dissect.models.loading import load
 
 PLAIN = "plain forward pass"
 PROCESSES = 3  # whose peak memory is taken, one after the other; the median counts

@@ -14,8 +14,8 @@ from dataclasses import replace
 import pandas as pd
 
 from dissect import corpora, models
-from dissect.masked_words import TRAINING, masked_targets
-from dissect.probes import Training, masked_head, vectors_of
+from dissect.experiments.masked_words import TRAINING, masked_targets
+from dissect.experiments.probes import Training, masked_head, vectors_of
 
 TRIED = [
     TRAINING,

@@ -15,8 +15,8 @@ import pandas as pd
 from overhead import clock, machine
 
 from dissect import Decomposer, corpora
-from dissect.features import batches, padded, tokenized
-from dissect.models import load
+from dissect.features.gathering import batches, padded, tokenized
+from dissect.models.loading import load
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
 
 def picture(table: pd.DataFrame, path: str) -> None:
     """Seconds over tokens, both logarithmic, with a line of slope one through the first point."""
-    from dissect import figures
+    from dissect.report import figures
 
     figures.cost_by_tokens(table).savefig(path)
 

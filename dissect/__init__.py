@@ -5,9 +5,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dissect.decomposition import Decomposer, decompose
+    from dissect.decomposition import TERMS, Decomposer, Parts, decompose, subsets
     from dissect.errors import DissectError
-    from dissect.parts import TERMS, Parts, subsets
 
 __all__ = ["TERMS", "Decomposer", "DissectError", "Parts", "decompose", "subsets"]
 __version__ = "0.1.0"
@@ -16,8 +15,9 @@ __version__ = "0.1.0"
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 MODULES = {
-    "Decomposer": "decomposition", "decompose": "decomposition", "DissectError": "errors",
-    "Parts": "parts", "TERMS": "parts", "subsets": "parts",
+    "Decomposer": "decomposition.decomposer", "decompose": "decomposition.decomposer",
+    "DissectError": "errors",
+    "Parts": "decomposition.parts", "TERMS": "decomposition.parts", "subsets": "decomposition.parts",
 }  # fmt: skip
 
 

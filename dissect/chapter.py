@@ -6,29 +6,36 @@ A name is loaded when asked for, so that a chapter loads, and its key holds, no 
 from importlib import import_module
 from typing import Any
 
-# A name, and the module of the package that has it.
-NAMES = {
-    "Decomposer": "decomposition", "TERMS": "parts",
-    "choose": "hyperparameters",
-    "explain": "explain",
-    "word_in": "finer",
-    "target_terms": "features",
-    "tuned_sibling": "finetuning",
-    "full_vocabulary": "masked_words", "learned": "masked_words", "masked_targets": "masked_words",
-    "masked_words": "masked_words", "MaskedTargets": "masked_words",
-    "TRAINING": "masked_words",  # of the learned heads
-    "corpus_table": "word_senses", "sense_terms": "word_senses", "word_senses": "word_senses",
-    "corpus_counts": "named_entities", "named_entities": "named_entities", "tagged_terms": "named_entities",
-    "two_layer": "probes",
-    "save": "results",
-    "check": "exercises",
+# The names that a module of the package hands out.
+OF_MODULES = {
+    "decomposition.decomposer": ("Decomposer",),
+    "features.gathering": ("target_terms",),
+    "models.finetuning": ("tuned_sibling",),
+    "tables.results": ("save",),
+    "experiments.explain": ("explain",),
+    "experiments.finer": ("word_in",),
+    "experiments.hyperparameters": ("choose",),
+    "experiments.masked_words": (
+        "TRAINING", "MaskedTargets", "full_vocabulary", "learned", "masked_targets", "masked_words",
+    ),
+    "experiments.named_entities": ("corpus_counts", "named_entities", "tagged_terms"),
+    "experiments.probes": ("two_layer",),
+    "experiments.word_senses": ("corpus_table", "sense_terms", "word_senses"),
+    "teaching.exercises": ("check",),
 }  # fmt: skip
+NAMES = {name: module for module, names in OF_MODULES.items() for name in names}
 
-# A module, by the name that notebooks have for it.
+# Modules, by the names that notebooks have for them.
 MODULES = {
-    "corpora": "corpora", "figures": "figures", "findings": "findings", "finer": "finer",
-    "given": "exercises.given", "measures": "measures", "models": "models", "published": "published",
-}  # fmt: skip
+    "corpora": "corpora",
+    "figures": "report.figures",
+    "findings": "report.answers",
+    "finer": "experiments.finer",
+    "given": "teaching.exercises.materials",
+    "measures": "experiments.measures",
+    "models": "models",
+    "published": "report.published",
+}
 
 
 def __getattr__(name: str) -> Any:

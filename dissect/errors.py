@@ -6,7 +6,7 @@ class DissectError(Exception):
 
 
 class UnsupportedModel(DissectError):
-    """The model's family has no row in `dissect.families`, or it uses a feature that breaks the sum."""
+    """The model's family has no row in `decomposition.families`, or it uses a feature that breaks the sum."""
 
 
 class UnknownModel(DissectError):

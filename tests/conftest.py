@@ -160,7 +160,7 @@ def own_cache(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def minilm():
     """The default model."""
-    from dissect.models import load
+    from dissect.models.loading import load
 
     return load("minilm")
 
@@ -168,9 +168,9 @@ def minilm():
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Path:
     """The folder of a run of all chapters on little data, with its site; one for all test processes."""
-    from dissect.run import run
-    from dissect.settings import settings_from
-    from dissect.site import build_site
+    from dissect.runs.run import run
+    from dissect.runs.settings import settings_from
+    from dissect.site.build import build_site
 
     base = tmp_path_factory.getbasetemp()
     runs = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"

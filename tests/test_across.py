@@ -9,9 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dissect import DissectError, across, findings, manifest, published, results
+from dissect import DissectError
 from dissect.places import PUBLISHED
-from dissect.quoted import filled
+from dissect.report import answers, published
+from dissect.runs import manifest
+from dissect.site import across
+from dissect.site.prose import filled
+from dissect.tables import results
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +119,13 @@ def test_a_number_that_no_run_has_is_an_error(quote):
 
 
 TOLD = {
-    "visualisation": lambda t: findings.visualisation(t["importance"], published.importance()),
-    "tuning": lambda t: findings.tuning(t["correlation"]),
-    "masked_words": lambda t: findings.masked_words(t["masked_words"]),
-    "word_senses": lambda t: findings.word_senses(t["senses"], t["senses_agreement"]),
-    "named_entities": lambda t: findings.named_entities(t["entities"], t["entities_agreement"]),
-    "largest_sources": lambda t: findings.largest_sources(t["finer_sources"]),
-    "units_apart": lambda t: findings.units_apart(t["finer_units"]),
+    "visualisation": lambda t: answers.visualisation(t["importance"], published.importance()),
+    "tuning": lambda t: answers.tuning(t["correlation"]),
+    "masked_words": lambda t: answers.masked_words(t["masked_words"]),
+    "word_senses": lambda t: answers.word_senses(t["senses"], t["senses_agreement"]),
+    "named_entities": lambda t: answers.named_entities(t["entities"], t["entities_agreement"]),
+    "largest_sources": lambda t: answers.largest_sources(t["finer_sources"]),
+    "units_apart": lambda t: answers.units_apart(t["finer_units"]),
 }
 
 
@@ -146,9 +150,9 @@ def cells(html: str) -> list[str]:
 
 @pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)
 def test_published_runs_are_whole_and_hold_no_outputs_that_they_should_not(folder):
-    from dissect.execution import code_of, same_code
-    from dissect.manifest import checksums, required
     from dissect.places import ROOT
+    from dissect.runs.kernels import code_of, same_code
+    from dissect.runs.manifest import checksums, required
 
     told = required(folder)
     assert checksums(folder / "results") == told.results

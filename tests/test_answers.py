@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dissect.exercises import check
+from dissect.teaching.exercises import check
 from tests.answers import Table
 from tests.test_exercises import told
 

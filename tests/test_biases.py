@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from dissect import decompose
-from dissect.decomposition import Decomposer
-from dissect.families import find_all
-from dissect.trace import constant_of
+from dissect.decomposition.decomposer import Decomposer
+from dissect.decomposition.families import find_all
+from dissect.decomposition.record import constant_of
 from tests.conftest import inputs_of, tiny
 
 

@@ -13,11 +13,11 @@ import pytest
 from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 
-from dissect import pdf
-from dissect.book_process import BookProcess
-from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
-from dissect.site import jupyter_book
+from dissect.runs.chapters import CHAPTERS
+from dissect.site import pdf
+from dissect.site.book_process import BookProcess
+from dissect.site.build import jupyter_book
 from tests.test_links import Page, broken
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -243,9 +243,9 @@ def test_without_chromium_one_sentence_says_so(monkeypatch) -> None:
 
 
 def test_a_site_with_a_pdf_says_so_before_it_is_built(tmp_path: Path, monkeypatch) -> None:
-    from dissect.manifest import required
     from dissect.places import PUBLISHED
-    from dissect.site import build
+    from dissect.runs.manifest import required
+    from dissect.site.build import build
 
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DissectError, match="Chromium"):

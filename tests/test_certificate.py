@@ -7,11 +7,13 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from dissect import Decomposer, checking, families, fold
-from dissect.certificate import certify
+from dissect import Decomposer
+from dissect.decomposition import families, fold
+from dissect.decomposition.certificate import certify
+from dissect.decomposition.families import BERT, BLOOM, GPT2, LLAMA, MODERNBERT
 from dissect.errors import UnsupportedModel, WrongTerm
-from dissect.families import BERT, BLOOM, GPT2, LLAMA, MODERNBERT
-from dissect.models import Loaded
+from dissect.models.loading import Loaded
+from dissect.runs import model_check
 from tests.conftest import inputs_of, read_by, tiny
 from tests.test_families import VARIANTS, both_stacks, exact
 
@@ -114,14 +116,14 @@ def other(family, **sizes):
 def test_a_row_that_fits_is_recommended(family, sizes, row, minilm):
     loaded = Loaded(family, other(family, **sizes), minilm.tokenizer)
     before = dict(families.FAMILIES)
-    said = checking.recommended(loaded)
+    said = model_check.recommended(loaded)
     assert row in said and "longest input" not in said and "\n" not in said
     assert before == families.FAMILIES
 
 
 def test_a_recommended_row_is_one_that_python_reads(shared):
     with pytest.raises(UnsupportedModel, match="'gemma', but that of 'llama' fits") as caught:
-        checking.check_model(str(shared / "cases/gemma1-tiny"))
+        model_check.check_model(str(shared / "cases/gemma1-tiny"))
     written = str(caught.value).partition("with ")[2].partition(" the sum")[0]
     row = eval(f"{{{written}}}", {"FAMILIES": families.FAMILIES, "replace": replace})["gemma"]
     assert row == replace(LLAMA, norms="rms + 1")
@@ -131,13 +133,13 @@ def test_a_row_with_a_wrong_term_is_not_recommended(shared):
     with pytest.raises(
         UnsupportedModel, match=r"no row.*'gpt2' comes near, but what biases add in sublayer 1"
     ):
-        checking.check_model(str(shared / "cases/bigcode-tiny"))
+        model_check.check_model(str(shared / "cases/bigcode-tiny"))
 
 
 def test_a_row_with_a_wrong_term_is_told_where_its_family_has_one(shared, monkeypatch):
     monkeypatch.setitem(families.FAMILIES, "gpt_bigcode", GPT2)
     with pytest.raises(WrongTerm, match="what biases add"):
-        checking.check_model(str(shared / "cases/bigcode-tiny"))
+        model_check.check_model(str(shared / "cases/bigcode-tiny"))
 
 
 @pytest.mark.parametrize(
@@ -147,5 +149,5 @@ def test_a_row_with_a_wrong_term_is_told_where_its_family_has_one(shared, monkey
 )  # fmt: skip
 def test_positions_are_counted(family, sizes, many, minilm):
     loaded = Loaded(family, other(family, **sizes), minilm.tokenizer)
-    assert checking.last_position(loaded) == many
-    assert checking.limits_right(loaded, many)
+    assert model_check.last_position(loaded) == many
+    assert model_check.limits_right(loaded, many)

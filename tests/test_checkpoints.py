@@ -16,9 +16,10 @@ from transformers import (
 )
 
 from dissect import models
-from dissect.checkpoints import read_by_embeddings
 from dissect.errors import UnknownModel
-from dissect.finetuning import Recipe, tune
+from dissect.models import loading
+from dissect.models.checkpoints import read_by_embeddings
+from dissect.models.finetuning import Recipe, tune
 from tests.conftest import tiny
 from tests.test_families import VARIANTS
 
@@ -26,7 +27,7 @@ KINDS = [AutoModelForMaskedLM, AutoModelForCausalLM, AutoModelForTokenClassifica
 
 
 def loaded(folder, kind=AutoModel):
-    return models._from_pretrained(kind, str(folder))
+    return loading._from_pretrained(kind, str(folder))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect.exercises import Verdict, check, checking, exercises, given
-from dissect.exercises.checking import CHECKS, NotYet, called, numbers, report, signature_of
-from dissect.exercises.time_limit import TooLong, time_limit
+from dissect.teaching.exercises import Verdict, check, checking, exercises, materials
+from dissect.teaching.exercises.checking import CHECKS, NotYet, called, numbers, report, signature_of
+from dissect.teaching.exercises.time_limit import TooLong, time_limit
 
 ALL = exercises()
 
@@ -199,18 +199,18 @@ def test_a_function_may_have_defaults_and_may_change_what_it_is_given() -> None:
 
 def test_what_is_given_is_given_anew() -> None:
     """A cell that changes what it got must not change what the check compares with, or the next cell gets."""
-    terms = given.dissected().c
+    terms = materials.dissected().c
     before = terms.clone()
     terms.zero_()
-    given.norms()[0].gain.zero_()
-    given.masked().labels.clear()
-    given.senses_of("crane.noun")[1].fill(0)
-    given.tagged()[1][0].clear()
-    assert torch.equal(given.dissected().c, before)
-    assert given.norms()[0].gain.any()
-    assert given.masked().labels
-    assert given.senses_of("crane.noun")[1].any()
-    assert given.tagged()[1][0]
+    materials.norms()[0].gain.zero_()
+    materials.masked().labels.clear()
+    materials.senses_of("crane.noun")[1].fill(0)
+    materials.tagged()[1][0].clear()
+    assert torch.equal(materials.dissected().c, before)
+    assert materials.norms()[0].gain.any()
+    assert materials.masked().labels
+    assert materials.senses_of("crane.noun")[1].any()
+    assert materials.tagged()[1][0]
 
 
 SENTENCES = [

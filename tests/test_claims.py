@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dissect import findings, published
-from dissect.claims import CLAIMS, VERDICTS, verdicts
-from dissect.findings import H_FOR_F
-from dissect.judge import score
-from dissect.parts import TERMS, subsets
-from dissect.scorecard import criteria, page
+from dissect.decomposition.parts import TERMS, subsets
+from dissect.report import answers as findings
+from dissect.report import published
+from dissect.report.answers import H_FOR_F
+from dissect.report.claims import CLAIMS, VERDICTS, verdicts
+from dissect.report.judge import score
+from dissect.site.scorecard import criteria, page
 
 LAYERS = 6
 

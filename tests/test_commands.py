@@ -13,9 +13,12 @@ import pytest
 from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification, BertModel
 from typer.testing import CliRunner
 
-from dissect import cli, doctor, finetuning, models
-from dissect import run as runs
-from dissect.chapters import CHAPTERS
+from dissect import models
+from dissect.cli import work
+from dissect.models import finetuning
+from dissect.runs import doctor
+from dissect.runs import run as runs
+from dissect.runs.chapters import CHAPTERS
 from tests.test_project import COMMANDS, Misused, arguments, shown_commands, understood
 
 TAGGERS = ("my-ner", "my-model-ner", "dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2")
@@ -91,6 +94,6 @@ def test_every_command_in_the_prose_runs(line: str, at_hand: Path, monkeypatch, 
     if words[0] == "verify":
         monkeypatch.undo()  # the run was the real model's
         os.chdir(at_hand)
-    done = CliRunner().invoke(cli.app, words)
+    done = CliRunner().invoke(work.app, words)
     assert done.exit_code == 0, f"{done.output}\n{done.exception!r}"
     assert done.output.strip()

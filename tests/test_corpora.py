@@ -384,7 +384,7 @@ def test_all_of_semcor_matches_an_independent_count(corpora_here, shared):
     """The whole corpus by regular expressions; and what the most frequent sense gets right."""
     import zipfile
 
-    from dissect.word_senses import corpus_table
+    from dissect.experiments.word_senses import corpus_table
 
     keys, sentences = [], 0
     with zipfile.ZipFile(shared / "nltk_data/corpora/semcor.zip") as archive:

@@ -7,10 +7,12 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from dissect import corpora, manifest, results
-from dissect.run import run
-from dissect.settings import settings_from
-from dissect.suitability import NO_MASK
+from dissect import corpora
+from dissect.runs import manifest
+from dissect.runs.requirements import NO_MASK
+from dissect.runs.run import run
+from dissect.runs.settings import settings_from
+from dissect.tables import results
 
 
 @pytest.fixture(scope="module")

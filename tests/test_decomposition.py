@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect import TERMS, Decomposer, DissectError, decompose, subsets
+from dissect.decomposition.families import BERT
+from dissect.decomposition.precision import shortened
 from dissect.errors import InexactSum, UnsupportedModel
-from dissect.families import BERT
-from dissect.precision import shortened
 from tests.closed_forms import closed_forms, embeddings_sum
 from tests.conftest import DEVICES, batch, inputs_of, tiny
 
@@ -164,7 +164,7 @@ def test_a_task_head_makes_no_difference():
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_the_longest_input_works_and_one_more_is_refused(family):
-    from dissect.decomposition import longest_input
+    from dissect.decomposition.decomposer import longest_input
 
     model = tiny(family)
     longest = longest_input(model)
@@ -208,7 +208,7 @@ def test_a_wrong_formula_would_be_noticed(monkeypatch):
     """The check is not vacuous: a family row that leaves a norm out does not add up."""
     from dataclasses import replace
 
-    from dissect import families
+    from dissect.decomposition import families
 
     attention = replace(BERT.sublayers[0], norm="")
     wrong = replace(BERT, sublayers=(attention, BERT.sublayers[1]))

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dissect import Decomposer
-from dissect.decomposition import TOLERANCE, cancelling
+from dissect.decomposition.decomposer import TOLERANCE, cancelling
 from dissect.errors import InexactSum
 from tests.conftest import inputs_of, tiny
 
@@ -113,7 +113,7 @@ def test_a_term_that_overflows_is_named_and_no_row_is_blamed():
 
 def test_parts_are_held_against_embeddings_of_any_size(monkeypatch):
     """The squares of this embedding are more than float32 holds, and half of a head is not a head."""
-    from dissect.splits import Sight
+    from dissect.decomposition.splits import Sight
 
     model = tiny("bert", dtype=torch.float32)
     model.encoder.layer[-1].output.LayerNorm.weight.data *= 1e24

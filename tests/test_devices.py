@@ -6,15 +6,18 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map_only
 
-from dissect import corpora, decomposition, explore, finer, least_squares, measures
-from dissect.explain import explain
-from dissect.families import find_all
-from dissect.features import word_terms
-from dissect.masked_words import masked_targets, masked_words
-from dissect.models import Loaded
-from dissect.named_entities import named_entities, tagged_terms
-from dissect.probes import Training
-from dissect.word_senses import sense_terms, word_senses
+from dissect import corpora
+from dissect.decomposition import decomposer as decomposition
+from dissect.decomposition.families import find_all
+from dissect.experiments import finer, least_squares, measures
+from dissect.experiments.explain import explain
+from dissect.experiments.masked_words import masked_targets, masked_words
+from dissect.experiments.named_entities import named_entities, tagged_terms
+from dissect.experiments.probes import Training
+from dissect.experiments.word_senses import sense_terms, word_senses
+from dissect.features.gathering import word_terms
+from dissect.models.loading import Loaded
+from dissect.site import sentences
 from tests.conftest import inputs_of, read_by, tiny
 from tests.elsewhere import Elsewhere
 from tests.test_families import VARIANTS, both_stacks
@@ -125,7 +128,7 @@ def test_named_entities(there):
 def test_one_sentence(there):
     sentence = "A crane stood in the river."
     assert len(explain(there, sentence)) == 9
-    assert len(explore.dissected(there, [sentence])["sentences"]) == 1
+    assert len(sentences.dissected(there, [sentence])["sentences"]) == 1
     word = finer.word_in(there, sentence, "crane")
     for table in (word.terms(), word.by_layer(), word.by_head(), word.by_source(), word.by_unit([1])):
         assert len(table)

@@ -8,7 +8,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from dissect import claims, evidence, glance
+from dissect.report import claims
+from dissect.site import downloads, home
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -21,8 +22,8 @@ def test_a_chapter_has_its_summary_and_its_evidence(chapter: Path) -> None:
     assert re.search(
         r"\n## Summary\n\n\*\*Question\.\*\*.+\*\*Method\.\*\*.+\*\*What to look for", opening, re.S
     )
-    assert end.startswith(evidence.HEADING)
-    named = evidence.NAMED.findall(end)
+    assert end.startswith(downloads.HEADING)
+    named = downloads.NAMED.findall(end)
     assert any(name.endswith(".parquet") for name in named)
     assert all((ROOT / name).is_file() for name in named if name.endswith(".py"))
 
@@ -34,7 +35,7 @@ def test_the_site_gives_out_the_tables_that_chapters_name(site: Path, small_run:
         section = page.partition('id="evidence"')[2]
         offered = {Path(unescape(a)).name: site / "notebooks" / a
                    for a in re.findall(r'href="([^"]+\.parquet)"', section)}  # fmt: skip
-        for name in evidence.NAMED.findall(nbformat.read(chapter, as_version=4).cells[-1].source):
+        for name in downloads.NAMED.findall(nbformat.read(chapter, as_version=4).cells[-1].source):
             table = small_run / "results" / name
             if table.is_file():
                 assert offered[name].resolve().read_bytes() == table.read_bytes()
@@ -48,7 +49,7 @@ def test_the_site_gives_out_the_tables_that_chapters_name(site: Path, small_run:
 def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "senses.parquet").touch()
-    text = evidence.linked("`senses.parquet` and `entities.parquet`, `senses`", tmp_path)
+    text = downloads.linked("`senses.parquet` and `entities.parquet`, `senses`", tmp_path)
     assert text == (
         "{download}`senses.parquet <../book/_run/results/senses.parquet>` and "
         "`entities.parquet` (not in this run), `senses`"
@@ -57,14 +58,14 @@ def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None
 
 def test_the_glance_counts_every_claim_once() -> None:
     verdicts = claims.verdicts({})  # a run without tables
-    page = glance.page(verdicts)
+    page = home.page(verdicts)
     assert f"Of {len(verdicts)} claims" in page and f"– {len(verdicts)}]" in page
     assert all(page.count(f" {name}]{{") == 1 for name in verdicts["claim"])
     failed = verdicts.assign(verdict="not replicated")
-    assert failed["text"][0] in glance.page(failed) and failed["text"][0] not in page
+    assert failed["text"][0] in home.page(failed) and failed["text"][0] not in page
 
 
 def test_the_glance_of_no_failure_lists_none() -> None:
     held = pd.DataFrame([("X1", "1-derivation", "A claim.", "replicated")],
                         columns=["claim", "chapter", "text", "verdict"])  # fmt: skip
-    assert "does not hold" not in glance.page(held)
+    assert "does not hold" not in home.page(held)

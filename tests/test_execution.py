@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dissect import DissectError, execution
+from dissect import DissectError
+from dissect.runs import kernels
 
 pytestmark = pytest.mark.slow
 
@@ -38,11 +39,11 @@ def run(
 
     def work(chapter: str, lines: Path) -> float:
         target = folder / "out" / f"{chapter}.ipynb"
-        return execution.execute(folder / f"{chapter}.ipynb", target, {}, folder, lines, threads)
+        return kernels.execute(folder / f"{chapter}.ipynb", target, {}, folder, lines, threads)
 
     for name, cell in cells.items():
         notebook(folder / f"{name}.ipynb", cell)
-    execution.side_by_side(cells, work, lambda chapter, seconds: finished.append(chapter), jobs)
+    kernels.side_by_side(cells, work, lambda chapter, seconds: finished.append(chapter), jobs)
 
 
 def said(folder: Path, name: str) -> str:
@@ -89,14 +90,14 @@ def test_what_is_at_work_is_ended_when_a_finished_chapter_cannot_be_noted(tmp_pa
 
     def work(chapter: str, lines: Path) -> float:
         source = notebook(tmp_path / f"{chapter}.ipynb", cells[chapter])
-        return execution.execute(source, tmp_path / "out" / source.name, {}, tmp_path, lines)
+        return kernels.execute(source, tmp_path / "out" / source.name, {}, tmp_path, lines)
 
     def done(chapter: str, seconds: float) -> None:
         raise DissectError("no room on the disk")
 
     begun = time.monotonic()
     with pytest.raises(DissectError, match="no room"):
-        execution.side_by_side(cells, work, done, jobs=2)
+        kernels.side_by_side(cells, work, done, jobs=2)
     assert time.monotonic() - begun < 60 and not (tmp_path / "out" / "b.ipynb").exists()
 
 
@@ -122,7 +123,7 @@ def test_the_processes_end_with_an_interrupted_run(tmp_path):
 def test_a_chapter_whose_process_dies_is_one_sentence(tmp_path):
     source = notebook(tmp_path / "dies.ipynb", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(DissectError, match="dies could not be run.*memory may have run out") as caught:
-        execution.execute(source, tmp_path / "out" / "dies.ipynb", {}, tmp_path, tmp_path / "lines")
+        kernels.execute(source, tmp_path / "out" / "dies.ipynb", {}, tmp_path, tmp_path / "lines")
     assert "\n" not in str(caught.value) and not (tmp_path / "out" / "dies.ipynb").exists()
 
 

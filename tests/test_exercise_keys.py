@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from dissect import Decomposer, corpora
-from dissect.exercises import chapter4, chapter6, given
-from dissect.finer import Word, word_in
+from dissect.experiments.finer import Word, word_in
+from dissect.teaching.exercises import chapter4, chapter6, materials
 
 
 @pytest.fixture(scope="module")
 def exact() -> Decomposer:
     """The default model in float64."""
-    return Decomposer(copy.deepcopy(given.loaded().model).double())
+    return Decomposer(copy.deepcopy(materials.loaded().model).double())
 
 
 @pytest.fixture(scope="module")
 def crane(exact: Decomposer) -> Word:
-    found = word_in(given.loaded(), given.CRANE, "crane")
+    found = word_in(materials.loaded(), materials.CRANE, "crane")
     return Word(exact, found.inputs, found.tokens, found.positions)
 
 
@@ -29,7 +29,7 @@ def items(lemma: str, exact: Decomposer) -> np.ndarray:
     vectors = []
     for item in corpus.items:
         if item.lemma == lemma:
-            inputs = given.loaded().tokenizer(
+            inputs = materials.loaded().tokenizer(
                 corpus.sentences[item.sentence], return_tensors="pt", return_offsets_mapping=True
             )
             offsets = inputs.pop("offset_mapping")[0].tolist()
@@ -43,7 +43,7 @@ def cosines(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def test_neighbours_of_items_are_no_ties(exact: Decomposer) -> None:
-    names, rounded = given.senses_of(chapter4.LEMMA)
+    names, rounded = materials.senses_of(chapter4.LEMMA)
     senses = np.array(names)
     everything = items(chapter4.LEMMA, exact)
     chosen = [int(cosines(everything[1], row[None]).argmax()) for row in rounded[1].astype(np.float64)]
@@ -59,7 +59,7 @@ def test_neighbours_of_items_are_no_ties(exact: Decomposer) -> None:
 
 @pytest.mark.parametrize("lemma", [chapter4.LEMMA, "crane.noun", "bank.noun", "seal.noun"])
 def test_no_two_items_have_an_input_term_of_one_direction(lemma: str) -> None:
-    senses, terms = given.senses_of(lemma)
+    senses, terms = materials.senses_of(lemma)
     assert min(map(senses.count, set(senses))) >= 4
     cosine = cosines(*2 * [terms[0].astype(np.float64)])
     assert cosine[~np.eye(len(senses), dtype=bool)].max() < 1 - 1e-4

@@ -9,11 +9,11 @@ import nbformat
 import numpy as np
 import pytest
 
-from dissect.chapters import CHAPTERS as STEMS
 from dissect.errors import DissectError
-from dissect.exercises import check, exercises, of_chapter
-from dissect.exercises.exercise import LEVELS, read
 from dissect.places import ROOT
+from dissect.runs.chapters import CHAPTERS as STEMS
+from dissect.teaching.exercises import check, exercises, of_chapter
+from dissect.teaching.exercises.exercise import LEVELS, read
 
 ALL = exercises()
 CHAPTERS = range(1, 7)
@@ -154,11 +154,11 @@ def test_an_unknown_exercise_is_refused() -> None:
 
 NAMES = """
 import collections, itertools, numpy, torch
-import dissect, dissect.masked_words, dissect.named_entities, dissect.probes
+import dissect, dissect.chapter
 from dissect import Decomposer
-from dissect.explain import explain
-from dissect.exercises import given
-from dissect.finer import word_in
+from dissect.experiments.explain import explain
+from dissect.chapter import given
+from dissect.experiments.finer import word_in
 
 sentence, position, l = given.CRANE, 0, 0
 model, split = given.loaded().model, given.by_sentence()

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect import experiments, masked_words, named_entities, reuse, word_senses
-from dissect.experiments import Unit
-from dissect.features import Features
-from dissect.parts import subsets
-from dissect.probes import Split, Training
+from dissect import reuse
+from dissect.decomposition.parts import subsets
+from dissect.experiments import masked_words, named_entities, word_senses
+from dissect.experiments import units as experiments
+from dissect.experiments.probes import Split, Training
+from dissect.experiments.units import Unit
+from dissect.features.gathering import Features
 
 QUICK = Training(epochs=1, learning_rate=1e-2)
 
@@ -78,7 +80,7 @@ def test_a_unit_is_a_predictor_and_a_seed_with_all_subsets(monkeypatch, name):
 
 ELSEWHERE = """
 import pickle, sys
-from dissect.experiments import found
+from dissect.experiments.units import found
 units = pickle.load(sys.stdin.buffer)
 sys.stdout.buffer.write(pickle.dumps([found(unit) for unit in units]))
 """

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect import across, explore
-from dissect.decomposition import Decomposer
-from dissect.parts import TERMS, members, subsets
+from dissect.decomposition.decomposer import Decomposer
+from dissect.decomposition.parts import TERMS, members, subsets
+from dissect.site import across, sentences
 
-SENTENCE = explore.SENTENCES[0]
+SENTENCE = sentences.SENTENCES[0]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def measured(states: list, subset: str, layer: int, token: int) -> dict[str, flo
 
 
 def test_the_products_tell_every_subset(minilm, states) -> None:
-    data = explore.dissected(minilm, [SENTENCE])["sentences"][0]
+    data = sentences.dissected(minilm, [SENTENCE])["sentences"][0]
     assert len(data["gram"]) == len(states) and len(data["gram"][0]) == len(data["tokens"])
     rows, columns = torch.triu_indices(4, 4)
     for layer, token in ((0, 1), (3, 4), (len(states) - 1, 2)):
@@ -50,12 +50,12 @@ def test_the_products_tell_every_subset(minilm, states) -> None:
 
 def test_curves_and_matrices_are_the_tables() -> None:
     paper = across.paper()
-    bert = explore.curves([paper])[0]
+    bert = sentences.curves([paper])[0]
     table = paper.tables["importance"]
     row = table[(table["model"] == bert["model"]) & (table["layer"] == 12) & (table["term"] == "f")].iloc[0]
     assert bert["lines"]["f"]["mean"][12] == pytest.approx(row["mean"], abs=1e-4)
     assert bert["lines"]["h"]["mean"][0] == 0  # the published table has no row for it
-    knn = explore.matrices([paper])[0]
+    knn = sentences.matrices([paper])[0]
     assert knn["name"] == "word senses, kNN"
     assert knn["grid"][0][1] == knn["grid"][1][0] == 67 and knn["grid"][3][3] is None
 
@@ -65,29 +65,29 @@ def test_the_page_is_given_numbers_as_they_are_to_be_rounded_once() -> None:
     rows = pd.DataFrame(
         [("knn", "i", "h", 0.67456)], columns=["predictor", "terms_a", "terms_b", "agreement"]
     )
-    assert explore.matrices([across.Run("one", "", {"senses_agreement": rows})])[0]["grid"][0][1] == 67.456
+    assert sentences.matrices([across.Run("one", "", {"senses_agreement": rows})])[0]["grid"][0][1] == 67.456
     long = pd.DataFrame(
         [("one", layer, term, 0.1234567, 0.7654321) for layer in (0, 1) for term in TERMS],
         columns=["model", "layer", "term", "mean", "std"],
     )
-    (curve,) = explore.curves([across.Run("one", "", {"importance": long})])
+    (curve,) = sentences.curves([across.Run("one", "", {"importance": long})])
     assert curve["lines"]["f"] == {"mean": [0.1234567] * 2, "std": [0.7654321] * 2}
 
 
 def test_a_run_without_tables_has_nothing_to_show() -> None:
     bare = across.Run("bare", "", {})
-    assert explore.curves([bare]) == [] and explore.matrices([bare]) == []
+    assert sentences.curves([bare]) == [] and sentences.matrices([bare]) == []
 
 
 def test_the_data_cannot_end_their_element() -> None:
     data = {"dissected": {"model": "</script><b>"}, "run": "</script>"}
-    text = explore.page(data).partition('id="explore-data">')[2]
+    text = sentences.page(data).partition('id="explore-data">')[2]
     assert text.count("</script>") == 1
     assert json.loads(text.partition("</script>")[0]) == data
 
 
 def test_a_model_that_is_not_here_is_replaced_by_the_default(tmp_path: Path) -> None:
-    assert explore.loaded_for(str(tmp_path / "elsewhere")).label == explore.DEFAULT
+    assert sentences.loaded_for(str(tmp_path / "elsewhere")).label == sentences.DEFAULT
 
 
 @pytest.fixture

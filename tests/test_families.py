@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from dissect import Decomposer, DissectError
+from dissect.decomposition.families import FAMILIES, REFUSED, find, find_all, known
+from dissect.decomposition.record import constant_of, matrix_of
+from dissect.decomposition.splits import AXIS
 from dissect.errors import InexactSum, UnsupportedModel
-from dissect.families import FAMILIES, REFUSED, find, find_all, known
-from dissect.splits import AXIS
-from dissect.trace import constant_of, matrix_of
 from tests.conftest import ACCELERATOR, FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
 
 OLDER = Version(transformers.__version__).major < 5  # `make older`
@@ -269,7 +269,7 @@ def test_an_encoder_alone_is_an_encoder():
 
 
 def test_a_split_that_would_not_fit_is_refused_before_it_is_made(monkeypatch):
-    from dissect import splits
+    from dissect.decomposition import splits
     from dissect.errors import TooLarge
 
     monkeypatch.setattr(splits, "LARGEST", 100_000)
@@ -288,7 +288,7 @@ def test_a_choice_that_is_not_there_is_refused():
 
 def test_attention_that_is_no_weighted_mean_is_noticed(monkeypatch):
     """The check of a split is not vacuous: weights of another layer do not add up."""
-    from dissect import splits
+    from dissect.decomposition import splits
 
     def wrong(output, term):
         return output.attentions[::-1]
@@ -466,7 +466,7 @@ def test_norms_without_weights():
 
 
 def test_attention_that_would_not_fit_is_refused_before_the_pass(monkeypatch):
-    from dissect import splits
+    from dissect.decomposition import splits
     from dissect.errors import TooLarge
 
     model = tiny("bert")

@@ -18,14 +18,17 @@ from bs4 import BeautifulSoup
 from safetensors.torch import load_file, save_file
 from transformers import ByT5Tokenizer
 
-from dissect import DissectError, manifest, measures, models, results
-from dissect.decomposition import Decomposer
-from dissect.explain import explain
-from dissect.features import word_terms
-from dissect.masked_words import masked_targets
+from dissect import DissectError, models
+from dissect.decomposition.decomposer import Decomposer
+from dissect.experiments import measures
+from dissect.experiments.explain import explain
+from dissect.experiments.masked_words import masked_targets
+from dissect.features.gathering import word_terms
 from dissect.memory import ran_out
-from dissect.run import locked, run
-from dissect.settings import settings_from
+from dissect.runs import manifest
+from dissect.runs.run import locked, run
+from dissect.runs.settings import settings_from
+from dissect.tables import results
 from tests.conftest import copy_model
 
 pytestmark = pytest.mark.slow
@@ -177,7 +180,7 @@ def test_a_full_disk_is_one_sentence_and_with_room_the_run_goes_on(tmp_path):
 
 
 def test_a_full_disk_while_a_model_is_saved_is_one_sentence(tmp_path, monkeypatch):
-    from dissect.finetuning import tuned_sibling
+    from dissect.models.finetuning import tuned_sibling
 
     place = tmp_path / "models"
     if not mounted(place, "8m"):
@@ -191,7 +194,7 @@ def test_a_full_disk_while_a_model_is_saved_is_one_sentence(tmp_path, monkeypatc
 
 
 def test_what_a_chapter_left_is_made_again_where_it_is_damaged(small_run, tmp_path):
-    from dissect.run import up_to_date
+    from dissect.runs.run import up_to_date
 
     folder = shutil.copytree(small_run, tmp_path / "run", ignore=shutil.ignore_patterns("site", "features"))
     told = manifest.required(folder)
@@ -331,7 +334,7 @@ def test_a_device_that_is_not_there_is_one_sentence(tmp_path):
 
 def test_a_run_folder_can_be_sent_to_somebody_else(small_run, tmp_path):
     """No path of this machine is in it; moved, its site can be built and its files hold."""
-    from dissect.verification import verify
+    from dissect.runs.verification import verify
 
     folder = shutil.copytree(
         small_run, tmp_path / "theirs", ignore=shutil.ignore_patterns("models", "features")
@@ -351,8 +354,9 @@ def test_a_run_folder_can_be_sent_to_somebody_else(small_run, tmp_path):
 
 def test_nothing_in_somebody_elses_run_is_obeyed(small_run, tmp_path):
     """Metadata would tell Jupyter Book to run the cells; a tag would pass a cell off as parameters."""
-    from dissect import manifest, pages
     from dissect.places import ROOT
+    from dissect.runs import manifest
+    from dissect.site import chapters
 
     for chapter in ("4-wsd", "6-finer"):
         source, executed = ROOT / f"notebooks/{chapter}.ipynb", tmp_path / f"{chapter}.ipynb"
@@ -368,7 +372,7 @@ def test_nothing_in_somebody_elses_run_is_obeyed(small_run, tmp_path):
         book.cells.append(nbformat.v4.new_markdown_cell("```{raw} html\n<b>\n```", metadata=tags))
         nbformat.write(book, executed)
         told = manifest.required(ROOT / "book/published/minilm")
-        shown = pages.chapter(source, executed, told)
+        shown = chapters.chapter(source, executed, told)
         ours = nbformat.read(source, as_version=4)
         assert shown.metadata == ours.metadata
         known = [cell.metadata for cell in ours.cells] + [{"tags": ["injected-parameters"]}, {}]
@@ -406,7 +410,7 @@ def acting(page: str) -> list[str]:
 
 def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     """A model called as a page element: the site shows its name letter by letter."""
-    from dissect.site import build_site
+    from dissect.site.build import build_site
 
     name = "<img src=x onerror=alert(1)> `{raw}` [a](javascript:alert(1)) $\\alpha$ | x"
     folder = shutil.copytree(
@@ -458,7 +462,7 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
 
 
 def test_an_archive_and_a_file_in_the_place_of_runs_are_told(small_run, tmp_path):
-    from dissect.cli_runs import folder_of
+    from dissect.cli.runs import folder_of
 
     archive = shutil.make_archive(str(tmp_path / "theirs"), "zip", small_run / "results")
     with pytest.raises(DissectError, match="is an archive: unpack it"):

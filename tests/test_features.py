@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dissect import DissectError, decompose
-from dissect.features import batches, target_terms, word_terms
-from dissect.masking import mask_text
+from dissect.experiments.masking import mask_text
+from dissect.features.gathering import batches, target_terms, word_terms
 
 SENTENCES = [
     "The crane stood unflappably in the river.",
@@ -91,7 +91,7 @@ def test_masking_follows_the_recipe(minilm):
 
 
 def test_a_model_without_mask_token_is_refused(minilm):
-    from dissect.models import Loaded
+    from dissect.models.loading import Loaded
 
     tokenizer = copy.deepcopy(minilm.tokenizer)
     tokenizer.mask_token = None
@@ -108,7 +108,7 @@ def own_memory():
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(minilm, tmp_path, monkeypatch):
     """Shard by shard: by the end far more was written than memory has grown since the second."""
-    from dissect import features as module
+    from dissect.features import gathering as module
 
     monkeypatch.setattr(module, "TOKENS_PER_SHARD", 8000)  # malloc keeps smaller blocks for itself
     held = []

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from dissect import findings, readings
-from dissect.parts import TERMS, subsets
+from dissect.decomposition.parts import TERMS, subsets
+from dissect.report import answers, readings
 
 
 def scored(kind, values):
@@ -21,11 +21,11 @@ LEARNED = dict.fromkeys(subsets(), 0.5) | {"f": 0.6, "": 0.2}
 
 
 def here(table):
-    return table[findings.HERE]
+    return table[answers.HERE]
 
 
 def test_masked_words_are_means_over_seeds():
-    told = here(findings.masked_words(scored("learned", LEARNED)))
+    told = here(answers.masked_words(scored("learned", LEARNED)))
     assert told["Accuracy of f alone, learned head"] == "60.0 % (baseline 20.0 %)"
     assert told["The best single term, learned head"] == "f, 60.0 %"
 
@@ -33,7 +33,7 @@ def test_masked_words_are_means_over_seeds():
 def test_losses_by_taking_c_away_are_counted():
     other = dict.fromkeys(subsets(), 0.3) | {"f+c": 0.4, "i+f+c": 0.4, "h+f+c": 0.2}
     both = [scored("learned", LEARNED), scored("pretrained", other)]
-    told = here(findings.masked_words(pd.concat(both)))
+    told = here(answers.masked_words(pd.concat(both)))
     (hurts,) = (answer for question, answer in told.items() if "taking c" in question)
     assert hurts == "in 2 of 4 subsets (pretrained)"
 
@@ -41,10 +41,10 @@ def test_losses_by_taking_c_away_are_counted():
 @pytest.mark.parametrize("kind", ["pretrained", "trained afterwards"])
 def test_a_head_for_whole_embeddings_is_named_for_what_it_is(kind):
     scores = pd.concat([scored("learned", LEARNED), scored(kind, dict.fromkeys(subsets(), 0.3))])
-    told = here(findings.masked_words(scores))
+    told = here(answers.masked_words(scores))
     assert told["Accuracy of f alone, head for whole embeddings"] == f"30.0 % ({kind})"
-    assert kind in findings.heads_note(scores)
-    note = findings.heads_note(scored("learned", LEARNED))
+    assert kind in answers.heads_note(scores)
+    note = answers.heads_note(scored("learned", LEARNED))
     assert "no masked-word head" in note and kind not in note
 
 
@@ -52,7 +52,7 @@ def test_the_least_correlated_term_is_told_without_the_embedding_layer():
     rows = [("a", "b", layer, term, -1.0 if layer == 0 and term == "i" else 0.2 if term == "h" else 0.4)
             for layer in range(3) for term in TERMS]  # fmt: skip
     table = pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"])
-    told = here(findings.tuning(table))
+    told = here(answers.tuning(table))
     assert told["Which term correlates least, mean over layers?"] == "h (i 0.40, h 0.20, f 0.40, c 0.40)"
 
 
@@ -75,7 +75,7 @@ def test_units_differ_most_whichever_sentence_uses_them_more():
     rows = [("one", 1, unit, 0.1) for unit in range(5)]
     rows += [("two", 1, unit, value) for unit, value in enumerate([0.1, 0.9, 0.0, 0.1, 0.15])]
     table = pd.DataFrame(rows, columns=["sentence", "layer", "unit", "importance"])
-    assert findings.units_apart(table, 3)["unit"].tolist() == [1, 2, 4]
+    assert answers.units_apart(table, 3)["unit"].tolist() == [1, 2, 4]
 
 
 def test_shares_of_a_sentence():
@@ -87,7 +87,7 @@ def test_shares_of_a_sentence():
         [("one", 1, "river", 0.3), ("one", 2, "crane", 0.04), ("one", 3, "crane", 0.03)],
         columns=["sentence", "layer", "token", "importance"],
     )
-    told = findings.finer(by_layer, by_source, ["crane"]).iloc[0]
+    told = answers.finer(by_layer, by_source, ["crane"]).iloc[0]
     assert (told["h"], told["f"], told["written in the last layer"]) == ("60.0%", "60.0%", "60.0%")
     assert told["h read from the word itself"] == "7.0%"
 
@@ -98,13 +98,13 @@ def test_intervals_are_told_in_percent_and_in_nats():
         ("learned", "cross_entropy", "h", 2.5, 0.1, 2.4, 2.6),
     ]
     table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
-    told = findings.certainty(table)
+    told = answers.certainty(table)
     assert told.loc["none", "learned: accuracy"] == "50.0 ± 1.0 [45.0, 55.0]"
     assert told.loc["h", "learned: cross entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
-    assert findings.certainty(table).shape == (2, 2)
+    assert answers.certainty(table).shape == (2, 2)
 
 
 def test_what_was_read_most_from_is_added_up_over_layers():
     rows = [("one", "a", "x", 0.1), ("one", "a", "x", 0.2), ("one", "b", "y", 0.25)]
     table = pd.DataFrame(rows, columns=["sentence", "source", "token", "importance"])
-    assert findings.largest_sources(table, 1).iloc[0, 0] == "x 30.0%"
+    assert answers.largest_sources(table, 1).iloc[0, 0] == "x 30.0%"

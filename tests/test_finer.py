@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from dissect import DissectError, finer, models
-from dissect.decomposition import Decomposer
-from dissect.models import Loaded
+from dissect import DissectError, models
+from dissect.decomposition.decomposer import Decomposer
+from dissect.experiments import finer
+from dissect.models.loading import Loaded
 from tests.conftest import tiny
 
 SENTENCE = "A crane lifted the steel beam above the harbour."

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from dissect import DissectError, decompose, models
-from dissect.finetuning import (
+from dissect.models.finetuning import (
     IGNORED,
     OnOneDevice,
     Recipe,

@@ -10,10 +10,13 @@ import nbformat
 import pandas as pd
 import pytest
 
-from dissect import DissectError, across, explore, manifest, pages, policy, results, this_run, verification
-from dissect.exercises import pages as exercises
-from dissect.pdf import printable
+from dissect import DissectError
 from dissect.reuse import UNKNOWN, Work
+from dissect.runs import manifest, verification
+from dissect.site import across, chapters, policy, sentences, this_run
+from dissect.site import exercises as exercises
+from dissect.site.pdf import printable
+from dissect.tables import results
 
 WHOLE = {
     "settings": {"model": "minilm"}, "date": "2026-01-01", "versions": {}, "machine": {}, "revisions": {},
@@ -158,9 +161,9 @@ LEADING = [
 
 
 @pytest.mark.parametrize("html", LEADING)
-@pytest.mark.parametrize("kind", ["text/html", pages.GLUED + "text/html"])
+@pytest.mark.parametrize("kind", ["text/html", chapters.GLUED + "text/html"])
 def test_html_of_somebody_leads_nowhere_and_does_nothing(html, kind):
-    shown = pages.harmless(nbformat.v4.new_output("display_data", {kind: html})).data.get(kind, "")
+    shown = chapters.harmless(nbformat.v4.new_output("display_data", {kind: html})).data.get(kind, "")
     assert not any(part in shown for part in ("a.example", "<script", "<svg", "onerror", "<img", "onload"))
 
 
@@ -173,7 +176,7 @@ def test_html_of_somebody_leads_nowhere_and_does_nothing(html, kind):
 def test_markdown_of_somebody_is_text(text):
     from markdown_it import MarkdownIt
 
-    shown = pages.harmless(nbformat.v4.new_output("display_data", {"text/markdown": text}))
+    shown = chapters.harmless(nbformat.v4.new_output("display_data", {"text/markdown": text}))
     said = shown.data["text/markdown"]
     html = MarkdownIt("commonmark").render(said)
     assert not any(tag in html for tag in ("<a ", "<img", "<script", "<b>", 'class="language-{'))
@@ -181,10 +184,10 @@ def test_markdown_of_somebody_is_text(text):
 
 
 def test_pictures_are_pictures():
-    png = base64.b64encode(pages.PNG + b"more").decode()
+    png = base64.b64encode(chapters.PNG + b"more").decode()
     svg = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>").decode()
-    data = {"image/png": png, pages.GLUED + "image/png": svg, pages.GLUED + "image/svg+xml": "<svg/>"}
-    shown = pages.harmless(nbformat.v4.new_output("display_data", data)).data
+    data = {"image/png": png, chapters.GLUED + "image/png": svg, chapters.GLUED + "image/svg+xml": "<svg/>"}
+    shown = chapters.harmless(nbformat.v4.new_output("display_data", data)).data
     assert shown == {"image/png": png}
 
 
@@ -195,8 +198,8 @@ def test_what_a_table_says_is_never_markup():
         columns=["model", "layer", "term", "mean", "std"],
     )
     run = across.Run(f"{MARKUP} [x](https://a.example)\n# b", MARKUP, {"importance": table})
-    data = {"dissected": {"model": MARKUP + "`"}, "curves": explore.curves([run])}
-    page = explore.page(data) + across.page([run])
+    data = {"dissected": {"model": MARKUP + "`"}, "curves": sentences.curves([run])}
+    page = sentences.page(data) + across.page([run])
     marks = re.findall(r"(?<!\\)<(?:/script|script|img)", page)
     assert marks == ["<script", "</script"]  # the data's own element
     beside = across.page([run])
@@ -255,7 +258,7 @@ def test_on_paper_nothing_acts():
 
 
 def test_chromium_has_its_sandbox_but_for_root(tmp_path, monkeypatch, capsys):
-    from dissect import pdf
+    from dissect.site import pdf
 
     ran: list[list[str]] = []
 

@@ -11,13 +11,16 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dissect import DissectError, across, manifest, pages, results, scorecard, site, this_run, verification
+from dissect import DissectError
 from dissect.corpora import semcor
 from dissect.corpora.conll import read_conll
 from dissect.corpora.semcor import read_sentence
-from dissect.judge import judge
 from dissect.places import ROOT
-from dissect.settings import Settings, settings_file, settings_from
+from dissect.report.judge import judge
+from dissect.runs import manifest, verification
+from dissect.runs.settings import Settings, settings_file, settings_from
+from dissect.site import across, build, chapters, scorecard, this_run
+from dissect.tables import results
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +169,7 @@ def test_tables(tmp_path, columns):
 @example("<script>alert(1)</script>", "text/html")
 @example("<a href='javascript:alert(1)' onclick='x'>x</a>", "text/html")
 def test_outputs(content, kind):
-    output = pages.harmless(nbformat.v4.new_output("display_data", {kind: content}))
+    output = chapters.harmless(nbformat.v4.new_output("display_data", {kind: content}))
     shown = output.data.get("text/html", "") + output.data.get("text/markdown", "")
     assert "<script" not in shown and "onclick" not in output.data.get("text/html", "")
     assert "javascript:" not in output.data.get("text/html", "") and kind.split("/")[0] in (
@@ -181,8 +184,8 @@ def read_whole(folder):
     """All that reads the folder of a run from elsewhere, but for its models and corpora."""
     told = manifest.required(folder)
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        pages.chapter(source, folder / "notebooks" / source.name, told)
-    site.glued_picture(folder / "notebooks/2-visualisation.ipynb", site.HEADLINE[1])
+        chapters.chapter(source, folder / "notebooks" / source.name, told)
+    build.glued_picture(folder / "notebooks/2-visualisation.ipynb", build.HEADLINE[1])
     this_run.summary(told)
     verification.tuned_of(told)
     held = [*verification.files(folder, told), *verification.versions(told), *verification.inside(folder)]

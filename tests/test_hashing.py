@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dissect import chapter, hashing
-from dissect.chapters import CHAPTERS
-from dissect.execution import code_of, same_code
 from dissect.places import ROOT
-from dissect.run import key_of
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.kernels import code_of, same_code
+from dissect.runs.run import key_of
 
 CODE = '''"""What it is."""
 import os  # for its paths
@@ -63,22 +63,22 @@ def test_what_may_change_something_is(old, new):
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapters_key_is_of_the_modules_that_it_reaches(name):
     reached = hashing.reached_from(code_of(ROOT / f"notebooks/{name}.ipynb"))
-    assert {"decomposition", "families", "models", "results", "figures"} <= reached
-    assert not {"cli", "run", "site", "slides", "teaching", "doctor", "across", "exercises"} & reached
-    assert ("probes" in reached) == (name[0] in "345")
+    assert {"decomposition.families", "models.loading", "tables.results", "report.figures"} <= reached
+    assert not {"cli", "runs", "site", "teaching"} & {module.split(".")[0] for module in reached}
+    assert "report.claims" not in reached and ("experiments.probes" in reached) == (name[0] in "345")
 
 
 def test_modules_are_found_wherever_they_are_imported():
-    code = "def f():\n    from dissect import figures, decompose\n    import dissect.corpora.files\n"
+    code = "def f():\n    from dissect import models, decompose\n    import dissect.corpora.files\n"
     found = hashing.imported(code)
-    assert {"figures", "decomposition", "corpora", "corpora.files"} <= found
-    assert {"decomposition", "parts"} <= hashing.imported("import dissect")
+    assert {"models", "decomposition.decomposer", "corpora", "corpora.files"} <= found
+    assert {"decomposition.decomposer", "decomposition.parts"} <= hashing.imported("import dissect")
 
 
-@pytest.mark.parametrize("code", ["%%time\nfrom dissect import figures", "!ls", "%matplotlib inline"])
+@pytest.mark.parametrize("code", ["%%time\nfrom dissect import models", "!ls", "%matplotlib inline"])
 def test_code_that_is_not_plain_python_may_import_anything(code):
     everything = hashing.reached_from(["import numpy", code])
-    assert {"", "cli", "corpora", "corpora.files", "exercises.given", "probes"} <= everything
+    assert {"", "cli", "corpora", "corpora.files", "teaching.exercises.materials"} <= everything
     assert all(hashing.file_of(name).is_file() for name in everything)
 
 
@@ -90,8 +90,9 @@ def test_a_changed_module_is_another_key(monkeypatch):
         monkeypatch.setattr(hashing, "of_module", lambda name: "changed" if name == where else read(name))
         return key_of(source, {}, {})
 
-    assert changed("slides") == changed("probes") == key
-    assert len({key, changed("fold"), changed("finer"), changed("figures")}) == 4
+    assert changed("teaching.slides") == changed("experiments.probes") == key
+    others = ("decomposition.fold", "experiments.finer", "report.figures")
+    assert len({key, *map(changed, others)}) == 4
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text(), min_size=2))
@@ -103,15 +104,19 @@ def test_the_order_of_names_is_no_part_of_an_object(thing):
 def test_what_notebooks_import_is_there_and_its_key_is_of_its_own_module():
     for name in chapter.NAMES | chapter.MODULES:
         assert getattr(chapter, name) is not None
-    assert hashing.imported("from dissect.chapter import save") == {"results"}
-    assert hashing.imported("from dissect.chapter import given") == {"exercises", "exercises.given"}
+    assert hashing.imported("from dissect.chapter import save") == {"tables", "tables.results"}
+    assert hashing.imported("from dissect.chapter import given") == {
+        "teaching",
+        "teaching.exercises",
+        "teaching.exercises.materials",
+    }
     with pytest.raises(ImportError):
         from dissect.chapter import nothing  # noqa: F401
 
 
 def test_code_is_the_same_wherever_its_names_are_imported_from():
     here, there = "from dissect.chapter import save, models\nsave(1)", "from dissect import models\nsave( 1 )"
-    more = "from dissect.results import save"
+    more = "from dissect.tables.results import save"
     assert same_code([here, "models"], [there + "  # or so", more + "\nmodels"])
     assert not same_code([here, "models"], [there, "models"])
     assert not same_code([here], [there + "\n" + more, "models"])

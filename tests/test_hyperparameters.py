@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from dissect.hyperparameters import search
-from dissect.probes import Training
+from dissect.experiments.hyperparameters import search
+from dissect.experiments.probes import Training
 
 DEFAULT = Training(learning_rate=2e-4)
 

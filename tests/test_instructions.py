@@ -13,14 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from dissect import Decomposer, corpora, finer, measures, probes
+from dissect import Decomposer, corpora
 from dissect.corpora import SenseItem
-from dissect.exercises import given
-from dissect.masking import mask_text
-from dissect.models import Loaded
-from dissect.named_entities import WordTerms, named_entities, tagged_terms
-from dissect.probes import Training
-from dissect.word_senses import sense_terms, word_senses
+from dissect.experiments import finer, measures, probes
+from dissect.experiments.masking import mask_text
+from dissect.experiments.named_entities import WordTerms, named_entities, tagged_terms
+from dissect.experiments.probes import Training
+from dissect.experiments.word_senses import sense_terms, word_senses
+from dissect.models.loading import Loaded
+from dissect.teaching.exercises import materials
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -150,7 +151,7 @@ def test_words_can_be_tagged_one_by_one_and_types_without_beginnings(tagged: Wor
 
 
 def test_a_model_without_its_upper_layers_gives_the_middle_one(minilm: Loaded) -> None:
-    inputs = minilm.tokenizer([given.CRANE], return_tensors="pt")
+    inputs = minilm.tokenizer([materials.CRANE], return_tensors="pt")
     middle = Decomposer(minilm.model).layers(**inputs)[3]
     cut = replace(minilm, model=deepcopy(minilm.model))
     cut.model.encoder.layer = cut.model.encoder.layer[:3]
@@ -193,10 +194,10 @@ def test_the_sum_over_finer_parts_as_it_is_displayed(minilm: Loaded) -> None:
     """Chapter 6: by layer, head and source, and by layer and unit; a factor for each kind of sublayer."""
     model: Any = deepcopy(minilm.model)
     model.set_attn_implementation("eager")
-    inputs = minilm.tokenizer([given.CRANE], return_tensors="pt")
+    inputs = minilm.tokenizer([materials.CRANE], return_tensors="pt")
     reads_h, reads_f, attentions = inputs_of(model, inputs)
     P = [torch.ones_like(reads_h[0])]
-    for norm in reversed(given.norms(given.CRANE)):
+    for norm in reversed(materials.norms(materials.CRANE)):
         P.insert(0, P[0] * norm.gain / norm.deviation)
     L, H = model.config.num_hidden_layers, model.config.num_attention_heads
     h, f, one_factor = (torch.zeros_like(P[0]) for _ in range(3))
@@ -208,7 +209,7 @@ def test_the_sum_over_finer_parts_as_it_is_displayed(minilm: Loaded) -> None:
         units = torch.nn.functional.gelu(layer.intermediate.dense(reads_f[n - 1]))
         f += P[2 * n] * (units @ layer.output.dense.weight.T)
         one_factor += P[2 * n - 1] * (units @ layer.output.dense.weight.T)
-    parts = given.dissected(given.CRANE)
+    parts = materials.dissected(materials.CRANE)
     assert len(P) == 2 * L + 2
     for term, formula in (("h", h), ("f", f)):
         assert (parts[term][0] - formula).norm() < 1e-4 * formula.norm()
@@ -233,7 +234,7 @@ def test_formulas_of_the_derivation_as_they_are_displayed() -> None:
 
 
 def test_the_bias_term_is_another_for_each_word_and_nothing_says_otherwise(minilm: Loaded) -> None:
-    parts = Decomposer(minilm.model)(**minilm.tokenizer([given.CRANE], return_tensors="pt"))
+    parts = Decomposer(minilm.model)(**minilm.tokenizer([materials.CRANE], return_tensors="pt"))
     c = parts.c[0, 1:-1]
     assert (c - c.mean(0)).norm(dim=-1).mean() > 0.2 * c.norm(dim=-1).mean()
     pages = [ROOT / "README.md", *(ROOT / "book").glob("*.md"), *(ROOT / "dissect/data/exercises").glob("*")]

@@ -8,9 +8,9 @@ import torch
 
 from dissect import decompose
 from dissect.errors import DissectError
-from dissect.features import batches, in_shards, padded, target_terms, tokenized, word_terms
-from dissect.masking import mask_text
-from dissect.models import Loaded
+from dissect.experiments.masking import mask_text
+from dissect.features.gathering import batches, in_shards, padded, target_terms, tokenized, word_terms
+from dissect.models.loading import Loaded
 
 WORDS = "the crane stood in a river while nobody saw how cold the light of that morning was".split()
 TEXT = [" ".join(WORDS[n:] + WORDS[:n]) for n in range(12)]
@@ -42,7 +42,7 @@ def test_items_are_in_the_order_of_their_sentences_whatever_the_shards(minilm, m
     targets = [(s, [p]) for p in (1, 3) for s in (4, 0, 2)]
     whole = target_terms(minilm, ids, targets)
     assert whole.kept.tolist() == [1, 4, 2, 5, 0, 3]
-    monkeypatch.setattr("dissect.features.TOKENS_PER_SHARD", 10)
+    monkeypatch.setattr("dissect.features.gathering.TOKENS_PER_SHARD", 10)
     parts = target_terms(minilm, ids, targets)
     assert len(parts.shards) == 3 and torch.equal(parts.kept, whole.kept)
     assert torch.allclose(parts.subset("i+h"), whole.subset("i+h"), atol=1e-4)
@@ -53,7 +53,7 @@ def test_items_are_in_the_order_of_their_sentences_whatever_the_shards(minilm, m
 
 
 def test_shards_hold_whole_sentences_and_end(monkeypatch):
-    monkeypatch.setattr("dissect.features.TOKENS_PER_SHARD", 25)
+    monkeypatch.setattr("dissect.features.gathering.TOKENS_PER_SHARD", 25)
     ids = [[1] * 10] * 8
     targets = [(s, [p]) for s in range(8) for p in (1, 2)]
     found = in_shards(ids, targets, range(16))
@@ -117,7 +117,7 @@ def stand_in():
 
 @pytest.fixture
 def words(monkeypatch):
-    monkeypatch.setattr("dissect.features.longest_input", lambda model: 99)
+    monkeypatch.setattr("dissect.features.gathering.longest_input", lambda model: 99)
     return stand_in()
 
 

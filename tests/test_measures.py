@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from dissect import Decomposer, DissectError, corpora, measures, published
-from dissect.features import over_text, tokenized
-from dissect.least_squares import LeastSquares
-from dissect.parts import TERMS
+from dissect import Decomposer, DissectError, corpora
+from dissect.decomposition.parts import TERMS
+from dissect.experiments import measures
+from dissect.experiments.least_squares import LeastSquares
+from dissect.features.gathering import over_text, tokenized
+from dissect.report import published
 from tests.conftest import DEVICES, tiny
 
 TEXT = [

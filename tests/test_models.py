@@ -3,9 +3,10 @@
 import torch
 from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 
-from dissect import masked_words, models
-from dissect.parts import subsets
-from dissect.probes import Training
+from dissect import models
+from dissect.decomposition.parts import subsets
+from dissect.experiments import masked_words
+from dissect.experiments.probes import Training
 
 
 def test_the_default_model_has_no_masked_word_head():
@@ -48,7 +49,7 @@ def test_a_pretrained_head_reads_the_whole_sum_as_the_model_does(tmp_path, minil
     scores = masked_words.masked_words(targets, [0], head, quick).scores
     scores = scores[scores["predictor"] == "pretrained"]
     assert list(scores["terms"]) == subsets()
-    from dissect.masking import mask_text
+    from dissect.experiments.masking import mask_text
 
     masked = mask_text(loaded, text, times=2, seed=0)
     test = targets.split(0).test.tolist()

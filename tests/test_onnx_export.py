@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from dissect import Decomposer
 from dissect.cli import app
 from dissect.errors import DissectError, UnsupportedModel
-from dissect.models import Loaded
-from dissect.onnx_export import CHECKED, INPUTS, OUTPUTS, graph_of, measure, quantised, save, session_of
+from dissect.models.loading import Loaded
+from dissect.site.onnx_export import CHECKED, INPUTS, OUTPUTS, graph_of, measure, quantised, save, session_of
 from tests.conftest import batch, tiny
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_no_path_of_this_machine_is_in_a_graph(graph) -> None:
 
 
 def test_the_command_writes_a_graph_and_its_description(graph, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("dissect.onnx_export.graph_of", lambda loaded: graph)
+    monkeypatch.setattr("dissect.site.onnx_export.graph_of", lambda loaded: graph)
     result = CliRunner().invoke(app, ["export-onnx", str(tmp_path / "minilm.onnx"), "--quantise"])
     assert result.exit_code == 0, result.output
     assert {file.name for file in tmp_path.iterdir()} == {"minilm.onnx", "minilm.json"}

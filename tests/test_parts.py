@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dissect import Parts
-from dissect.parts import members, names_of
+from dissect.decomposition.parts import members, names_of
 
 TERMS = torch.randn(4, 2, 3, 5, generator=torch.Generator().manual_seed(0)).double()
 REAL = torch.tensor([[True, True, False], [True, False, False]])

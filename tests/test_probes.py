@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
-from dissect.features import Features
-from dissect.named_entities import by_sentence
-from dissect.probes import (
+from dissect.experiments.named_entities import by_sentence
+from dissect.experiments.probes import (
     Choices,
     Split,
     Training,
@@ -24,6 +23,7 @@ from dissect.probes import (
     two_layer,
     vectors_of,
 )
+from dissect.features.gathering import Features
 
 QUICK = Training(epochs=60, batch_size=64, learning_rate=1e-2, patience=60, dropout=0.0)
 

@@ -18,7 +18,7 @@ import yaml
 from typer.core import TyperGroup, TyperOption
 
 import dissect
-from dissect import cli
+from dissect.cli import work
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -39,11 +39,11 @@ CHAPTERS = {  # and the exercises
     **{place.name: place.read_text(encoding="utf-8") for place in ROOT.glob("dissect/data/exercises/*")},
 }
 API = "\n".join(text for page, text in NAMED.items() if page.startswith("book/api"))
-COMMANDS = typer.main.get_command(cli.app)
+COMMANDS = typer.main.get_command(work.app)
 assert isinstance(COMMANDS, TyperGroup)
 Misused: type[Exception] = typer.BadParameter.__bases__[0]  # of the click that typer carries
 # The code of `probes` decides which kept answers are still good: it waits for its next change.
-UNDOCUMENTED = {"dissect.probes.hidden_layer"}
+UNDOCUMENTED = {"dissect.experiments.probes.hidden_layer"}
 
 
 def modules() -> list[ModuleType]:
@@ -69,7 +69,7 @@ def documented(one: object) -> bool:
 
 
 def resolve(dotted: str) -> object:
-    """What a dotted name such as dissect.measures.importance stands for."""
+    """What a dotted name such as dissect.experiments.measures.importance stands for."""
     one: object = dissect
     for part in dotted.split(".")[1:]:
         try:
@@ -190,7 +190,7 @@ def test_every_module_in_the_prose_exists() -> None:
         for path in re.findall(r"`((?:dissect|notebooks|tests|book|benchmarks)/[\w./-]*)`", text):
             assert (ROOT / path).exists(), f"{page}: {path}"
         for module in re.findall(r"`(\w+\.py)`", text):
-            assert (ROOT / "dissect" / module).exists(), f"{page}: {module}"
+            assert list((ROOT / "dissect").rglob(module)), f"{page}: {module}"
         for dotted in re.findall(r"[`~](dissect(?:\.\w+)+)`", text):
             assert resolve(dotted) is not None, f"{page}: {dotted}"
 

@@ -10,11 +10,12 @@ from seqeval.metrics import f1_score as entity_f1
 from sklearn.metrics import f1_score
 from torch import nn
 
-from dissect import corpora, decompose, masked_words, named_entities, word_senses
+from dissect import corpora, decompose
 from dissect.corpora import TaggedSentence
-from dissect.features import Features
-from dissect.parts import subsets
-from dissect.probes import Split, Training, masked_head
+from dissect.decomposition.parts import subsets
+from dissect.experiments import masked_words, named_entities, word_senses
+from dissect.experiments.probes import Split, Training, masked_head
+from dissect.features.gathering import Features
 
 SEEDS = (0, 1)
 

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dissect import across, claims, findings, quoted, readings, samples
-from dissect.parts import TERMS, subsets
-from dissect.statistics import Counted, compared, share
+from dissect.decomposition.parts import TERMS, subsets
+from dissect.experiments.statistics import Counted, compared, share
+from dissect.report import answers, claims, readings
+from dissect.runs import samples
+from dissect.site import across
+from dissect.site import prose as quoted
 
 NONE = float("nan")
 
@@ -89,7 +92,7 @@ def test_chapter_scorecard_page_and_prose_tell_one_mean():
         columns=["predictor", "terms_a", "terms_b", "agreement"],
     )
     run = across.Run("one", "", {"senses": table})
-    assert findings.word_senses(table, agreed)[findings.HERE]["h against f, probe"] == "50.0 and 37.5 %"
+    assert answers.word_senses(table, agreed)[answers.HERE]["h against f, probe"] == "50.0 and 37.5 %"
     assert claims.verdicts(run.tables).set_index("claim")["numbers"]["W1"].startswith("h 50.0, f 37.5 (p ")
     told = across.numbers([run])["one"]
     assert told["word senses, probe on h and on f (accuracy)"] == "50.0 and 37.5 %"
@@ -102,7 +105,7 @@ def test_chapter_scorecard_page_and_prose_tell_one_mean():
 def test_who_tells_numbers_reads_them_off_no_table_himself():
     """Means and spreads are `readings`' business, but for one sentence's and one claim's layers."""
     own = {"largest_sources", "units_apart", "finer", "departs_earlier"}
-    for module in (findings, claims, across, quoted):
+    for module in (answers, claims, across, quoted):
         for one in ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")).body:
             if isinstance(one, ast.FunctionDef) and one.name not in own:
                 called = {node.attr for node in ast.walk(one) if isinstance(node, ast.Attribute)}

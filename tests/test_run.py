@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from dissect import DissectError
-from dissect.chapters import CHAPTERS
 from dissect.cli import main
-from dissect.manifest import required
 from dissect.places import ROOT
-from dissect.results import save
-from dissect.run import check, key_of, run
-from dissect.settings import settings_from
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.manifest import required
+from dissect.runs.run import check, key_of, run
+from dissect.runs.settings import settings_from
+from dissect.tables.results import save
 
 pytestmark = pytest.mark.slow
 
@@ -151,8 +151,8 @@ def dissect(*arguments, **environment):
 def test_names_no_file_can_have_are_names_that_are_not_there(tmp_path):
     from dissect import corpora
     from dissect.errors import MissingCorpus
-    from dissect.markdown import shown
-    from dissect.settings import settings_file
+    from dissect.runs.settings import settings_file
+    from dissect.site.markdown import shown
 
     with pytest.raises(MissingCorpus):
         corpora.text("x" * 300)
@@ -163,7 +163,7 @@ def test_names_no_file_can_have_are_names_that_are_not_there(tmp_path):
 
 
 def test_explain_refuses_what_is_no_text(minilm):
-    from dissect.explain import explain
+    from dissect.experiments.explain import explain
 
     with pytest.raises(DissectError, match="UTF-8"):
         explain(minilm, "tea \udce9")
@@ -286,7 +286,8 @@ def test_a_chapter_is_run_again_when_anything_that_it_depends_on_changes():
 
 def test_a_tokenizer_is_a_part_of_what_was_read(small_run):
     """Of the model and of its sibling; each chapter depends on those of its own models."""
-    from dissect import models, provenance
+    from dissect import models
+    from dissect.runs import provenance
 
     told = required(small_run)
     sha = models.tokenizer_sha256(models.load("minilm", "cpu").tokenizer)
@@ -301,7 +302,7 @@ def test_a_tokenizer_is_a_part_of_what_was_read(small_run):
 
 
 def test_a_new_version_of_a_package_is_another_key(monkeypatch):
-    from dissect import manifest
+    from dissect.runs import manifest
 
     source = ROOT / "notebooks/4-wsd.ipynb"
     key = key_of(source, {}, {})
@@ -312,11 +313,11 @@ def test_a_new_version_of_a_package_is_another_key(monkeypatch):
 
 @pytest.mark.parametrize("force", [False, True])
 def test_force_runs_what_is_up_to_date(small_run, tmp_path, monkeypatch, force):
-    from dissect import execution
+    from dissect.runs import kernels
 
     folder = shutil.copytree(small_run, tmp_path / small_run.name, ignore=shutil.ignore_patterns("site"))
     planned: list[str] = []
-    monkeypatch.setattr(execution, "side_by_side", lambda chapters, *_: planned.extend(chapters))
+    monkeypatch.setattr(kernels, "side_by_side", lambda chapters, *_: planned.extend(chapters))
     assert [*(folder / "features").rglob("*.safetensors")]
     settings = required(folder).settings
     run(settings, force=force, runs=tmp_path, say=lambda line: None)
@@ -325,10 +326,10 @@ def test_force_runs_what_is_up_to_date(small_run, tmp_path, monkeypatch, force):
 
 
 def test_a_chapters_end_is_told_before_the_next_is_begun(small_run, tmp_path, monkeypatch):
-    from dissect import execution
+    from dissect.runs import kernels
 
     folder = shutil.copytree(small_run, tmp_path / small_run.name, ignore=shutil.ignore_patterns("site"))
-    monkeypatch.setattr(execution, "execute", lambda *_: execution.Took(1.0, {}))
+    monkeypatch.setattr(kernels, "execute", lambda *_: kernels.Took(1.0, {}))
     said: list[str] = []
     run(required(folder).settings, force=True, runs=tmp_path, say=said.append)
     of_chapters = [line.partition(",")[0] for line in said if line.startswith("chapter")]

@@ -8,13 +8,16 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertModel
 
-from dissect import DissectError, checking, doctor, listing, manifest, results, schema, tables_page
-from dissect.chapters import CHAPTERS, unsuited, writer_of
-from dissect.cli_runs import folder_of
-from dissect.families import FAMILIES
-from dissect.settings import settings_from
-from dissect.suitability import NO_MASK, TWO_TEXTS, reads_ahead
-from dissect.verification import verify
+from dissect import DissectError
+from dissect.cli.runs import folder_of
+from dissect.decomposition.families import FAMILIES
+from dissect.runs import doctor, manifest, model_check
+from dissect.runs.chapters import CHAPTERS, unsuited, writer_of
+from dissect.runs.requirements import NO_MASK, TWO_TEXTS, reads_ahead
+from dissect.runs.settings import settings_from
+from dissect.runs.verification import verify
+from dissect.site import compare, tables_page
+from dissect.tables import results, schema
 
 pytestmark = pytest.mark.slow
 
@@ -125,13 +128,13 @@ def test_runs_are_listed_with_their_state(copied, tmp_path):
     for name, text in (("broken", "{"), ("open", unfinished.model_dump_json())):
         (tmp_path / "runs" / name).mkdir()
         (tmp_path / "runs" / name / "manifest.json").write_text(text)
-    states = listing.listing(tmp_path / "runs").set_index("run")["state"]
+    states = compare.listing(tmp_path / "runs").set_index("run")["state"]
     assert states["copied"] == "finished" and states["open"] == "1 chapters to do"
     assert states["broken"].startswith("damaged") and states["minilm"] == "published"
 
 
 def test_any_runs_can_be_compared(small_run, copied, tmp_path):
-    table = listing.compare([small_run, copied], tmp_path / "compared", site=False)
+    table = compare.compare([small_run, copied], tmp_path / "compared", site=False)
     assert len(table.columns) == 3 and table.columns[0] == "BERT (paper)"
     row = table.loc["named entities, the best subset, pretrained"]
     assert row.iloc[1] == row.iloc[2] != "–"
@@ -140,7 +143,7 @@ def test_any_runs_can_be_compared(small_run, copied, tmp_path):
     page = (tmp_path / "compared" / "across.md").read_text(encoding="utf-8")
     assert "small" in page and "copied" in page
     with pytest.raises(DissectError, match="named twice"):
-        listing.compare([small_run, small_run], tmp_path)
+        compare.compare([small_run, small_run], tmp_path)
 
 
 def test_tables_are_exported_as_csv(small_run, tmp_path):
@@ -288,26 +291,26 @@ def others(minilm, tmp_path_factory):
 
 
 def test_check_tells_how_exact_a_supported_model_is(others):
-    said = checking.check_model("minilm")
+    said = model_check.check_model("minilm")
     assert "family bert: supported" in said and "left out" not in said
-    assert "s, from attention" not in said and "family t5: supported" in checking.check_model(
+    assert "s, from attention" not in said and "family t5: supported" in model_check.check_model(
         str(others / "t5")
     )
 
 
 def test_check_finds_a_row_for_a_family_built_as_a_known_one(others):
     with pytest.raises(DissectError, match='"ernie": FAMILIES\\["bert"\\]'):
-        checking.check_model(str(others / "ernie"))
+        model_check.check_model(str(others / "ernie"))
     assert "ernie" not in FAMILIES  # the table is as it was
 
 
 def test_check_finds_no_row_for_a_family_built_otherwise(others):
     with pytest.raises(DissectError, match="no row for the model family 'canine'; known families"):
-        checking.check_model(str(others / "canine"))
+        model_check.check_model(str(others / "canine"))
 
 
 def test_chapters_that_make_no_sense_for_a_model_are_left_out(minilm, others):
-    from dissect.models import Loaded, load
+    from dissect.models.loading import Loaded, load
 
     assert unsuited(minilm, CHAPTERS) == {}
     assert set(unsuited(load(str(others / "t5"), "cpu"), CHAPTERS).values()) == {TWO_TEXTS}
@@ -323,7 +326,7 @@ def test_chapters_that_make_no_sense_for_a_model_are_left_out(minilm, others):
 
 
 def test_a_head_that_is_none_and_a_sibling_of_another_size_are_refused_at_once(minilm, tmp_path):
-    from dissect.run import check
+    from dissect.runs.run import check
 
     with pytest.raises(DissectError, match="no head for masked words"):
         check(settings_from({"head": "minilm", "sections": (3,)}))
@@ -345,13 +348,13 @@ def test_a_head_that_is_none_and_a_sibling_of_another_size_are_refused_at_once(m
 
 
 def test_runs_without_the_chapter_on_senses_can_be_pictured():
-    from dissect import across
+    from dissect.site import across
 
     assert across.pictures([across.paper()])["across-senses"].axes
 
 
 def test_a_model_of_another_kind_is_not_mixed_into_a_run(small_run, tmp_path):
-    from dissect.run import take_over
+    from dissect.runs.run import take_over
 
     before = manifest.required(small_run)
     now = before.model_copy(deep=True)
@@ -374,7 +377,7 @@ def test_a_model_of_another_kind_is_not_mixed_into_a_run(small_run, tmp_path):
 )
 def test_settings_told_hold_for_all_chapters_of_a_run(small_run, changes, again, said):
     """A part run with other settings is refused where a chapter that is kept had its own."""
-    from dissect.run import take_over
+    from dissect.runs.run import take_over
 
     before = manifest.required(small_run)
     now = before.model_copy(deep=True)

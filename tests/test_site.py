@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from dissect.chapters import CHAPTERS
 from dissect.errors import DissectError
-from dissect.manifest import required
 from dissect.places import NOTEBOOKS, PUBLISHED
-from dissect.site import FORMER, build, first_complaint, replace
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.manifest import required
+from dissect.site.build import FORMER, build, first_complaint, replace
 from tests.conftest import AXE
 
 WIDTHS = {"desktop": 1280, "phone": 390}
@@ -231,7 +231,7 @@ def test_a_run_without_chapters_has_no_site(tmp_path: Path) -> None:
 
 
 def test_a_site_without_the_repository_says_what_is_missing(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("dissect.site.ROOT", tmp_path)
+    monkeypatch.setattr("dissect.site.build.ROOT", tmp_path)
     with pytest.raises(DissectError, match="checkout of the repository"):
         build(tmp_path, required(PUBLISHED / "minilm"), {}, tmp_path / "site")
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score as entity_f1_score
 from sklearn.metrics import f1_score
 
-from dissect.named_entities import by_sentence, count_entities
-from dissect.statistics import (
+from dissect.experiments.named_entities import by_sentence, count_entities
+from dissect.experiments.statistics import (
     accuracy_counts,
     compared,
     count,

@@ -8,16 +8,16 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from dissect import notebook_text
-from dissect.chapters import CHAPTERS
 from dissect.cli import main
 from dissect.errors import DissectError
-from dissect.exercises import exercises, of_chapter
-from dissect.exercises.pages import pages, times
-from dissect.manifest import Manifest
-from dissect.notebook_text import for_notebook
 from dissect.places import ROOT
-from dissect.teaching import KINDS, teach
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.manifest import Manifest
+from dissect.site.exercises import pages, times
+from dissect.teaching import notebook_text
+from dissect.teaching.exercises import exercises, of_chapter
+from dissect.teaching.handouts import KINDS, teach
+from dissect.teaching.notebook_text import for_notebook
 
 pytestmark = pytest.mark.slow
 

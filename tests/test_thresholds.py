@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dissect.findings import H_FOR_F
-from dissect.parts import TERMS, subsets
+from dissect.decomposition.parts import TERMS, subsets
+from dissect.report.answers import H_FOR_F
 from tests.test_claims import LAYERS, MODELS, agreement, correlation, importance, said, scores
 
 pytestmark = pytest.mark.filterwarnings("ignore:Precision loss")  # runs that differ by little, on purpose

@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect import corpora, masked_words, named_entities, word_senses
-from dissect.experiments import mean_agreement
-from dissect.features import Features
-from dissect.hyperparameters import search
-from dissect.masked_words import MaskedTargets
-from dissect.parts import subsets
-from dissect.probes import (
+from dissect import corpora
+from dissect.decomposition.parts import subsets
+from dissect.experiments import masked_words, named_entities, word_senses
+from dissect.experiments.hyperparameters import search
+from dissect.experiments.masked_words import MaskedTargets
+from dissect.experiments.probes import (
     Choices,
     Split,
     Training,
@@ -25,7 +24,9 @@ from dissect.probes import (
     trained,
     two_layer,
 )
-from dissect.word_senses import SenseTerms
+from dissect.experiments.units import mean_agreement
+from dissect.experiments.word_senses import SenseTerms
+from dissect.features.gathering import Features
 
 ITEMS, D, CLASSES = 90, 6, 3
 SPLIT = Split(torch.arange(60), torch.arange(60, 75), torch.arange(75, ITEMS))

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from dissect import Decomposer, web
-from dissect.onnx_export import session_of
-from dissect.parts import TERMS, subsets
+from dissect import Decomposer
+from dissect.decomposition.parts import TERMS, subsets
+from dissect.site import page_model
+from dissect.site.onnx_export import session_of
 from tests.test_site import LOOK, THEMES, WIDTHS, complaints, objections
 
 SENTENCES = [
@@ -44,7 +45,7 @@ def bare(tmp_path_factory) -> Path:
     """The page alone, without the book around it and without a model."""
     site = tmp_path_factory.mktemp("bare")
     (site / "book" / "_run").mkdir(parents=True)
-    web.stage(site / "book")
+    page_model.stage(site / "book")
     shutil.move(site / "book" / "_static", site / "_static")
     page = (site / "book" / "_run" / "sentences.html").read_text(encoding="utf-8")
     (site / "book" / "your-sentence.html").write_text(PAGE.format(page=page), encoding="utf-8")
@@ -54,7 +55,7 @@ def bare(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def whole(bare, tmp_path_factory) -> Path:
     """The page with its model."""
-    assets = web.assets()
+    assets = page_model.assets()
     if assets.folder is None:
         pytest.skip(f"no model for the page: {assets.reason}")
     site = tmp_path_factory.mktemp("whole")
@@ -181,7 +182,7 @@ def test_subsets_have_the_length_and_the_cosine_of_the_sum(visit, serve, whole, 
 def test_the_small_model_is_the_one_whose_error_is_stated(visit, serve, whole, minilm) -> None:
     seen = visit(serve(whole) + "book/your-sentence.html")
     seen.load("int8")
-    session = session_of(whole / "_static" / web.STATIC / web.VARIANTS["int8"])
+    session = session_of(whole / "_static" / page_model.STATIC / page_model.VARIANTS["int8"])
     for sentence in SENTENCES[:3]:
         seen.dissect(sentence)
         inputs = minilm.tokenizer(sentence, return_tensors="np")
@@ -198,7 +199,7 @@ def test_nothing_is_downloaded_before_the_button_says_how_much(visit, serve, who
     address = serve(whole)
     seen = visit(address + "book/your-sentence.html")
     seen.tab.wait_for_selector("#os-load")
-    files = whole / "_static" / web.STATIC
+    files = whole / "_static" / page_model.STATIC
     before = {one.rsplit("/", 1)[1] for one in seen.asked if one.startswith(address)}
     assert before == {"your-sentence.html", "page.css", "page.js", "built.js"}
     stated = seen.tab.inner_text("#os-load")
@@ -259,7 +260,9 @@ def test_in_the_book_the_page_is_whole_and_accessible(
     """The theme and the book's style around it, the model loaded, a sentence dissected."""
     shutil.copytree(site, tmp_path / "site")
     shutil.copytree(
-        whole / "_static" / web.STATIC, tmp_path / "site/_static" / web.STATIC, dirs_exist_ok=True
+        whole / "_static" / page_model.STATIC,
+        tmp_path / "site/_static" / page_model.STATIC,
+        dirs_exist_ok=True,
     )
     address = serve(tmp_path / "site")
     seen = visit(address + "book/your-sentence.html", device)
@@ -329,10 +332,10 @@ def test_without_npm_or_a_package_the_page_says_so(
 ) -> None:
     monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
     if missing == "npm":
-        monkeypatch.setattr(web.shutil, "which", lambda name: None)
+        monkeypatch.setattr(page_model.shutil, "which", lambda name: None)
     else:
-        monkeypatch.setattr(web, "MADE_WITH", ("no-such-package",))
-    assets = web.assets()
+        monkeypatch.setattr(page_model, "MADE_WITH", ("no-such-package",))
+    assets = page_model.assets()
     assert assets.folder is None and reason in assets.reason
     site = tmp_path / "site"
     shutil.copytree(bare, site)
@@ -346,27 +349,27 @@ def test_without_npm_or_a_package_the_page_says_so(
 
 def test_an_npm_that_fails_is_a_reason_and_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("DISSECT_CACHE", str(tmp_path))
-    monkeypatch.setattr(web.shutil, "which", lambda name: shutil.os.fspath(tmp_path / "no-npm"))
-    assert "npm could not fetch" in web.assets().reason
+    monkeypatch.setattr(page_model.shutil, "which", lambda name: shutil.os.fspath(tmp_path / "no-npm"))
+    assert "npm could not fetch" in page_model.assets().reason
     assert not list(tmp_path.rglob("*.onnx"))
 
 
 def test_data_of_a_page_cannot_end_its_element(minilm) -> None:
-    data, table = web.prepared(minilm, ["</script><b>x</b>"])
+    data, table = page_model.prepared(minilm, ["</script><b>x</b>"])
     assert data.count("</script>") == 1 and data.endswith("</script>\n")
     assert table.count("\n| `") == len(minilm.tokenizer("</script><b>x</b>")["input_ids"])
 
 
 def test_prepared_products_make_up_importance(minilm) -> None:
     parts = Decomposer(minilm.model)(**minilm.tokenizer(SENTENCES[0], return_tensors="pt"))
-    ten = torch.tensor(web.products(parts))
+    ten = torch.tensor(page_model.products(parts))
     assert ten.shape[1] == len(TERMS) * (len(TERMS) + 1) // 2
     of_term = ten[:, [[0, 1, 2, 3], [1, 4, 5, 6], [2, 5, 7, 8], [3, 6, 8, 9]]].sum(-1)
     torch.testing.assert_close(of_term, parts.importance()[:, 0].T, rtol=0, atol=1e-5)
 
 
 def test_no_registry_is_named_and_versions_are_pinned() -> None:
-    lock = (web.SOURCES / "package-lock.json").read_text()
+    lock = (page_model.SOURCES / "package-lock.json").read_text()
     assert "resolved" not in lock and "https:" not in lock
-    pinned = json.loads((web.SOURCES / "package.json").read_text())["dependencies"]
+    pinned = json.loads((page_model.SOURCES / "package.json").read_text())["dependencies"]
     assert all(version[0].isdigit() for version in pinned.values())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sphinx.application import Sphinx
 
 if TYPE_CHECKING:
-    from dissect.across import Run
+    from dissect.site.across import Run
 
 PART = re.compile(
     r"^(?P<fence>```|:::)\{(?:include\} |figure\} |raw\} html\n:file: )(?:\.\./)?_run/(?P<name>[\w-]+)\.\w+\n"
@@ -27,17 +27,16 @@ OF_A_RUN = "*The command* `dissect site` *fills this in from a run.*"
 @cache
 def without_run() -> Mapping[str, str]:
     """The parts that are the same whatever the run, by name."""
-    from dissect import tables_page
-    from dissect.exercises import pages
+    from dissect.site import exercises, tables_page
 
-    return {"tables": tables_page.page(), **pages.without_run()}
+    return {"tables": tables_page.page(), **exercises.without_run()}
 
 
 @cache
 def published() -> Mapping[str, "Run"]:
     """The published runs, and the paper, whose numbers the prose quotes."""
-    from dissect import across
     from dissect.places import PUBLISHED
+    from dissect.site import across
 
     runs = {place.name: across.read(place) for place in PUBLISHED.glob("*/")}
     return {"paper": across.paper(), **runs}
@@ -54,7 +53,7 @@ def parts_filled(text: str) -> str:
 
 def quotes_filled(app: Sphinx, page: str, content: list[str]) -> None:
     """Fill the numbers of published runs into the prose."""
-    from dissect.quoted import QUOTE, filled
+    from dissect.site.prose import QUOTE, filled
 
     if page.startswith("book/") and QUOTE.search(content[0]):
         content[0] = filled(content[0], published())

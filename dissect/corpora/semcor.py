@@ -15,7 +15,7 @@ from dissect.corpora.items import SenseCorpus, SenseItem
 from dissect.corpora.nltk_data import COPIES, complete, damaged, place, reading
 from dissect.hashing import of_code
 from dissect.progress import track
-from dissect.results import write
+from dissect.tables import write
 
 SENTENCES = 37_176  # in SemCor 3.0
 ITEM = ["sentence", "start", "end", "lemma", "sense"]

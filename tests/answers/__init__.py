@@ -12,7 +12,7 @@ import torch
 from collections import Counter
 from fractions import Fraction
 from itertools import permutations
-from dissect.exercises import given
+from dissect.chapter import given
 """
 
 

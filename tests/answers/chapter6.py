@@ -3,7 +3,7 @@
 from tests.answers import Table
 
 COUNTS = """
-from dissect.finer import word_in
+from dissect.experiments.finer import word_in
 word = word_in(given.loaded(), given.BAT, "bat")
 layers, heads, hidden, units = 6, 12, 384, 1536
 tokens = len(word.tokens)
@@ -11,7 +11,7 @@ answer = {"heads": layers * heads, "sources": layers * heads * tokens, "units": 
 """
 
 HEADS = """
-from dissect.finer import word_in
+from dissect.experiments.finer import word_in
 table = word_in(given.loaded(), given.CRANE, "crane").by_head()
 by_size = table.sort_values("importance", ascending=False)
 row = by_size.iloc[0]
@@ -20,7 +20,7 @@ answer = layer, head
 """
 
 SOURCES = """
-from dissect.finer import word_in
+from dissect.experiments.finer import word_in
 word = word_in(given.loaded(), given.BAT, "bat")
 table = word.by_source()
 others = table[~table["source"].isin(word.positions)]
@@ -34,7 +34,7 @@ answer = first(others)
 """
 
 UNITS = """
-from dissect.finer import word_in
+from dissect.experiments.finer import word_in
 word = word_in(given.loaded(), given.CRANE, "crane")
 table = word.by_unit()
 shares = np.sort(table["importance"])[::-1]

@@ -1,0 +1,189 @@
+"""The commands that do work: run, tune, fetch, explain, teach, export-onnx."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dissect.cli.app import app
+from dissect.errors import DissectError
+
+
+@app.command()
+def run(
+    settings: Annotated[
+        Path | None, typer.Argument(help="A YAML file with these options by name; options here win.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run: its folder is runs/NAME.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="minilm, a folder, or a Hugging Face name; by default the profile's."),
+    ] = None,
+    tuned: Annotated[
+        list[str] | None,
+        typer.Option(help="A fine-tuned model to compare with, or several; by default a copy is tuned."),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(help="A model whose masked-word head chapter 3 reads with; by default MODEL's."),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="Text for chapters 1 to 3: teaching, europarl, or a file."),
+    ] = None,
+    sections: Annotated[str | None, typer.Option(help="Chapters to run, such as 2,4.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, …; by default the accelerator that torch finds.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="How many runs of each probe.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many sentences a corpus.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Search for hyper-parameters with so many trials; 0: the recorded.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of samples and fine-tuning.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Chapters run side by side, each with its share of the cores.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Run chapters again that are up to date.")] = False,
+    site: Annotated[bool, typer.Option(help="Build the website afterwards.")] = True,
+) -> None:
+    """Run the chapters and build the book: runs/NAME/site/index.html."""
+    from dissect.runs.run import run as run_chapters
+    from dissect.runs.settings import settings_file, settings_from
+
+    def with_site(folder: Path) -> None:
+        from dissect.site.build import build_site
+
+        build_site(folder, folder / "site")
+
+    options = {
+        "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
+        "corpus": corpus, "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
+        "seed": seed, "device": device, "jobs": jobs, "data": data,
+    }  # fmt: skip
+    given = {option: value for option, value in options.items() if value is not None}
+    told = settings_from((settings_file(settings) if settings else {}) | given)
+    run_chapters(told, force=force, finish=with_site if site else None)
+
+
+@app.command()
+def tune(
+    out: Annotated[Path, typer.Argument(help="The folder for the fine-tuned model.")],
+    task: Annotated[str, typer.Option(help="ner: tag named entities. mlm: guess masked words.")] = "ner",
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            help="ner: wikigold, teaching, or a file with a word and a tag a line. "
+            "mlm: europarl, teaching, or a file with a sentence a line."
+        ),
+    ] = None,
+    frozen: Annotated[bool, typer.Option(help="Train the head alone and leave the model as it is.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="The largest; it warms up and falls.")
+    ] = None,
+    head_rate: Annotated[
+        float | None, typer.Option(min=0, help="The head's, in learning rates of the rest.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Sentences a step.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many sentences.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the head's first weights and the order.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder with ner_tuning/ (DISSECT_DATA).")] = None,
+) -> None:
+    """Fine-tune a model, and save it as a normal model folder with a card."""
+    import os
+    from dataclasses import replace
+
+    from dissect.models.finetuning import DEFAULTS, usual
+    from dissect.models.finetuning import tune as tune_model
+
+    if task not in DEFAULTS:
+        raise DissectError(f"task={task!r}: give {' or '.join(DEFAULTS)}")
+    if data is not None:
+        os.environ["DISSECT_DATA"] = str(data.resolve())
+    given: dict[str, Any] = {
+        "corpus": corpus, "epochs": epochs, "learning_rate": learning_rate, "head_rate": head_rate,
+        "batch_size": batch_size, "limit": limit,
+    }  # fmt: skip
+    recipe = replace(
+        usual(task, model), frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
+    )
+    print(f"the model is in {tune_model(model, recipe, out)}")
+
+
+@app.command()
+def fetch(
+    data: Annotated[Path | None, typer.Option(help="Folder to look in first (DISSECT_DATA).")] = None,
+) -> None:
+    """Find or download every corpus of the paper's profile, and say what is where."""
+    import os
+
+    from dissect import corpora
+
+    if data is not None:
+        os.environ["DISSECT_DATA"] = str(data.resolve())
+    missing = []
+    for name, where in corpora.fetch():
+        print(f"{name}: {where}")
+        missing += [] if Path(where).exists() else [name]
+    if missing:
+        raise DissectError(f"not to be had: {', '.join(missing)}; see above")
+
+
+@app.command()
+def explain(
+    sentence: Annotated[str, typer.Argument(help="The sentence, in quotes.")],
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    layer: Annotated[int | None, typer.Option(help="0 is the embedding layer; by default the last.")] = None,
+) -> None:
+    """Show how much each term matters for each token of a sentence."""
+    from dissect.decomposition import TERMS
+    from dissect.experiments.explain import explain as explain_sentence
+    from dissect.models import load
+
+    table = explain_sentence(load(model), sentence, layer)
+    shown = Table("token", *TERMS, title="importance e·x / e·e", caption="each row adds up to 1")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for row in table.itertuples(index=False):
+        shown.add_row(str(row.token).replace("[", r"\["), *[f"{getattr(row, t):.3f}" for t in TERMS])
+    Console().print(shown)
+
+
+@app.command()
+def teach(
+    out: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+) -> None:
+    """Write the chapters with exercises, for students and for teachers, and slides."""
+    from dissect.teaching.handouts import teach as write_all
+
+    print(f"student/, teacher/ and slides/ are in {write_all(out, force)}")
+
+
+@app.command("export-onnx")
+def export_onnx(
+    out: Annotated[Path, typer.Argument(help="The file for the graph; a .json on it goes beside.")],
+    model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
+    quantise: Annotated[bool, typer.Option("--quantise", help="Keep matrices as 8-bit integers.")] = False,
+) -> None:
+    """Write a model with its decomposition as an ONNX graph: token ids in, terms and importance out."""
+    from dissect.models import load
+
+    try:
+        from dissect.site.onnx_export import export
+    except ImportError as error:
+        raise DissectError(f"{error.name} is not installed: pip install -e '.[web]'") from None
+
+    about = export(load(model, "cpu"), out, quantise)
+    print(f"{out}: {about['bytes'] / 1e6:.0f} MB; importance within {about['error']['max']:.1e} of PyTorch's")

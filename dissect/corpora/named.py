@@ -1,0 +1,176 @@
+"""Corpora by name: text for the terms' size and masking, word senses, named entities.
+
+Each is looked for, in this order: under an explicit path, in its usual place (NLTK's corpora in
+NLTK_DATA, plain files in the data folder, the setting DISSECT_DATA), on its home page. The
+teaching corpus is part of the package, and NLTK, slow to import, is only for the others.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dissect.corpora import europarl, files, teaching
+from dissect.corpora.conll import read_conll
+from dissect.corpora.items import SenseCorpus, TaggedSentence
+from dissect.errors import DissectError, MissingCorpus
+from dissect.progress import note
+
+TEACHING = "teaching"
+PARTS = ("train", "dev", "test")
+OF_NLTK = {"europarl": "europarl_raw", "semcor": "semcor"}  # here and there
+DRAWN = 10_000  # sentences of Europarl in the paper's experiments
+Splits = dict[str, list[TaggedSentence]]
+
+
+def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
+    """Sentences, drawn at random where there are more than `limit`.
+
+    name: "teaching", "europarl", the path of a text file with a sentence a line, or that of a folder
+    of Europarl's own release.
+
+    Raises `MissingCorpus` when the corpus is not found, `DissectError` when it is empty.
+    """
+    if name == TEACHING:
+        sentences = teaching.text()
+    elif name == "europarl":
+        sentences = europarl.text()
+    elif os.path.isdir(name):
+        sentences = europarl.release(Path(name))
+    else:
+        sentences = _lines(Path(name))
+    return _sample(sentences, limit, seed)
+
+
+def rest_of_text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
+    """Sentences to train on: of Europarl those that `text` leaves when it draws `DRAWN`, else all.
+
+    Raises what `text` raises.
+    """
+    if name != "europarl":
+        return text(name, limit, seed)
+    kept = set(text(name, DRAWN, seed=0))
+    return _sample([sentence for sentence in text(name) if sentence not in kept], limit, seed)
+
+
+def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> SenseCorpus:
+    """Words with their senses: "teaching" or "semcor".
+
+    limit: so many sentences of SemCor, drawn at random; the teaching corpus keeps all.
+
+    Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
+    """
+    if name == TEACHING:
+        return teaching.senses()
+    if name == "semcor":
+        from dissect.corpora import semcor
+
+        return semcor.senses(limit, seed)
+    raise DissectError(f"no word senses under {name!r}: the corpora are 'teaching' and 'semcor'")
+
+
+def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Splits:
+    """Sentences with entity tags, as {"train": …, "dev": …, "test": …}.
+
+    name: "teaching" (the half that `tuning` leaves, parted 60:20:20), "wnut16" (as released), or the
+    path of a folder with files train, dev and test, a word and a tag a line.
+    limit: so many sentences of each part at most, drawn at random.
+
+    Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
+    """
+    if name == TEACHING:
+        half = _halves()[1]
+        a, b = int(0.6 * len(half)), int(0.8 * len(half))
+        parts = {"train": half[:a], "dev": half[a:b], "test": half[b:]}
+    elif name == "wnut16":
+        parts = {part: read_conll(files.find(f"wnut16/{part}")) for part in PARTS}
+    elif Path(name).is_dir():
+        parts = {part: read_conll(Path(name) / part) for part in PARTS}
+    else:
+        raise DissectError(f"no named entities under {name!r}: give 'teaching', 'wnut16' or a folder")
+    return {part: _sample(sentences, limit, seed) for part, sentences in parts.items()}
+
+
+def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[TaggedSentence]:
+    """Sentences with entity tags to fine-tune on.
+
+    name: "teaching" (one half of it), "wikigold", or the path of a file with a word and a tag a line.
+
+    Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
+    """
+    if name == TEACHING:
+        return _sample(_halves()[0], limit, seed)
+    if name == "wikigold":
+        return _sample(read_conll(files.find("ner_tuning/wikigold.conll.txt")), limit, seed)
+    if Path(name).is_file():
+        return _sample(read_conll(Path(name)), limit, seed)
+    raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
+
+
+# What is read of a corpus, by the kind of it.
+KINDS: dict[str, Callable[..., Any]] = {
+    "text": text, "senses": senses, "entities": entities, "tuning": tuning,
+}  # fmt: skip
+
+
+def fetch() -> Iterator[tuple[str, str]]:
+    """Find or download every corpus: name by name, and where it is, or why it is not there."""
+    from dissect.corpora import nltk_data
+
+    for name in nltk_data.COPIES:
+        try:
+            yield name, nltk_data.place(name)
+            if said := nltk_data.another(name):
+                note(said)
+        except MissingCorpus as error:
+            yield name, str(error)
+    for name in files.SOURCES:
+        try:
+            yield name, str(files.find(name))
+        except MissingCorpus as error:
+            yield name, str(error)
+
+
+def another_copy(name: str) -> str | None:
+    """What to say of a corpus of NLTK's that is not the copy the published runs read; else None.
+
+    Plain files need no such word: they are read only if their checksum is the one expected.
+
+    Raises `MissingCorpus` when the corpus is not found, or it is damaged.
+    """
+    if name not in OF_NLTK:
+        return None
+    from dissect.corpora import nltk_data
+
+    return nltk_data.another(OF_NLTK[name])
+
+
+def _halves() -> tuple[list[TaggedSentence], list[TaggedSentence]]:
+    """The teaching entities parted once and for all, whatever the seed of a run."""
+    sentences = teaching.entities()
+    random.Random(0).shuffle(sentences)
+    return sentences[: len(sentences) // 2], sentences[len(sentences) // 2 :]
+
+
+def _sample(sentences: list, limit: int | None, seed: int) -> list:
+    if limit is None or limit >= len(sentences):
+        return sentences
+    if limit < 1:
+        raise DissectError(f"limit={limit} leaves no sentence: give 1 or more")
+    return random.Random(seed).sample(sentences, limit)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except OSError:
+        raise MissingCorpus(
+            f"no text under {str(path)!r}: give 'teaching', 'europarl' or a text file"
+        ) from None
+    except UnicodeDecodeError:
+        raise MissingCorpus(f"{path} is not UTF-8 text") from None
+    sentences = [line.strip() for line in lines if line.strip()]
+    if not sentences:
+        raise DissectError(f"{path} is empty: it should have a sentence a line")
+    return sentences

@@ -1,0 +1,359 @@
+"""What happens to the residual stream in one forward pass, recorded by hooks."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dissect.decomposition.families import Family, Sublayer, find, find_all, find_if
+from dissect.errors import UnsupportedModel
+
+
+@dataclass
+class Norm:
+    """A norm on the stream: x becomes gain · (x − mean) · rstd + bias; RMS norms have no mean."""
+
+    gain: Tensor  # (hidden,)
+    bias: Tensor | None  # (hidden,)
+    mean: Tensor | None  # (batch, tokens, 1)
+    rstd: Tensor  # (batch, tokens, 1), one over the standard deviation (or root mean square)
+
+
+@dataclass
+class Add:
+    """A sublayer's output joins the stream; the part of it that biases make is scale · constant."""
+
+    term: str
+    layer: int
+    output: Tensor  # (batch, tokens, hidden), that part included
+    constant: Tensor  # (hidden,)
+    scale: Tensor | None = None  # (batch, tokens, 1), of a norm on the branch; None for 1
+    gain: Tensor | float = 1.0  # (hidden,), of that norm; already in `constant`
+    where: tuple[Any, Sublayer] | None = None  # the layer's module, and the row's line
+    seen: dict[str, Tensor] = field(default_factory=dict)  # what `recording` was asked to keep
+
+
+@dataclass
+class Map:
+    """The stream goes through an affine map (ALBERT, ELECTRA: from embedding to hidden size)."""
+
+    weight: Tensor  # (after, before)
+    bias: Tensor | None  # (after,)
+
+
+Operation = Norm | Add | Map
+
+
+@dataclass
+class Trace:
+    """The raw embeddings x₀ and, in order, all that was done to them."""
+
+    start: Tensor | None = None  # (batch, tokens, hidden)
+    operations: list[Operation] = field(default_factory=list)
+    states: list[Tensor] = field(default_factory=list)  # the stream after layer 0, 1, …, where kept
+    ends: list[int] = field(default_factory=list)  # operations up to there
+
+
+def work_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Half formats accumulate in float32, the others in their own."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one sublayer writes to the stream: its modules, and what it adds whatever its input."""
+
+    layer: nn.Module
+    sublayer: Sublayer
+    constant: Tensor  # (hidden,)
+    out: nn.Module
+    norm: nn.Module | None
+    branch_norm: nn.Module | None
+    enters: nn.Module | None
+    value: nn.Module | None
+
+
+@dataclass(frozen=True)
+class Sites:
+    """All modules of a model that its family's row names, and the constants; found once."""
+
+    base: nn.Module
+    family: Family
+    early: list[nn.Module]
+    layers: list[nn.Module]
+    sublayers: list[Site]
+    final: list[nn.Module]
+
+
+def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
+    """Look up what a row names. Raises `UnsupportedModel` for a part that is not there."""
+
+    def found(root: nn.Module, path: str) -> nn.Module | None:
+        return find_if(root, path, config) if path else None
+
+    layers = find_all(base, family.layers)
+    sublayers = [
+        Site(
+            layer, sublayer, constant_of(layer, sublayer, config), find(layer, sublayer.out),
+            found(layer, sublayer.norm), found(layer, sublayer.branch_norm),
+            found(layer, sublayer.enters), found(layer, sublayer.value),
+        )
+        for layer in layers
+        for sublayer in family.sublayers
+    ]  # fmt: skip
+    early, final = (
+        [module for path in paths if (module := found(base, path)) is not None]
+        for paths in (family.embedding, family.final)
+    )
+    return Sites(base, family, early, layers, sublayers, final)
+
+
+@contextmanager
+def recording(sites: Sites, keep: tuple[str, ...] = (), only: str | None = None) -> Iterator[Trace]:
+    """Record the next forward pass; the hooks are gone when the block ends.
+
+    keep: "states", and what to keep of sublayers in `Add.seen`: "entered" (the input of a
+    feed-forward), "projected" (the input of the output projection), "values" (of attention).
+    only: record nothing but the additions to this term.
+    """
+    recorder = Recorder(sites, keep, only)
+    try:
+        recorder.attach()
+        with torch.compiler.set_stance("force_eager"):  # compiled code would go round the hooks
+            yield recorder.trace
+    finally:
+        recorder.stack.close()
+
+
+class Recorder:
+    """Hooks on one model, which write what they see into one trace."""
+
+    def __init__(self, sites: Sites, keep: tuple[str, ...], only: str | None):
+        self.sites, self.keep, self.only = sites, keep, only
+        parameter = next(sites.base.parameters())
+        self.dtype, self.device = work_dtype(parameter.dtype), parameter.device
+        self.trace = Trace()
+        self.stack = ExitStack()
+        self.seen: dict[str, Tensor] = {}
+        self.added: Counter[str] = Counter()  # additions so far, by term
+
+    def attach(self) -> None:
+        """Hang all hooks."""
+        if self.only is None:
+            for module in self.sites.early:
+                self.before(module, self.on_start)
+                self.watch(module)
+        self.before(self.sites.layers[0], self.on_start)
+        for site in self.sites.sublayers:
+            if self.only in (None, site.sublayer.term):
+                self.attach_sublayer(site)
+        if self.only is None:
+            for module in self.sites.final:
+                self.watch(module)
+        if "states" in self.keep:
+            self.before(self.sites.layers[0], self.on_first_layer)
+            for layer in self.sites.layers:
+                self.after(layer, self.on_layer_end)
+            for module in self.sites.final:
+                self.after(module, self.on_final)
+
+    def attach_sublayer(self, site: Site) -> None:
+        keep = self.seen.__setitem__
+        if "entered" in self.keep and site.enters is not None:
+            self.before(site.enters, lambda x: keep("entered", x))
+        if "values" in self.keep and site.value is not None:
+            self.after(site.value, lambda x: keep("values", x))
+        if "projected" in self.keep:
+            self.before(site.out, lambda x: keep("projected", x))
+        constant = self.work(site.constant)
+        self.after(site.out, lambda x: self.on_add(site, constant, x))
+        module = site.branch_norm
+        if module is not None:
+            self.before(module, lambda x: self.on_branch_norm(module, x))
+            self.after(module, self.on_branch_end)
+        if site.norm is not None and self.only is None:
+            self.watch(site.norm)
+
+    def work(self, x: Tensor) -> Tensor:
+        """As terms are computed: in the format they accumulate in, on one device."""
+        return x.to(self.device, self.dtype)
+
+    # ---- what hooks do ----
+
+    def on_start(self, x: Tensor) -> None:
+        if self.trace.start is None:
+            self.trace.start = self.work(x)
+
+    def on_first_layer(self, x: Tensor) -> None:
+        if not self.trace.states:  # where layers are one and the same module, it comes again
+            self.on_layer_end(x)
+
+    def on_layer_end(self, out: Tensor) -> None:
+        self.trace.states.append(out)
+        self.trace.ends.append(len(self.trace.operations))
+
+    def on_final(self, out: Tensor) -> None:
+        self.trace.states[-1] = out
+        self.trace.ends[-1] = len(self.trace.operations)
+
+    def on_add(self, site: Site, constant: Tensor, out: Tensor) -> None:
+        seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
+        self.seen.clear()
+        term = site.sublayer.term
+        self.added[term] += 1
+        output = self.like_stream(self.work(out))
+        where = site.layer, site.sublayer
+        self.trace.operations.append(Add(term, self.added[term], output, constant, where=where, seen=seen))
+
+    def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
+        add, norm = self.trace.operations[-1], self.norm_of(module, x)
+        if not isinstance(add, Add) or norm.mean is not None or norm.bias is not None:
+            raise UnsupportedModel("a norm on a branch has to be an RMS norm on a sublayer's output")
+        add.scale, add.gain, add.constant = norm.rstd, norm.gain, norm.gain * add.constant
+
+    def on_branch_end(self, out: Tensor) -> None:
+        add = self.trace.operations[-1]
+        assert isinstance(add, Add)
+        add.output = self.work(out)
+
+    def like_stream(self, x: Tensor) -> Tensor:
+        """OPT puts all tokens of a batch in one row; give them back their sentences."""
+        assert self.trace.start is not None
+        return x if x.dim() == 3 else x.view(*self.trace.start.shape[:2], -1)
+
+    # ---- norms and maps ----
+
+    def watch(self, module: nn.Module) -> None:
+        """Record an operation on the stream, a norm or an affine map, whenever it is called."""
+        operations = self.trace.operations
+        if isinstance(module, nn.Linear):
+            self.before(module, lambda x: operations.append(self.map_of(module)))
+        elif type(module) is nn.LayerNorm and "forward" not in vars(module):
+            # the same kernel as the module's own, which returns mean and rstd for nothing
+            vars(module)["forward"] = lambda x: self.layer_norm(module, x)
+            self.stack.callback(vars(module).pop, "forward", None)
+        else:
+            self.before(module, lambda x: operations.append(self.norm_of(module, x)))
+
+    def map_of(self, module: nn.Linear) -> Map:
+        return Map(self.work(module.weight), None if module.bias is None else self.work(module.bias))
+
+    def layer_norm(self, module: nn.LayerNorm, x: Tensor) -> Tensor:
+        if x.dtype != self.dtype:  # statistics of half formats are taken in float32
+            self.trace.operations.append(self.norm_of(module, x))
+            return nn.LayerNorm.forward(module, x)
+        out, mean, rstd = torch.native_layer_norm(
+            x, module.normalized_shape, module.weight, module.bias, module.eps
+        )
+        bias = None if module.bias is None else self.work(module.bias)
+        mean, rstd = (self.like_stream(self.work(number)) for number in (mean, rstd))
+        self.trace.operations.append(Norm(self.gain_of(module, x), bias, mean, rstd))
+        return out
+
+    def norm_of(self, module: Any, x: Tensor) -> Norm:
+        x = self.like_stream(self.work(x))
+        eps = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
+        gain = self.gain_of(module, x)
+        if self.sites.family.norms == "layer":
+            bias = getattr(module, "bias", None)
+            variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
+            return Norm(gain, None if bias is None else self.work(bias), mean, (variance + eps).rsqrt())
+        gain = gain + 1 if self.sites.family.norms == "rms + 1" else gain
+        numbers = x.float() if self.sites.family.float32_norms else x  # as the model rounds
+        rstd = (numbers.square().mean(-1, keepdim=True) + eps).rsqrt()
+        return Norm(gain, None, None, rstd.to(x.dtype))
+
+    def gain_of(self, module: Any, x: Tensor) -> Tensor:
+        """A norm's gain; ones where it has none."""
+        return self.work(x.new_ones(x.shape[-1]) if module.weight is None else module.weight)
+
+    # ---- hooks ----
+
+    def before(self, module: nn.Module, action: Callable[[Tensor], Any]) -> None:
+        """Show the action what goes into a module."""
+
+        def hook(module, args, kwargs):
+            x = args[0] if args else kwargs["hidden_states"]
+            action(x)
+
+        self.stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
+
+    def after(self, module: nn.Module, action: Callable[[Tensor], Any]) -> None:
+        """Show the action what comes out of a module."""
+
+        def hook(module, args, out):
+            # of a tuple the vectors: attention weights have one more axis
+            x = next(one for one in out if one.dim() < 4) if isinstance(out, tuple) else out
+            action(x)
+
+        self.stack.callback(module.register_forward_hook(hook).remove)
+
+
+@torch.no_grad()
+def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
+    """What a sublayer adds whatever its input, (hidden,).
+
+    Attention rows sum to one, so the value bias passes attention unchanged and meets the output
+    projection: W_O b_V + b_O. Asking the modules for their answer to zeros, rather than reading
+    their weights, also serves adapters and quantised layers.
+    """
+    out: Any = find(layer, sublayer.out)
+    return out(value_bias(layer, sublayer, config))
+
+
+@torch.no_grad()
+def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
+    """The bias of the values as it reaches the output projection, (heads · width of a head,).
+
+    Zeros for a feed-forward.
+    """
+    bias = projected_bias(layer, sublayer, config)
+    return bias + layer.get_parameter(sublayer.value_bias) if sublayer.value_bias else bias
+
+
+@torch.no_grad()
+def projected_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
+    """What of `value_bias` is the value projection's own."""
+    out: Any = find(layer, sublayer.out)
+    zeros = next(out.parameters()).new_zeros(width_of(out))
+    if not sublayer.value:
+        return zeros
+    value: Any = find(layer, sublayer.value)
+    bias = value(next(value.parameters()).new_zeros(width_of(value)))
+    return per_query_head(values_of(bias, sublayer, config), len(zeros), config).to(zeros)
+
+
+@torch.no_grad()
+def matrix_of(module: Any) -> Tensor:
+    """A projection's matrix, (inputs, outputs), from its answers; its bias is left out."""
+    weight = next(module.parameters())
+    ones = torch.eye(width_of(module), dtype=weight.dtype, device=weight.device)
+    return module(ones) - module(torch.zeros_like(ones[:1]))
+
+
+def width_of(module: Any) -> int:
+    """How many numbers a projection takes: of torch's Linear, or GPT-2's Conv1D."""
+    return module.in_features if hasattr(module, "in_features") else module.nx
+
+
+def values_of(projected: Tensor, sublayer: Sublayer, config: Any) -> Tensor:
+    """The values among what the projection gives, (…, heads of values · width of a head)."""
+    if sublayer.values == "last third":
+        return projected.chunk(3, dim=-1)[2]
+    if sublayer.values == "last third of each head":
+        heads = projected.unflatten(-1, (config.num_attention_heads, -1))
+        return heads.chunk(3, dim=-1)[2].flatten(-2)
+    return projected
+
+
+def per_query_head(values: Tensor, width: int, config: Any) -> Tensor:
+    """Values repeated for the queries that share them (grouped queries), (…, width)."""
+    if values.shape[-1] == width:
+        return values
+    groups = width // values.shape[-1]
+    shared = config.num_attention_heads // groups
+    return values.unflatten(-1, (shared, -1)).repeat_interleave(groups, -2).flatten(-2)

@@ -1,0 +1,256 @@
+"""Terms in finer parts: by layer, by attention head, by source token, by feed-forward unit.
+
+Attention is linear in the values once its weights are known, and a feed-forward is linear in its
+units, so the parts are exact and sum to their term.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dissect.decomposition.families import find
+from dissect.decomposition.fold import Weight
+from dissect.decomposition.precision import lengths, why_missed
+from dissect.decomposition.record import (
+    Add,
+    Trace,
+    matrix_of,
+    per_query_head,
+    projected_bias,
+    value_bias,
+    values_of,
+)
+from dissect.errors import DissectError, InexactSum, TooLarge
+
+LARGEST = 4 * 2**30  # bytes that one split may take at its peak
+
+# What a split needs of the pass (see `recording`), and the terms it splits.
+KEEP = {"layer": (), "head": ("projected",), "source": ("values",), "neuron": ("projected",)}
+SPLITS = {"layer": "hfs", "head": "hs", "source": "hs", "neuron": "f"}
+AXIS = {"head": 0, "source": 2, "neuron": 2}  # the new axis, in the parts of one layer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to split, and by what."""
+
+    by: str
+    layers: Sequence[int] | None  # from 1; None for all
+    tokens: Sequence[int] | None  # positions; None for all
+
+    def __post_init__(self) -> None:
+        if self.by not in KEEP:
+            ways = ", ".join(repr(way) for way in KEEP)
+            raise DissectError(f"by={self.by!r} is not a way to split; use one of {ways}, or leave it out")
+
+
+@contextmanager
+def eager_attention(base: Any, wanted: bool) -> Iterator[dict[str, bool]]:
+    """Options that make the model return its attention weights, which only eager attention does."""
+    if not wanted:
+        yield {}
+        return
+    before = base.config._attn_implementation
+    base.set_attn_implementation("eager")
+    try:
+        yield {"output_attentions": True}
+    finally:
+        base.set_attn_implementation(before)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One addition to the stream, seen at some tokens."""
+
+    weight: Weight
+    add: Add
+    tokens: list[int]
+    config: Any
+
+    def carried(self, x: Tensor, axis: int | None) -> Tensor:
+        """Parts of the sublayer's output, as they arrive in the last embedding.
+
+        x: (batch, tokens, hidden) with one more axis at `axis`.
+        """
+        branch, scale = self.add.scale, self.weight.scale[:, self.tokens]
+        branch = None if branch is None else branch[:, self.tokens]
+        if axis == 2:
+            scale, branch = scale.unsqueeze(2), None if branch is None else branch.unsqueeze(2)
+        if branch is not None:
+            x = (x * self.add.gain) * branch
+        x = (x * self.weight.gain) * scale
+        for matrix in self.weight.maps:
+            x = x @ matrix.T
+        return x
+
+    @property
+    def out(self) -> Tensor:
+        """The matrix of the output projection, (inputs, hidden)."""
+        layer, sublayer = self.where
+        return matrix_of(find(layer, sublayer.out)).to(self.add.output)
+
+    @property
+    def bias(self) -> Tensor:
+        """The value bias as it reaches the output projection, (inputs,)."""
+        return value_bias(*self.where, self.config).to(self.add.output)
+
+    @property
+    def where(self) -> tuple[Any, Any]:
+        assert self.add.where is not None
+        return self.add.where
+
+    def by_layer(self, attentions: Any, heads: int) -> Tensor:
+        """The whole addition, (batch, tokens, hidden)."""
+        constant = self.add.constant
+        constant = constant if self.add.scale is None else self.add.scale * constant
+        x = ((self.add.output - constant)[:, self.tokens] * self.weight.gain) * self.weight.scale[
+            :, self.tokens
+        ]
+        for matrix in self.weight.maps:
+            x = x @ matrix.T
+        return x
+
+    def by_head(self, attentions: Any, heads: int) -> Tensor:
+        """What each attention head adds, (heads, batch, tokens, hidden)."""
+        mixed = (self.add.seen["projected"][:, self.tokens] - self.bias).unflatten(-1, (heads, -1))
+        return self.carried(torch.einsum("bthe,hed->hbtd", mixed, self.out.unflatten(0, (heads, -1))), 0)
+
+    def by_source(self, attentions: Any, heads: int) -> Tensor:
+        """What comes from each token of the source, (batch, tokens, sources, hidden)."""
+        bias = projected_bias(*self.where, self.config).to(self.add.output)
+        values = per_query_head(
+            values_of(self.add.seen["values"], self.where[1], self.config), len(bias), self.config
+        )
+        written = torch.einsum(
+            "bshe,hed->bshd",
+            (values - bias).unflatten(-1, (heads, -1)),
+            self.out.unflatten(0, (heads, -1)),
+        )
+        rows = attentions[self.add.layer - 1][:, :, self.tokens].to(written)
+        return self.carried(torch.einsum("bhts,bshd->btsd", rows, written), 2)
+
+    def by_neuron(self, attentions: Any, heads: int) -> Tensor:
+        """What each feed-forward unit adds, (batch, tokens, units, hidden)."""
+        return self.carried(self.add.seen["projected"][:, self.tokens].unsqueeze(-1) * self.out, 2)
+
+
+def split(
+    request: Request, config: Any, trace: Trace, weights: dict[int, Weight], output: Any, tolerance: float
+) -> dict[str, Tensor]:
+    """The parts of each term that can be split so, {term: (layers, …)}; see `Decomposer`.
+
+    tolerance: how far parts may miss their sum, relative to the largest embedding.
+
+    Raises `TooLarge` before anything is computed, `InexactSum` when parts miss what they are of.
+    """
+    assert trace.start is not None
+    adds = [
+        (weights[place], operation)
+        for place, operation in enumerate(trace.operations)
+        if isinstance(operation, Add) and operation.term in SPLITS[request.by]
+    ]
+    layers = chosen("layers", request.layers, range(1, max(add.layer for _, add in adds) + 1))
+    tokens = chosen("tokens", request.tokens, range(trace.start.shape[1]))
+    embedding = output.last_hidden_state
+    largest = lengths(embedding.to(trace.start.dtype)).max()
+    heads = heads_of(config, output)
+    by_term = {
+        term: {add.layer: Sight(weight, add, tokens, config) for weight, add in adds if add.term == term}
+        for term in dict.fromkeys(add.term for _, add in adds)
+    }
+    sizes = [
+        one_layer(request.by, sights[layers[0]], heads, attentions_of(output, term), embedding)
+        for term, sights in by_term.items()
+    ]
+    refuse_too_large(request.by, len(layers), sizes)
+    result = {}
+    for term, sights in by_term.items():
+        attentions = attentions_of(output, term)
+        for place, sight in enumerate(sights[n] for n in layers):
+            pieces = getattr(sight, f"by_{request.by}")(attentions, heads)
+            total = pieces.sum(AXIS[request.by]) if request.by in AXIS else pieces
+            missed = lengths(total - sight.by_layer(attentions, heads)).max() / largest
+            if not missed <= tolerance:
+                raise InexactSum(
+                    f"the parts of {term} by {request.by} in layer {sight.add.layer} miss their sum by "
+                    f"{missed:.1e}; "
+                    + why_missed(embedding, "this model's attention is not a weighted mean of its values")
+                )
+            if place == 0:  # filled layer by layer: to stack the parts would take twice the room
+                result[term] = pieces.new_empty(len(layers), *pieces.shape)
+            result[term][place] = pieces
+            del pieces, total  # before the next layer's are made
+    return result
+
+
+def chosen(what: str, some: Sequence[int] | None, among: range) -> list[int]:
+    """The choice as a list, all by default. Raises `DissectError` for one that is not there."""
+    if some is None:
+        return list(among)
+    if not some or not set(some) <= set(among):
+        raise DissectError(f"{what}={list(some)}: choose among {among.start} to {among.stop - 1}")
+    return list(some)
+
+
+def attentions_of(output: Any, term: str) -> Any:
+    """The attention weights that made a term, layer by layer, each (batch, heads, tokens, sources)."""
+    if term == "s":
+        return getattr(output, "cross_attentions", None)
+    return getattr(output, "decoder_attentions", None) or getattr(output, "attentions", None)
+
+
+def heads_of(config: Any, output: Any) -> int:
+    """The number of attention heads; that of the decoder may differ from the encoder's."""
+    if hasattr(output, "decoder_attentions") and hasattr(config, "decoder_attention_heads"):
+        return config.decoder_attention_heads
+    return config.num_attention_heads
+
+
+def refuse_attention(config: Any, ids: Tensor | None, source: Tensor | None) -> None:
+    """Raises `TooLarge`, before the pass, where its attention weights alone would take too much.
+
+    ids, source: what a model reads and, of an encoder-decoder, attends to; None where it reads no text.
+    """
+    if ids is None or source is None:
+        return
+    batch, tokens = ids.shape[:2]
+    heads = getattr(config, "decoder_attention_heads", config.num_attention_heads)
+    layers = getattr(config, "decoder_layers", config.num_hidden_layers)
+    size = layers * batch * heads * tokens * max(tokens, source.shape[1]) * 4
+    if size > LARGEST:
+        raise TooLarge(
+            f"by='source' needs the attention weights of all layers, {size / 2**30:.1f} GiB, more than the "
+            f"{LARGEST / 2**30:.1f} of dissect.decomposition.splits.LARGEST; ask for fewer or shorter "
+            "sentences at a time"
+        )
+
+
+def one_layer(by: str, sight: Sight, heads: int, attentions: Any, embedding: Tensor) -> tuple[int, int]:
+    """Bytes of the parts of one layer, and of what making them takes beside them."""
+    batch, _, hidden = embedding.shape
+    vector = hidden * sight.add.output.element_size()
+    seen = batch * len(sight.tokens)
+    if by == "source":
+        sources = attentions[0].shape[-1]
+        parts = seen * sources * vector
+        return parts, 2 * parts + batch * sources * heads * vector  # what each head writes of each source
+    finer = {"layer": 1, "head": heads}.get(by) or sight.add.seen["projected"].shape[-1]
+    return seen * finer * vector, 2 * seen * finer * vector  # scaled by gain and norm, one after the other
+
+
+def refuse_too_large(by: str, layers: int, sizes: list[tuple[int, int]]) -> None:
+    """Raises `TooLarge` where a split would take more than `LARGEST` bytes at its peak.
+
+    sizes: of each term that is split, as `one_layer` gives them.
+    """
+    size = sum(layers * parts for parts, _ in sizes) + max(parts + beside for parts, beside in sizes)
+    if size > LARGEST:
+        raise TooLarge(
+            f"by={by!r} would take {size / 2**30:.1f} GiB, more than the {LARGEST / 2**30:.1f} of "
+            "dissect.decomposition.splits.LARGEST; ask for less with layers=[…], tokens=[…] or fewer "
+            "sentences"
+        )

@@ -1,0 +1,1 @@
+"""The experiments of the paper: vectors in, tables out."""

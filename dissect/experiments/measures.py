@@ -1,0 +1,136 @@
+"""Numbers that describe the terms: importance, correlation, agreement, linear R²."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import f1_score
+from torch import Tensor
+
+from dissect.decomposition import TERMS, TOLERANCE, Decomposer, Parts
+from dissect.errors import DissectError
+from dissect.experiments.least_squares import LeastSquares
+from dissect.features import over_text
+from dissect.models import Loaded
+
+
+def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
+    """e·x / e·e of every word piece, (layers + 1, 4, pieces) (Mickus et al. 2022, Figure 1).
+
+    Layer 0 is the embedding layer. Special tokens such as [CLS] are left out. Two models with the
+    same tokenizer give their pieces in the same order.
+
+    Raises what `decompose` raises.
+    """
+    decomposer = Decomposer(loaded.model)
+    special = torch.tensor(loaded.tokenizer.all_special_ids)
+
+    def of_batch(batch: dict[str, Any]) -> Tensor:
+        words = batch["attention_mask"].bool() & ~torch.isin(
+            batch["input_ids"], special.to(batch["input_ids"].device)
+        )
+        layers = decomposer.each_layer(**batch)
+        return torch.stack([parts.importance()[:, words] for parts in layers]).cpu()
+
+    found = over_text(loaded, sentences, f"importance, {loaded.label}", of_batch)
+    return torch.cat(list(found), dim=-1).numpy()
+
+
+def importance_table(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Mean and spread over word pieces: model, layer, term, mean, std (as the paper's Figure 1)."""
+    rows = [
+        (model, layer, term, of_term.mean(), of_term.std())
+        for model, array in values.items()
+        for layer, of_layer in enumerate(array.astype(np.float64))
+        for term, of_term in zip(TERMS, of_layer, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["model", "layer", "term", "mean", "std"])
+
+
+def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Spearman's correlation of importance between models, over word pieces.
+
+    Columns: model_a, model_b, layer, term, spearman. Where all that differs is rounding there is no row:
+    the embedding layer has no h and f, and may be nothing but i.
+    Raises `DissectError` when the models did not see the same word pieces.
+    """
+    rows = []
+    names = list(values)
+    for n, a in enumerate(names):
+        for b in names[n + 1 :]:
+            if values[a].shape != values[b].shape:
+                raise DissectError(f"{a} and {b} differ in layers or word pieces: not comparable")
+            for layer in range(len(values[a])):
+                for t, term in enumerate(TERMS):
+                    x, y = values[a][layer, t], values[b][layer, t]
+                    if min(np.ptp(x), np.ptp(y)) > TOLERANCE[torch.float32]:
+                        rows.append((a, b, layer, term, spearmanr(x, y).statistic))
+    return pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"])
+
+
+def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFrame:
+    """How often two subsets' predictors say the same: F1 of one against the other.
+
+    predictions: by subset, (items,). average: "micro" (word senses) or "macro" (entities).
+    Columns: terms_a, terms_b, agreement; between 0 and 1.
+    """
+    names = list(predictions)
+    rows = [
+        (a, b, f1_score(predictions[a], predictions[b], average=average, zero_division=0))
+        for n, a in enumerate(names)
+        for b in names[n + 1 :]
+    ]
+    return pd.DataFrame(rows, columns=["terms_a", "terms_b", "agreement"])
+
+
+def adjusted(r2: float, rows: int, inputs: int) -> float:
+    """R² less what `inputs` unrelated columns would explain of so many rows by chance."""
+    return 1 - (1 - r2) * (rows - 1) / (rows - inputs - 1)
+
+
+def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
+    """How well a linear map stands in for each feed-forward (Mickus et al. 2022, Figure 2).
+
+    Columns: model, layer (from 1), r2, adjusted_r2, pieces.
+    """
+    decomposer = Decomposer(loaded.model)
+    fits: dict[int, LeastSquares] = {}
+
+    def of_batch(batch: dict[str, Any]) -> Iterator[tuple[int, Tensor, Tensor]]:
+        return decomposer.feedforwards(**batch)
+
+    for found in over_text(loaded, sentences, "feed-forwards as linear maps", of_batch):
+        fit_feedforwards(fits, found)
+    rows = [
+        (loaded.label, n, r2, adjusted(r2, fit.rows, fit.inputs), fit.rows)
+        for n, fit in fits.items()
+        for r2 in [fit.r2()]
+    ]
+    return pd.DataFrame(rows, columns=["model", "layer", "r2", "adjusted_r2", "pieces"])
+
+
+def fit_feedforwards(fits: dict[int, LeastSquares], found: Iterable[tuple[int, Tensor, Tensor]]) -> None:
+    """Add what `Decomposer.feedforwards` gave for a batch to the fits, {layer: fit}."""
+    for layer, x, y in found:
+        fits.setdefault(layer, LeastSquares()).add(x, y)
+
+
+def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
+    """How far each term of the last layer follows linearly from each other one.
+
+    Columns: source, target, r2 (adjusted; near 0 for unrelated terms, 1 for a linear map).
+    """
+    decomposer = Decomposer(loaded.model)
+    fits = {(a, b): LeastSquares() for a in TERMS for b in TERMS if a != b}
+
+    def of_batch(batch: dict[str, Any]) -> Parts:
+        return decomposer(**batch)
+
+    for parts in over_text(loaded, sentences, "one term from another", of_batch):
+        for (a, b), fit in fits.items():
+            fit.add(parts[a][parts.mask], parts[b][parts.mask])
+    rows = [(a, b, adjusted(fit.r2(), fit.rows, fit.inputs)) for (a, b), fit in fits.items()]
+    return pd.DataFrame(rows, columns=["source", "target", "r2"])

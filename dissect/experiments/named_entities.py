@@ -1,0 +1,154 @@
+"""The experiment on named entities: which terms carry named entities."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from seqeval.metrics.sequence_labeling import get_entities
+from torch import Tensor
+
+from dissect.corpora import TaggedSentence
+from dissect.experiments.hyperparameters import search_on
+from dissect.experiments.probes import Split, Training, trained, two_layer
+from dissect.experiments.statistics import Counted, macro_f1, tag_counts
+from dissect.experiments.units import Answers, Experiment, Unit, results
+from dissect.features import Features, word_terms
+from dissect.models import Loaded
+from dissect.tables import Results
+
+TRAINING = Training(epochs=60, batch_size=256, learning_rate=2e-3, dropout=0.3, patience=2, gain=2e-3)
+
+
+@dataclass(frozen=True)
+class WordTerms:
+    """The terms of the words of tagged sentences."""
+
+    features: Features
+    tags: list[str]
+    sentence: list[int]  # which sentence each word stands in
+    split: Split
+
+    def numbered(self) -> tuple[list[str], Tensor]:
+        """The names of all tags, and each word's by number."""
+        names = sorted(set(self.tags))
+        return names, torch.tensor([names.index(tag) for tag in self.tags])
+
+    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
+        """Hyper-parameters for the probes; see `hyperparameters.search`."""
+        return choose(self, trials)
+
+
+def tagged_terms(
+    loaded: Loaded, parts: Mapping[str, Sequence[TaggedSentence]], folder: str | Path | None = None
+) -> WordTerms:
+    """Take the terms of every word of the "train", "dev" and "test" sentences.
+
+    folder: of stores. Raises what `word_terms` raises.
+    """
+    sentences = [s for part in ("train", "dev", "test") for s in parts[part]]
+    bounds = np.cumsum([len(parts[part]) for part in ("train", "dev", "test")])
+    spans = [(n, a, b) for n, sentence in enumerate(sentences) for a, b in sentence.spans()]
+    tags = [tag for sentence in sentences for tag in sentence.tags]
+    features = word_terms(loaded, [sentence.text for sentence in sentences], spans, folder)
+    kept = features.kept.tolist()
+    where = np.array([spans[n][0] for n in kept])
+    part_of = np.searchsorted(bounds, where, side="right")
+    places = [torch.from_numpy(np.flatnonzero(part_of == part)) for part in range(3)]
+    return WordTerms(features, [tags[n] for n in kept], where.tolist(), Split(*places))
+
+
+def corpus_counts(parts: Mapping[str, Sequence[TaggedSentence]]) -> pd.DataFrame:
+    """How many sentences, words and entities of each type a corpus has, part by part."""
+    columns = {}
+    for part, sentences in parts.items():
+        tags = [tag for sentence in sentences for tag in sentence.tags]
+        types = Counter(tag[2:] for tag in tags if tag[:2] == "B-")
+        columns[part] = {"sentences": len(sentences), "words": len(tags), **dict(sorted(types.items()))}
+    return pd.DataFrame(columns).fillna(0).astype(int)
+
+
+def named_entities(
+    models: Mapping[str, WordTerms], seeds: Sequence[int], training: Training = TRAINING
+) -> Results:
+    """The two-layer probe for every model, subset and seed.
+
+    models: terms by the name under which they are to stand in the tables ("base", "finetuned").
+    Scores are macro_f1 (over tags) and entity_f1.
+    """
+    return results(
+        [
+            Unit(EXPERIMENT, name, predict, words, words.split, seed)
+            for name, words in models.items()
+            for predict in [partial(learned, numbers=words.numbered(), training=training)]
+            for seed in seeds
+        ]
+    )
+
+
+def learned(
+    words: WordTerms,
+    subset: str,
+    split: Split,
+    numbers: tuple[list[str], Tensor],
+    training: Training,
+    seed: int,
+) -> dict[str, Tensor]:
+    """The tags, by number, that a probe learned for a subset names; numbers: as `numbered` has them."""
+    names, labels = numbers
+    probe = partial(two_layer, labels=labels, classes=len(names), split=split, training=training, seed=seed)
+    return trained(probe, "two layers", words.features, subset, labels, split, training, seed)
+
+
+def counts(words: WordTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
+    """What both scores count of the test words; see `experiments.Experiment`."""
+    names, labels = words.numbered()
+    where, truth = np.array(words.sentence)[split.test.numpy()], labels[split.test].numpy()
+    tags = np.stack([of["predicted"].numpy() for of in said])
+    return {
+        "macro_f1": Counted(where, tag_counts(tags, truth, len(names))),
+        "entity_f1": count_entities(where.tolist(), tags, truth, names),
+    }
+
+
+EXPERIMENT = Experiment("probes for entities,", counts, macro_f1, average="macro")
+
+
+def choose(
+    words: WordTerms, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
+) -> tuple[Training, pd.DataFrame]:
+    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
+    names, labels = words.numbered()
+    probe = partial(two_layer, labels=labels, classes=len(names), split=words.split, seed=0)
+    return search_on(probe, "two layers", words.features, subset, labels, words.split, default, trials)
+
+
+def count_entities(
+    sentence: Sequence[int], answers: np.ndarray, truth: np.ndarray, names: Sequence[str]
+) -> Counted:
+    """Entities by sentence: right ones, named ones, true ones; F1 of these three is entity F1."""
+    tags = np.array(names)
+    true = [set(get_entities(s)) for s in by_sentence(tags[truth].tolist(), sentence)]
+    counts = np.empty((len(answers), len(true), 3))
+    for n, row in enumerate(answers):
+        said = [set(get_entities(s)) for s in by_sentence(tags[row].tolist(), sentence)]
+        counts[n] = [(len(a & b), len(a), len(b)) for a, b in zip(said, true, strict=True)]
+    return Counted(np.unique(np.asarray(sentence)), counts)
+
+
+def by_sentence(tags: Sequence[str], sentence: Sequence[int]) -> list[list[str]]:
+    """The tags as one list per sentence, as seqeval wants them.
+
+    >>> by_sentence(["O", "B-PER", "O"], [3, 3, 8])
+    [['O', 'B-PER'], ['O']]
+    """
+    result: list[list[str]] = []
+    for n, tag in enumerate(tags):
+        if n == 0 or sentence[n] != sentence[n - 1]:
+            result.append([])
+        result[-1].append(tag)
+    return result

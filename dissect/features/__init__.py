@@ -1,0 +1,24 @@
+"""The terms of words and of masked positions, gathered from text and kept on disk."""
+
+from dissect.features.gathering import (
+    Features,
+    batches,
+    over_text,
+    padded,
+    target_terms,
+    tokenized,
+    word_terms,
+)
+from dissect.features.store import checksum, remembered
+
+__all__ = [
+    "Features",
+    "batches",
+    "checksum",
+    "over_text",
+    "padded",
+    "remembered",
+    "target_terms",
+    "tokenized",
+    "word_terms",
+]

@@ -1,0 +1,232 @@
+"""The terms of words and of targets, taken from many sentences."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from dissect.decomposition import Decomposer, longest_input, members
+from dissect.errors import DissectError
+from dissect.features.store import Store
+from dissect.hashing import made_by, of_object
+from dissect.memory import in_halves
+from dissect.models import Loaded, fingerprint, width
+from dissect.progress import track
+
+T = TypeVar("T")
+TOKENS_PER_BATCH = 2048
+TOKENS_PER_SHARD = 50_000
+
+
+@dataclass(frozen=True)
+class Features:
+    """Terms of items, shard by shard: in memory, or mapped from a store on disk.
+
+    Items are in the order of their sentences. Those that the model cannot see whole are left out.
+    """
+
+    shards: list[Tensor]  # each (4, items, hidden), float32, on the processor
+    kept: Tensor  # (items,), the places of these items among those asked for
+    left_out: int  # items in sentences too long for the model, or without a word piece
+    folder: Path | None = None  # of the store they are kept in
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(4, items, hidden)"""
+        return (4, len(self.kept), self.shards[0].shape[-1])
+
+    def subset(self, name: str) -> Tensor:
+        """The sum of a subset of the terms, (items, hidden)."""
+        return torch.cat([shard[members(name)].sum(0) for shard in self.shards])
+
+
+def word_terms(
+    loaded: Loaded,
+    sentences: Sequence[str],
+    spans: Sequence[tuple[int, int, int]],
+    folder: str | Path | None = None,
+) -> Features:
+    """The terms of words: of each, the sum over its word pieces (as the paper's scripts do).
+
+    spans: (sentence, start, end) of each word, in characters.
+    folder: of stores; without it the terms are kept in memory.
+
+    Raises `DissectError` when there is no word, and what `decompose` raises.
+    """
+    ids, pieces = [], []
+    encoded = loaded.tokenizer(list(sentences), return_offsets_mapping=True, truncation=False, verbose=False)
+    for input_ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        ids.append(input_ids)
+        pieces.append(offsets)
+    targets = []
+    for sentence, start, end in spans:
+        overlap = [n for n, (a, b) in enumerate(pieces[sentence]) if a < end and b > start]
+        targets.append((sentence, overlap))
+    return target_terms(loaded, ids, targets, "terms of words", folder)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Whole sentences, and the targets in them."""
+
+    sentences: list[int]
+    targets: list[int]  # places among all targets, in the order of their sentences
+
+
+def target_terms(
+    loaded: Loaded,
+    input_ids: Sequence[list[int]],
+    targets: Sequence[tuple[int, list[int]]],
+    label: str = "terms of targets",
+    folder: str | Path | None = None,
+) -> Features:
+    """The terms of targets: of each, the sum over its positions in a tokenized sentence.
+
+    targets: (sentence, positions).
+    folder: of stores. Shards that are there are read, the others made and kept: what was
+    interrupted goes on where it was. Without a folder the terms are kept in memory.
+
+    Raises `DissectError` when no target is left, and what `decompose` raises.
+    """
+    longest = longest_input(loaded.model)
+    kept = [
+        n
+        for n, (sentence, positions) in enumerate(targets)
+        if positions and len(input_ids[sentence]) <= longest
+    ]
+    if not kept:
+        raise DissectError("no word is left to take the terms of: the text is empty or too long")
+    kept.sort(key=lambda n: targets[n][0])
+    parts = in_shards(input_ids, targets, kept)
+    store = None if folder is None else open_store(folder, loaded, input_ids, targets, parts)
+    hidden = width(loaded.model)
+    decomposer = Decomposer(loaded.model)
+    shards = []
+    for n, part in enumerate(track(parts, label)):
+
+        def make(part: Shard = part) -> Tensor:
+            return shard_terms(loaded, decomposer, input_ids, targets, part)
+
+        shards.append(store.shard(n, (4, len(part.targets), hidden), make) if store else make())
+    return Features(shards, torch.tensor(kept), len(targets) - len(kept), store.folder if store else None)
+
+
+def in_shards(
+    input_ids: Sequence[list[int]], targets: Sequence[tuple[int, list[int]]], kept: Sequence[int]
+) -> list[Shard]:
+    """Consecutive sentences with targets, about `TOKENS_PER_SHARD` tokens a shard."""
+    shards: list[Shard] = []
+    tokens = TOKENS_PER_SHARD
+    for n in kept:
+        sentence = targets[n][0]
+        if not shards or sentence != shards[-1].sentences[-1]:
+            if tokens >= TOKENS_PER_SHARD:
+                shards.append(Shard([], []))
+                tokens = 0
+            shards[-1].sentences.append(sentence)
+            tokens += len(input_ids[sentence])
+        shards[-1].targets.append(n)
+    return shards
+
+
+def shard_terms(
+    loaded: Loaded,
+    decomposer: Decomposer,
+    input_ids: Sequence[list[int]],
+    targets: Sequence[tuple[int, list[int]]],
+    shard: Shard,
+) -> Tensor:
+    """The terms of one shard's targets, (4, targets, hidden)."""
+    rows: dict[int, list[int]] = {}
+    for row, n in enumerate(shard.targets):
+        rows.setdefault(targets[n][0], []).append(row)
+    result = torch.zeros(len(shard.targets), 4, width(loaded.model))
+
+    def picked(chosen: list[int]) -> tuple[list[int], Tensor]:
+        """The rows that these sentences have a part in, and what each adds to its row."""
+        parts = decomposer(**padded(loaded, [input_ids[s] for s in chosen]))
+        terms = parts.terms.permute(1, 2, 0, 3)  # (batch, tokens, 4, hidden)
+        of_row, b_at, t_at = [], [], []
+        for b, sentence in enumerate(chosen):
+            for row in rows[sentence]:
+                for position in targets[shard.targets[row]][1]:
+                    of_row.append(row)
+                    b_at.append(b)
+                    t_at.append(position)
+        return of_row, terms[b_at, t_at].float().cpu()
+
+    for batch in batches([len(input_ids[s]) for s in shard.sentences]):
+        for of_row, terms in in_halves([shard.sentences[b] for b in batch], picked):
+            result.index_add_(0, torch.tensor(of_row), terms)
+    return result.permute(1, 0, 2).contiguous()
+
+
+def open_store(
+    folder: str | Path,
+    loaded: Loaded,
+    input_ids: Sequence[list[int]],
+    targets: Sequence[tuple[int, list[int]]],
+    shards: Sequence[Shard],
+) -> Store:
+    """The store of these targets under this model: its key is a hash of both, and of what computes."""
+    about = {
+        "model": loaded.label, "model_sha256": fingerprint(loaded.model),
+        "text_sha256": of_object([list(input_ids), list(targets)]),
+        "tokens_per_shard": TOKENS_PER_SHARD, "device": loaded.model.device.type,
+        **made_by("features.gathering"),
+    }  # fmt: skip
+    key = of_object(about)
+    rows = [(n, targets[n][0], shard) for shard, part in enumerate(shards) for n in part.targets]
+    return Store(folder, key, pd.DataFrame(rows, columns=["item", "sentence", "shard"]), about)
+
+
+def batches(lengths: Sequence[int], tokens: int = TOKENS_PER_BATCH) -> list[list[int]]:
+    """Places of sentences in batches of about so many tokens, padding included.
+
+    Sentences of like length go together, which saves padding; the longest come first, so that
+    memory is at its peak at once and not after an hour.
+    """
+    order = sorted(range(len(lengths)), key=lambda n: -lengths[n])
+    result: list[list[int]] = []
+    for n in order:
+        if result and (len(result[-1]) + 1) * lengths[result[-1][0]] <= tokens:
+            result[-1].append(n)
+        else:
+            result.append([n])
+    return result
+
+
+def padded(loaded: Loaded, ids: Sequence[list[int]]) -> dict[str, Any]:
+    """Token ids as a batch padded on the right, with its mask, on the model's device."""
+    width = max(map(len, ids))
+    pad = loaded.tokenizer.pad_token_id or 0
+    device = next(loaded.model.parameters()).device
+    input_ids = torch.tensor([row + [pad] * (width - len(row)) for row in ids])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids])
+    return {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
+
+
+def tokenized(loaded: Loaded, sentences: Sequence[str]) -> list[list[int]]:
+    """The sentences as token ids; those longer than the model takes are left out.
+
+    Raises `DissectError` when none is left.
+    """
+    longest = longest_input(loaded.model)
+    encoded = loaded.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]
+    ids = [row for row in encoded if len(row) <= longest]
+    if not ids:
+        raise DissectError(f"no sentence of at most {longest} tokens: shorten the sentences")
+    return ids
+
+
+def over_text(
+    loaded: Loaded, sentences: Sequence[str], label: str, use: Callable[[dict[str, Any]], T]
+) -> Iterator[T]:
+    """What `use` makes of the sentences, batch by batch; of half a batch where memory runs out."""
+    ids = tokenized(loaded, sentences)
+    for batch in track(batches([len(row) for row in ids]), label):
+        yield from in_halves(batch, lambda rows: use(padded(loaded, [ids[n] for n in rows])))

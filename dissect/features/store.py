@@ -1,0 +1,123 @@
+"""Tensors kept on disk so that they are read whole or not at all, and the store of terms made of them.
+
+A store lies in a folder named by its key, a hash of all that its numbers depend on, so that a stale
+store is never read. Its shards, a safetensors file each, may be made in any order, by any process; a
+Parquet table of the items lies beside them, and the answers of predictors trained on them.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dissect import hashing, reuse
+from dissect.errors import DissectError
+from dissect.files import write_text, written_whole
+from dissect.tables import write
+
+
+class Store:
+    """The shards under `folder`/`key`, each a tensor (4, items, hidden).
+
+    about: what the key was made of, in words; kept as about.json for those who find the folder.
+    """
+
+    def __init__(self, folder: str | Path, key: str, items: pd.DataFrame, about: dict):
+        self.folder = Path(folder) / key[:16]
+        if not (self.folder / "about.json").exists():
+            write(items, self.folder / "items.parquet")
+            write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
+
+    def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor]) -> Tensor:
+        """Shard n, mapped into memory; made where it is not there, or damaged.
+
+        Raises `DissectError` when the disk is full.
+        """
+
+        def whole(kept: dict[str, Tensor]) -> bool:
+            return "terms" in kept and kept["terms"].shape == shape
+
+        path = self.folder / f"{n:05d}.safetensors"
+        return kept(path, "shards of terms", lambda: {"terms": make()}, whole)["terms"]
+
+
+def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What `make` returns; kept in `folder` under a hash of `about`, and taken from there next time.
+
+    With folder None it is made each time.
+    """
+    key = hashing.of_object(about)
+    return kept(folder and folder / "answers" / f"{key[:16]}.safetensors", "probes", make)
+
+
+def kept(
+    path: Path | None,
+    kind: str,
+    make: Callable[[], dict[str, Tensor]],
+    whole: Callable[[dict[str, Tensor]], bool] = bool,
+) -> dict[str, Tensor]:
+    """What a file holds, where it is `whole`; else what `make` returns, which the file then holds."""
+    found = None if path is None else read_tensors(path)
+    taken = None if path is None else _seconds(path)
+    if found is not None and taken is not None and whole(found):
+        reuse.record(kind, taken, reused=True)
+        return found
+    begun = time.monotonic()
+    made = make()
+    seconds = time.monotonic() - begun
+    reuse.record(kind, seconds, reused=False)
+    if path is None:
+        return made
+    write_text(path.with_suffix(SECONDS), f"{seconds:.3f}\n")
+    return write_tensors(path, made)
+
+
+SECONDS = ".seconds"  # the file beside tensors that says how long making them took
+
+
+def _seconds(path: Path) -> float | None:
+    """How long making the tensors of a file took; None where that is not told."""
+    try:
+        return max(0.0, float(path.with_suffix(SECONDS).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def read_tensors(path: Path) -> dict[str, Tensor] | None:
+    """Tensors by name, mapped into memory; None where there is no such file, or it is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            told = file.metadata()["sha256"]
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError):
+        return None
+    return tensors if checksum(tensors) == told else None
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Write tensors whole or not at all, and return them as `read_tensors` does.
+
+    Raises `DissectError` when the disk is full, or does not keep what it was given.
+    """
+    with written_whole(path) as unfinished:
+        save_file(tensors, unfinished, {"sha256": checksum(tensors)})
+    kept = read_tensors(path)
+    if kept is None:
+        raise DissectError(f"{path} does not hold what was written to it: check the disk")
+    return kept
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the names and bytes of tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

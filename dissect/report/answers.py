@@ -1,0 +1,267 @@
+"""What this run found beside what the paper found: small tables, every number from the data."""
+
+from collections.abc import Collection, Sequence
+
+import pandas as pd
+
+from dissect.decomposition import TERMS, Parts
+from dissect.models import AFTERWARDS, PRETRAINED
+from dissect.report import published, readings
+from dissect.report.readings import odd_ones, whole_head
+
+# The same subset with h, and with f in its place.
+H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
+WITHOUT_SUBLAYERS = ["i", "c", "i+c"]
+PAPER, HERE = "paper (BERT)", "this run"
+WHOLE = "head for whole embeddings"  # pretrained, or trained afterwards
+
+
+def compare(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """A table with a question a row: the paper's answer and this run's."""
+    return titled(pd.DataFrame(rows, columns=["question", PAPER, HERE]))
+
+
+def titled(table: pd.DataFrame, **formats: str) -> pd.DataFrame:
+    """The first column as row labels, its name at the head of the columns.
+
+    formats: how to write the numbers of a column, as in `share="{:.0%}"`.
+    """
+    for column, form in formats.items():
+        table = table.assign(**{column: table[column].map(form.format)})
+    table = table.set_index(table.columns[0]).rename_axis(columns=table.columns[0])
+    return table.rename_axis(index=None)
+
+
+def together(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Tables of several models, one above the other."""
+    return pd.concat(tables, ignore_index=True)
+
+
+def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
+    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences:
+    "mean ± std [low, high]"; a row a subset, a column a predictor and score.
+
+    Shares are shown in percent, cross-entropy in nats.
+    """
+    columns: dict[str, dict[str, str]] = {}
+    for row in intervals.itertuples():
+        factor, digits = (1, 2) if row.score == "cross_entropy" else (100, 1)
+        mean, std, low, high = (factor * value for value in (row.mean, row.std, row.low, row.high))
+        column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
+        column[str(row.terms) or "none"] = (
+            f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        )
+    return pd.DataFrame(columns).rename_axis(columns="terms")
+
+
+def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:
+    """The checks of the derivation: compared, difference (the largest, relative)."""
+    rows = [
+        ("little Transformer: e and the formulas' sum (float64)", toy),
+        (f"real model: e and i+h+f+c, last layer ({parts.embedding.dtype})", parts.error),
+        ("real model: e and i+h+f+c, the worst of all layers", max(s.error for s in states)),
+        ("real model: terms computed backwards and forwards", routes),
+    ]
+    return pd.DataFrame(rows, columns=["compared", "difference"])
+
+
+def derivation(toy: float, parts: Parts, r2: pd.DataFrame, dependence: pd.DataFrame) -> pd.DataFrame:
+    """Exactness, linearity and dependence."""
+    theirs = published.feedforward_r2()["r2"]
+    between = readings.most_dependent(dependence)
+    return compare(
+        [
+            ("Do the four terms add up to the embedding?", "yes, by derivation",
+             f"yes; error {parts.error:.0e}, on the little Transformer {toy:.0e}"),
+            ("Is a feed-forward a linear map? R² by layer", f"no: {_range(theirs)}",
+             f"{'no' if r2['r2'].max() < 0.99 else 'nearly'}: {_range(r2['r2'])}"),
+            ("Are the terms independent of one another?", "no",
+             f"no: {between['source']} predicts {between['target']} with R² {between['r2']:.2f}"
+             if between["r2"] > 0.05 else f"largest R² {between['r2']:.2f}"),
+        ]
+    )  # fmt: skip
+
+
+def pieces_note(r2: pd.DataFrame) -> str:
+    """How far the number of word pieces flatters R², in words."""
+    pieces, worst = r2["pieces"].max(), (r2["r2"] - r2["adjusted_r2"]).max()
+    return (
+        f"The maps were fitted to {pieces:,} word pieces and scored on the same, as the paper's were. "
+        f"That flatters them by at most {worst:.3f} here: the difference to the adjusted R²."
+    )
+
+
+def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Figure 1 in words: first and last layers, before and after fine-tuning."""
+    names = list(dict.fromkeys(table["model"]))
+    theirs = {"base": "bert-base-uncased", "tuned": "dslim/bert-base-NER-uncased"}
+    ours = {"base": names[0], "tuned": names[1]}
+
+    def both(question, answer):
+        return question, answer(paper, theirs), answer(table, ours)
+
+    def last(data, model):
+        return readings.shares(data, model).iloc[-1]
+
+    def first_and_last(term):
+        def answer(data, who):
+            of = readings.shares(data, who["base"])[term]
+            return f"{of.iloc[0]:.3f} → {of.iloc[-1]:.3f}"
+
+        return answer
+
+    def largest(who_key):
+        def answer(data, who):
+            of = last(data, who[who_key])
+            return f"{of.idxmax()}, {of.max():.2f}"
+
+        return answer
+
+    def before_after(term):
+        return lambda data, who: f"{last(data, who['base'])[term]:.3f} → {last(data, who['tuned'])[term]:.3f}"
+
+    return compare(
+        [
+            both("i from the first to the last layer", first_and_last("i")),
+            both("h from the first to the last layer", first_and_last("h")),
+            both("f from the first to the last layer", first_and_last("f")),
+            both("c from the first to the last layer", first_and_last("c")),
+            both("The largest term in the last layer", largest("base")),
+            both("The largest term in the last layer, fine-tuned", largest("tuned")),
+            both("Last layer before and after fine-tuning: i", before_after("i")),
+            both("Last layer before and after fine-tuning: c", before_after("c")),
+        ]
+    )
+
+
+def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
+    """Which term's importance correlates least before and after fine-tuning, model by model."""
+    rows = []
+    for title, of in zip(("mean over layers", "last layer"), readings.correlations(correlation), strict=True):
+        for name, rho in of.items():
+            which = f", {name}" if len(of) > 1 else ""
+            numbers = ", ".join(f"{term} {value:.2f}" for term, value in rho.items())
+            rows.append((f"Which term correlates least{which}, {title}?", "h", f"{rho.idxmin()} ({numbers})"))
+    return compare(rows)
+
+
+def heads_note(scores: pd.DataFrame) -> str:
+    """Which readers the chapter on masked words shows, in words."""
+    notes = {
+        PRETRAINED: "The checkpoint has the masked-word head that it was pretrained with: both readers "
+        "are shown.",
+        AFTERWARDS: "The masked-word head for whole embeddings was trained afterwards, and is not the one "
+        "that the model was pretrained with: both readers are shown.",
+        None: "This checkpoint has no masked-word head: only learned heads are shown.",
+    }
+    return notes[whole_head(scores)]
+
+
+def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
+    """f under both heads, the best single term, and what c is worth to the head for whole embeddings."""
+    learned = readings.percent(scores, "learned")
+    kind = whole_head(scores)
+    whole = readings.percent(scores, str(kind))
+    single = learned[list(TERMS)]
+    rows = [
+        ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",
+         f"{learned['f']:.1f} % (baseline {learned['']:.1f} %)"),
+        ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.1f} %"),
+    ]  # fmt: skip
+    none = "the model has no such head"
+    f_alone = none if whole.empty else f"{whole['f']:.1f} % ({kind})"
+    rows.insert(
+        0, (f"Accuracy of f alone, {WHOLE}", f"{published.F_ALONE_PRETRAINED_HEAD} % ({PRETRAINED})", f_alone)
+    )
+    if whole.empty:
+        hurts = none
+    else:
+        with_c = ["f+c", "i+f+c", "h+f+c", "i+h+f+c"]
+        without = [name.removesuffix("+c") for name in with_c]
+        worse = sum(whole[a] > whole[b] for a, b in zip(with_c, without, strict=True))
+        hurts = f"in {worse} of {len(with_c)} subsets ({kind})"
+    rows.append((f"Does taking c from a subset with f hurt, {WHOLE}?", f"yes ({PRETRAINED})", hurts))
+    return compare(rows)
+
+
+def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """h against f in its place, the worth of f, and the odd ones out."""
+    paper = readings.percent(published.senses(), "classifier")
+    probe, knn = (readings.percent(scores, predictor) for predictor in ("classifier", "knn"))
+    rows = []
+    for a, b in H_FOR_F:
+        rows.append(
+            (f"{a} against {b}, probe", f"{paper[a]:.1f} and {paper[b]:.1f} %",
+             f"{probe[a]:.1f} and {probe[b]:.1f} %")
+        )  # fmt: skip
+    whole, less = "i+h+f+c", "i+h+c"
+    rows += [
+        (f"{less} against {whole}, probe", f"{paper[less]:.1f} and {paper[whole]:.1f} %",
+         f"{probe[less]:.1f} and {probe[whole]:.1f} %"),
+        ("h against f, kNN", "h higher", f"{knn['h']:.1f} and {knn['f']:.1f} %"),
+        ("Who agrees least with the others, probe?",
+         ", ".join(odd_ones(published.senses_agreement(), "classifier")),
+         ", ".join(odd_ones(agreement, "classifier"))),
+        ("Who agrees least with the others, kNN?",
+         ", ".join(odd_ones(published.senses_agreement(), "knn")),
+         ", ".join(odd_ones(agreement, "knn"))),
+    ]  # fmt: skip
+    return compare(rows)
+
+
+def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """The spread over runs, the worth of f, and the odd ones out, before and after fine-tuning."""
+    theirs = published.entities_agreement()
+    rows = []
+    for predictor in ("base", "finetuned"):
+        spread = readings.from_worst_to_best(scores, predictor, "macro_f1")
+        with_f, without = readings.with_and_without_f(scores, predictor, "macro_f1")
+        rows += [
+            (f"From the worst to the best run of a subset, {predictor}", "wide",
+             f"{spread.median():.1f} points (median), {spread.max():.1f} (largest)"),
+            (f"Subsets with f and with h but no f, {predictor}", "about the same",
+             f"{with_f:.1f} and {without:.1f} %"),
+            (f"Who agrees least with the others, {predictor}?",
+             ", ".join(odd_ones(theirs, predictor)), ", ".join(odd_ones(agreement, predictor))),
+        ]  # fmt: skip
+    return compare(rows)
+
+
+def _range(values: pd.Series) -> str:
+    low, high = readings.lowest_highest(values)
+    return f"{low:.2f} to {high:.2f}"
+
+
+def largest_sources(by_source: pd.DataFrame, count: int = 4) -> pd.DataFrame:
+    """The tokens that attention read most from, over all layers, a row a sentence."""
+    total = by_source.groupby(["sentence", "source", "token"], sort=False)["importance"].sum().reset_index()
+    rows = []
+    for sentence, part in total.groupby("sentence", sort=False):
+        most = part.nlargest(count, "importance")
+        rows.append((sentence, ", ".join(f"{row.token} {row.importance:.1%}" for row in most.itertuples())))
+    return titled(pd.DataFrame(rows, columns=["sentence", "read most from"]))
+
+
+def units_apart(by_unit: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    """The feed-forward units whose importance differs most between two sentences."""
+    (_, one), (_, two) = by_unit.groupby("sentence", sort=False)
+    both = one.merge(two, on=["layer", "unit"], suffixes=("_first", "_second"))
+    both["difference"] = both["importance_first"] - both["importance_second"]
+    order = both["difference"].abs().sort_values(ascending=False).index[:count]
+    columns = {"importance_first": "first sentence", "importance_second": "second sentence"}
+    table = both.loc[order].rename(columns=columns)[["layer", "unit", *columns.values(), "difference"]]
+    return titled(table, **dict.fromkeys([*columns.values(), "difference"], "{:.4f}"))
+
+
+def finer(by_layer: pd.DataFrame, by_source: pd.DataFrame, own: Collection[str]) -> pd.DataFrame:
+    """Each sentence's shares: attention, feed-forward, the last layer, and what was read from the word.
+
+    own: the word's pieces.
+    """
+    shares = by_layer.groupby(["sentence", "term"], sort=False)["importance"].sum().unstack()
+    last = by_layer[by_layer["layer"] == by_layer["layer"].max()]
+    shares["written in the last layer"] = last.groupby("sentence")["importance"].sum()
+    word = by_source[by_source["token"].isin(own)]
+    shares["h read from the word itself"] = word.groupby("sentence")["importance"].sum()
+    shares = shares.reset_index().rename_axis(columns=None)
+    return titled(shares, **dict.fromkeys(shares.columns[1:], "{:.1%}"))

@@ -1,0 +1,330 @@
+"""Every plot of the chapters: one function each, given a data frame, returning a figure."""
+
+import textwrap
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dissect.decomposition import TERMS, subsets
+
+# Colours that colour-blind readers can tell apart, the same for a term everywhere.
+COLOURS = {"i": "#0173b2", "h": "#de8f05", "f": "#029e73", "c": "#cc78bc"}
+MARKERS = {"i": "o", "h": "s", "f": "D", "c": "X"}
+NAMES = {"i": "$i$ input", "h": "$h$ attention", "f": "$f$ feed-forward", "c": "$c$ biases"}
+TITLE: dict[str, Any] = {"fontsize": "medium", "parse_math": False}  # names may hold dollars
+BASELINE = "none"  # how the empty subset is written in pictures
+
+sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "savefig.bbox": "tight"})
+
+
+def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
+    """Mean importance of each term by layer with a band of one standard deviation; a panel a model.
+
+    table: model, layer, term, mean, std.
+    """
+    models = list(dict.fromkeys(table["model"]))
+    columns = min(columns, len(models))
+    rows = -(-len(models) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3.4 * rows), sharey=True, squeeze=False)
+    for axis, model in zip(axes.flat, models, strict=False):
+        for term in TERMS:
+            line = table[(table["model"] == model) & (table["term"] == term)]
+            style = {"color": COLOURS[term], "marker": MARKERS[term], "label": NAMES[term]}
+            axis.plot(line["layer"], line["mean"], markersize=5, **style)
+            low, high = line["mean"] - line["std"], line["mean"] + line["std"]
+            axis.fill_between(line["layer"], low, high, color=COLOURS[term], alpha=0.15)
+        axis.set(xlabel="layer")
+        axis.set_title(model, **TITLE)
+    for axis in axes.flat[len(models) :]:
+        axis.set_visible(False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("importance  $e·x\\,/\\,e·e$")
+    _legend_below(figure, axes.flat[0])
+    return figure
+
+
+def importance_correlation(table: pd.DataFrame) -> Figure:
+    """Spearman's correlation between two models' importance, by term and layer; a panel a pair."""
+    pairs = list(dict.fromkeys(zip(table["model_a"], table["model_b"], strict=True)))
+    figure, axes = plt.subplots(1, len(pairs), figsize=(5.5 * len(pairs), 3.2), sharey=True, squeeze=False)
+    for axis, (a, b) in zip(axes.flat, pairs, strict=True):
+        pair = table[(table["model_a"] == a) & (table["model_b"] == b)]
+        for term in TERMS:
+            line = pair[pair["term"] == term]
+            axis.plot(
+                line["layer"], line["spearman"], color=COLOURS[term], marker=MARKERS[term],
+                label=NAMES[term],
+            )  # fmt: skip
+        axis.axhline(0, color="grey", linewidth=0.8)
+        axis.set(title=f"{a} and {b}", xlabel="layer", ylim=(min(-0.1, pair["spearman"].min()), 1.05))
+    axes[0, 0].set_ylabel("Spearman's ρ")
+    _legend_below(figure, axes[0, 0])
+    return figure
+
+
+def feedforward_r2(table: pd.DataFrame) -> Figure:
+    """R² of the linear stand-in for each feed-forward, by layer; a line a model.
+
+    table: model, layer, r2. Layers are set side by side by relative depth, since models differ.
+    """
+    table = table.assign(depth=table["layer"] / table.groupby("model")["layer"].transform("max"))
+    figure, axis = plt.subplots(figsize=(6, 3.4))
+    sns.lineplot(table, x="depth", y="r2", hue="model", style="model", markers=True, dashes=False, ax=axis)
+    axis.set(xlabel="layer / number of layers", ylabel="$R^2$ of a linear map", ylim=(0, 1))
+    sns.move_legend(axis, "best", title=None)
+    return figure
+
+
+def senses_beside_paper(table: pd.DataFrame) -> Figure:
+    """The probe's accuracy by subset, a run's filled and the paper's hollow; a panel a run.
+
+    table: run, terms, paper, here. Subsets stand in the paper's order; those with h, with f, with both
+    and with neither are told apart.
+    """
+    if table.empty:
+        figure, axis = plt.subplots(figsize=(5, 1.2))
+        axis.axis("off")
+        axis.text(0.5, 0.5, "no run here has the chapter on word senses", ha="center", va="center")
+        return figure
+    looks = {
+        "h, not f": (COLOURS["h"], MARKERS["h"]), "f, not h": (COLOURS["f"], MARKERS["f"]),
+        "h and f": (COLOURS["i"], "^"), "neither": ("#555555", "v"),
+    }  # fmt: skip
+    kind_of = {
+        (True, False): "h, not f", (False, True): "f, not h", (True, True): "h and f",
+        (False, False): "neither",
+    }  # fmt: skip
+    kinds = [kind_of["h" in name, "f" in name] for name in table["terms"]]
+    order = table.drop_duplicates("terms").sort_values("paper")["terms"].tolist()
+    table = table.assign(has=kinds, row=table["terms"].map(order.index))
+    runs = list(dict.fromkeys(table["run"]))
+    figure, axes = plt.subplots(
+        1, len(runs), figsize=(2.2 + 3.2 * len(runs), 4.8), squeeze=False, sharey=True
+    )
+    for axis, run in zip(axes.flat, runs, strict=True):
+        part = table[table["run"] == run]
+        axis.scatter(
+            part["paper"], part["row"], s=46, facecolors="none", edgecolors="grey", label="BERT in the paper"
+        )
+        for kind, (colour, marker) in looks.items():
+            of = part[part["has"] == kind]
+            axis.scatter(of["here"], of["row"], s=40, color=colour, marker=marker, label=f"here: {kind}")
+        axis.set_yticks(range(len(order)), order)
+        axis.set(xlabel="accuracy (%)")
+        axis.set_title(run, **TITLE)
+    _legend_below(figure, axes.flat[0])
+    return figure
+
+
+def term_dependence(table: pd.DataFrame) -> Figure:
+    """How far each term follows from another: a heat map, sources down and targets across."""
+    grid = table.pivot(index="source", columns="target", values="r2").loc[list(TERMS), list(TERMS)]
+    figure, axis = plt.subplots(figsize=(4.4, 3.6))
+    sns.heatmap(grid, annot=True, fmt=".2f", vmin=0, vmax=1, cmap="crest", ax=axis, square=True)
+    axis.set(xlabel="is predicted", ylabel="predicts")
+    axis.grid(False)
+    axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, percent: bool = True) -> Figure:
+    """A score for every subset of the terms, a point a seed and a bar over the mean.
+
+    table: terms, seed, the column `score`, and the column `hue` that tells predictors apart.
+    """
+    table = table.assign(
+        terms=table["terms"].replace("", BASELINE), value=table[score] * (100 if percent else 1)
+    )
+    order = [name or BASELINE for name in subsets() if (name or BASELINE) in set(table["terms"])]
+    kinds = list(dict.fromkeys(table[hue]))
+    palette = dict(zip(kinds, ["#0173b2", "#de8f05", "#888888", "#029e73"], strict=False))
+    figure, axis = plt.subplots(figsize=(9.5, 3.8))
+    shared = {"x": "terms", "y": "value", "hue": hue, "order": order, "hue_order": kinds,
+              "palette": palette, "ax": axis}  # fmt: skip
+    sns.stripplot(table, dodge=True, alpha=0.5, size=4, legend=False, **shared)
+    sns.pointplot(
+        table, dodge=0.4 if len(kinds) > 1 else False, errorbar=None, linestyle="none",
+        marker="_", markersize=14, markeredgewidth=2.5, **shared,
+    )  # fmt: skip
+    axis.set(xlabel="terms given to the predictor", ylabel=label)
+    _slant(axis, 45)
+    sns.move_legend(
+        axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds), frameon=False, title=None
+    )
+    return figure
+
+
+def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> Figure:
+    """How far predictors agree, in percent: one above the diagonal, the other below it.
+
+    table: predictor, terms_a, terms_b, agreement (0 to 1).
+    """
+    names = [name for name in subsets() if name]
+    grid = pd.DataFrame(np.nan, index=names, columns=names)
+    for row in table.itertuples():
+        first, second = sorted((row.terms_a, row.terms_b), key=names.index)
+        if row.predictor == above:
+            grid.loc[first, second] = 100 * row.agreement
+        elif row.predictor == below:
+            grid.loc[second, first] = 100 * row.agreement
+    figure, axis = plt.subplots(figsize=(8.6, 7.2))
+    sns.heatmap(
+        grid, annot=True, fmt=".0f", cmap="crest", square=True, ax=axis, annot_kws={"size": 8},
+        cbar_kws={"label": "agreement (F1, %)", "shrink": 0.8},
+    )  # fmt: skip
+    axis.set_facecolor("#eeeeee")
+    axis.set_title(title or f"above the diagonal: {above}; below: {below}", **TITLE)
+    axis.tick_params(axis="y", rotation=0)
+    axis.grid(False)
+    _slant(axis, 60)
+    return figure
+
+
+def sentence_importance(table: pd.DataFrame) -> Figure:
+    """One sentence, token by token: stacked importance of the four terms at the last layer.
+
+    table: token, i, h, f, c; a row a token.
+    """
+    figure, axis = plt.subplots(figsize=(max(6, 0.55 * len(table)), 3.2))
+    x = np.arange(len(table))
+    width = 0.2
+    for n, term in enumerate(TERMS):
+        axis.bar(x + (n - 1.5) * width, table[term], width, color=COLOURS[term], label=NAMES[term])
+    axis.axhline(0, color="grey", linewidth=0.8)
+    axis.set_xticks(x, table["token"], rotation=45, ha="right")
+    axis.set_ylabel("importance")
+    axis.grid(axis="x", visible=False)
+    _legend_below(figure, axis)
+    return figure
+
+
+def shares_by_layer(table: pd.DataFrame) -> Figure:
+    """What each layer's sublayers wrote into one word's vector; a panel a sentence.
+
+    table: sentence, term, layer, importance.
+    """
+    sentences = list(dict.fromkeys(table["sentence"]))
+    figure, axes = plt.subplots(
+        1, len(sentences), figsize=(4.6 * len(sentences), 3.2), sharey=True, squeeze=False
+    )
+    for axis, sentence in zip(axes.flat, sentences, strict=True):
+        part = table[table["sentence"] == sentence]
+        sns.barplot(part, x="layer", y="importance", hue="term", palette=COLOURS, ax=axis)
+        axis.axhline(0, color="grey", linewidth=0.8)
+        axis.set_title(_wrapped(sentence), fontsize="small", parse_math=False)
+        axis.legend(title=None)
+    axes[0, 0].set_ylabel("importance  $e·x\\,/\\,e·e$")
+    figure.tight_layout()
+    return figure
+
+
+def shares_by_head(table: pd.DataFrame) -> Figure:
+    """What each attention head wrote: heads across, layers upward; a panel a sentence.
+
+    table: sentence, layer, head, importance.
+    """
+    return _grids(table, "layer", "head", "head")
+
+
+def shares_by_source(table: pd.DataFrame) -> Figure:
+    """Which token attention's contribution came from: tokens across, layers upward; a panel a sentence.
+
+    table: sentence, layer, source, token, importance.
+    """
+    return _grids(table, "layer", "source", "", labels="token")
+
+
+def _grids(table: pd.DataFrame, down: str, across: str, name: str, labels: str | None = None) -> Figure:
+    sentences = list(dict.fromkeys(table["sentence"]))
+    largest = table["importance"].abs().max()
+    figure, axes = plt.subplots(len(sentences), 1, figsize=(8.5, 3 * len(sentences)), squeeze=False)
+    for axis, sentence in zip(axes.flat, sentences, strict=True):
+        part = table[table["sentence"] == sentence]
+        grid = (
+            100 * part.pivot_table(index=down, columns=across, values="importance", aggfunc="sum").iloc[::-1]
+        )
+        written = grid.map(lambda share: f"{share:.0f}" if abs(share) >= 0.5 else "")
+        sns.heatmap(
+            grid, cmap="vlag", center=0, vmin=-100 * largest, vmax=100 * largest, ax=axis,
+            annot=written if grid.shape[1] <= 16 else None, fmt="", annot_kws={"size": 8},
+            cbar_kws={"label": "importance (%)"},
+        )  # fmt: skip
+        if labels:
+            names = part.drop_duplicates(across).set_index(across)[labels]
+            axis.set_xticklabels([names[n] for n in grid.columns])
+            _slant(axis, 45)
+        axis.set(xlabel=name, ylabel=down)
+        axis.set_title(_wrapped(sentence, 80), fontsize="small", parse_math=False)
+        axis.tick_params(axis="y", rotation=0)
+        axis.grid(False)
+    figure.tight_layout()
+    return figure
+
+
+def units(table: pd.DataFrame) -> Figure:
+    """How few feed-forward units write how much: the running sum over units, largest first.
+
+    table: sentence, importance; a row a unit.
+    """
+    figure, axis = plt.subplots(figsize=(6, 3.2))
+    for sentence, part in table.groupby("sentence", sort=False):
+        running = part["importance"].sort_values(ascending=False).cumsum().to_numpy()
+        axis.plot(np.arange(1, len(running) + 1), running, label=_wrapped(str(sentence), 40))
+    axis.set(xscale="log", xlabel="feed-forward units, the largest first", ylabel="importance so far")
+    axis.axhline(0, color="grey", linewidth=0.8)
+    axis.legend(fontsize="small")
+    return figure
+
+
+def logits_by_layer(table: pd.DataFrame) -> Figure:
+    """What each term of each layer says for the candidates: logits less their mean over candidates.
+
+    table: term, layer, word, logit.
+    """
+    centred = table.assign(logit=table["logit"] - table.groupby(["term", "layer"])["logit"].transform("mean"))
+    centred = centred.assign(
+        part=centred["term"] + centred["layer"].astype(str).where(centred["layer"] > 0, "")
+    )
+    figure, axis = plt.subplots(figsize=(9, 3.4))
+    sns.barplot(centred, x="part", y="logit", hue="word", ax=axis)
+    axis.axhline(0, color="grey", linewidth=0.8)
+    axis.set(xlabel="term and layer", ylabel="logit, less the mean")
+    _slant(axis, 60)
+    return figure
+
+
+def cost_by_tokens(table: pd.DataFrame) -> Figure:
+    """Seconds over tokens, both logarithmic, with the line of equal cost per token.
+
+    table: tokens, seconds, batches (how they were made).
+    """
+    figure, axis = plt.subplots(figsize=(6, 3.4))
+    sns.scatterplot(table, x="tokens", y="seconds", hue="batches", style="batches", s=70, ax=axis)
+    first = table.iloc[0]
+    ends = np.array([table["tokens"].min(), table["tokens"].max()])
+    axis.plot(ends, ends * first["seconds"] / first["tokens"], color="grey", linewidth=0.8)
+    axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="seconds")
+    axis.legend(title=None)
+    return figure
+
+
+def _wrapped(sentence: str, width: int = 45) -> str:
+    return textwrap.fill(sentence, width)
+
+
+def _slant(axis: Axes, degrees: int) -> None:
+    """Turn the labels below the picture so that each ends under its own tick."""
+    plt.setp(axis.get_xticklabels(), rotation=degrees, ha="right", rotation_mode="anchor")
+
+
+def _legend_below(figure: Figure, axis: Axes) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.tight_layout()
+    figure.legend(
+        handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(labels), frameon=False
+    )

@@ -1,0 +1,148 @@
+"""Numbers read off a run's tables, each in one place: chapters, scorecard, pages and prose all tell these.
+
+Nothing is rounded here; whoever tells a number rounds it, once.
+"""
+
+from collections import Counter
+
+import pandas as pd
+
+from dissect.decomposition import TERMS, subsets
+from dissect.models import KINDS
+
+WITH_F = [name for name in subsets() if "f" in name]
+WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
+
+
+# ---- scores: predictor, terms, seed, and a column a score ----
+
+
+def means(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
+    """A predictor's mean over seeds by subset, from 0 to 1 (cross-entropy in nats); the baseline is "".
+
+    Seeds without a number (NaN) are left out; empty where the table has no such predictor. Raises `KeyError`
+    where it has no such score.
+    """
+    return scores[scores["predictor"] == predictor].groupby("terms")[score].mean()
+
+
+def by_seed(scores: pd.DataFrame, predictor: str, score: str) -> pd.DataFrame:
+    """A predictor's scores in percent: a row a seed, a column a subset; NaN where a seed has no number.
+
+    Raises `ValueError` where a seed has two.
+    """
+    part = scores[scores["predictor"] == predictor]
+    return 100 * part.pivot(index="seed", columns="terms", values=score)
+
+
+def percent(scores: pd.DataFrame, predictor: str, score: str = "accuracy") -> pd.Series:
+    """`means` in percent."""
+    return 100 * means(scores, predictor, score)
+
+
+def deviation(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
+    """A predictor's standard deviation over seeds by subset, in the unit of the score, as tables of intervals
+    have it: of these seeds, not an estimate from them, so 0 of one.
+
+    Seeds without a number (NaN) are left out.
+    """
+    return scores[scores["predictor"] == predictor].groupby("terms")[score].std(ddof=0)
+
+
+def from_worst_to_best(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
+    """How far the seeds of each subset are apart, in points; the baseline, which has no terms, left out.
+
+    Seeds without a number (NaN) are left out.
+    """
+    of_subsets = scores[(scores["predictor"] == predictor) & (scores["terms"] != "")]
+    by_subset = of_subsets.groupby("terms")[score]
+    return 100 * (by_subset.max() - by_subset.min())
+
+
+def with_and_without_f(scores: pd.DataFrame, predictor: str, score: str) -> tuple[float, float]:
+    """Means in percent over the eight subsets with f, and over the four with h and without f."""
+    mean = percent(scores, predictor, score)
+    return mean[WITH_F].mean(), mean[WITH_H_WITHOUT_F].mean()
+
+
+def whole_head(scores: pd.DataFrame) -> str | None:
+    """The kind of the head for whole embeddings in a table of masked words; None where there is none."""
+    return next((kind for kind in KINDS if kind in set(scores["predictor"])), None)
+
+
+# ---- pairs and agreement: predictor, terms_a, terms_b, and numbers of the two ----
+
+
+def of_pair(table: pd.DataFrame, predictor: str, a: str, b: str) -> pd.Series:
+    """The row of two different subsets, in whichever order it has them.
+
+    Raises `IndexError` where there is none.
+    """
+    rows = table[(table["predictor"] == predictor) & (table["terms_a"] != table["terms_b"])]
+    return rows[rows[["terms_a", "terms_b"]].isin([a, b]).all(axis=1)].iloc[0]
+
+
+def difference(pairs: pd.DataFrame, predictor: str, score: str, a: str, b: str) -> tuple[float, float, float]:
+    """a less b in points, and its 95 % interval over test sentences. Raises what `of_pair` raises."""
+    row = of_pair(pairs[pairs["score"] == score], predictor, a, b)
+    sign = 100 if row["terms_a"] == a else -100
+    low, high = sorted((sign * row["low"], sign * row["high"]))
+    return sign * row["difference"], low, high
+
+
+def odd_ones(agreement: pd.DataFrame, predictor: str, count: int = 3) -> list[str]:
+    """The subsets whose predictors agree least with all others, by the mean over these; the least first."""
+    part = agreement[agreement["predictor"] == predictor]
+    both = pd.concat(
+        [part, part.rename(columns={"terms_a": "terms_b", "terms_b": "terms_a"})], ignore_index=True
+    )
+    return list(both.groupby("terms_a")["agreement"].mean().nsmallest(count).index)
+
+
+# ---- importance, correlation, R² ----
+
+
+def models_of(importance: pd.DataFrame) -> tuple[str, list[str]]:
+    """The pretrained model of a table, which stands first, and the fine-tuned ones."""
+    first, *tuned = dict.fromkeys(importance["model"])
+    return first, tuned
+
+
+def shares(importance: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Mean importance over word pieces, which adds up to 1: a row a layer from 1 on, a column a term.
+
+    0 where a layer has no row for a term. Raises `KeyError` for a term that has none at all.
+    """
+    part = importance[(importance["model"] == model) & (importance["layer"] > 0)]
+    return part.pivot(index="layer", columns="term", values="mean")[list(TERMS)].fillna(0)
+
+
+def correlations(table: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, pd.Series]]:
+    """Spearman's correlation of the pretrained model with each fine-tuned one, term by term: the mean over
+    layers from 1 on, and that of the last layer. Layers that have no row for a term are left out of its mean.
+    """
+    with_base = table[(table["model_a"] == table["model_a"].iloc[0]) & (table["layer"] > 0)]
+    means, last = {}, {}
+    for name, part in with_base.groupby("model_b", sort=False):
+        by_layer = part.pivot(index="layer", columns="term", values="spearman")
+        by_layer = by_layer[[term for term in TERMS if term in by_layer]]
+        means[str(name)], last[str(name)] = by_layer.mean(), by_layer.iloc[-1]
+    return means, last
+
+
+def lowest_highest(r2: pd.Series) -> tuple[float, float]:
+    """The lowest and the highest R² over layers."""
+    return r2.min(), r2.max()
+
+
+def most_dependent(dependence: pd.DataFrame) -> pd.Series:
+    """The row of the two terms of which one predicts the other best: source, target, r2."""
+    return dependence.loc[dependence["r2"].idxmax()]
+
+
+# ---- verdicts ----
+
+
+def verdict_counts(verdicts: pd.DataFrame) -> Counter[str]:
+    """How many claims have each verdict; of one that none has, 0."""
+    return Counter(verdicts["verdict"])

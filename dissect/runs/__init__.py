@@ -1,0 +1,1 @@
+"""Runs: the chapters, executed with their settings, and what tells whether a run is whole."""

@@ -1,0 +1,115 @@
+"""The chapters, a row each: what a run, its verification and its book ask of one beside its notebook."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dissect.models import Loaded
+from dissect.runs import requirements, samples
+
+if TYPE_CHECKING:
+    from dissect.runs.doctor import Cost
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of the report, whose text and title are in its notebook.
+
+    corpus: the kind of corpus that it reads, one of `corpora.KINDS`, or "".
+    parameters: names in its `parameters` cell beside `model` and `results`; see `Settings.parameters`.
+    tables: those that it writes; columns are in `schema.TABLES`.
+    tuned: whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
+    head: whether it reads with a head for masked words.
+    longest: begun first where chapters run side by side, so that no core is idle at the end.
+    unsuited: says why a model cannot be taken through it, or "".
+    fitted: parameters that a model asks for.
+    seconds: an estimate of its work.
+    sample: what a verification computes again.
+    headline: the name of a picture of it that the home page shows.
+    """
+
+    corpus: str = ""
+    parameters: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    tuned: str = ""
+    head: bool = False
+    longest: bool = False
+    unsuited: Callable[[Loaded], str] = lambda loaded: ""
+    fitted: Callable[[Loaded], dict[str, str]] = lambda loaded: {}
+    seconds: Callable[["Cost"], float] = lambda cost: 0.0
+    sample: samples.Sample | None = None
+    headline: str = ""
+
+
+def of_experiment(name: str) -> tuple[str, ...]:
+    """The tables of an experiment on all subsets of the terms."""
+    return name, f"{name}_intervals", f"{name}_pairs", f"{name}_trials"
+
+
+OF_TEXT = ("corpus", "limit", "seed")
+OF_PROBES = ("seeds", "trials", "features")
+
+# By the name of the notebook, in the book's order.
+CHAPTERS: dict[str, Chapter] = {
+    "1-derivation": Chapter(
+        corpus="text",
+        parameters=OF_TEXT,
+        tables=("exactness", "feedforward_r2", "dependence"),
+        seconds=lambda cost: cost.tokens("text") * (cost.linear + cost.dependence),
+    ),
+    "2-visualisation": Chapter(
+        corpus="text",
+        parameters=("corpus", "limit", "tuning_corpus", "seed", "tuned"),
+        tables=("models", "importance", "correlation"),
+        tuned="all",
+        seconds=lambda cost: cost.tokens("text") * cost.layers * cost.models,
+        sample=samples.importance,
+        headline="importance-by-layer",
+    ),
+    "3-mlm": Chapter(
+        corpus="text",
+        parameters=("corpus", "limit", *OF_PROBES, "times", "vocabulary", "head"),
+        tables=(*of_experiment("masked_words"), "masked_words_vocabulary"),
+        head=True,
+        longest=True,
+        unsuited=requirements.no_mask,
+        seconds=lambda cost: cost.masked_tokens * cost.terms + cost.probes("masked words"),
+        sample=samples.masked,
+    ),
+    "4-wsd": Chapter(
+        corpus="senses",
+        parameters=("corpus", "limit", *OF_PROBES),
+        tables=("senses_corpus", *of_experiment("senses"), "senses_agreement"),
+        seconds=lambda cost: cost.tokens("senses") * cost.terms + cost.probes("senses"),
+        sample=samples.senses,
+    ),
+    "5-ner": Chapter(
+        corpus="entities",
+        parameters=("corpus", "limit", *OF_PROBES, "tuning_corpus", "seed", "tuned"),
+        tables=(*of_experiment("entities"), "entities_agreement"),
+        tuned="first",
+        longest=True,
+        seconds=lambda cost: 2 * cost.tokens("entities") * cost.terms + cost.probes("entities", models=2),
+        sample=samples.entities,
+    ),
+    "6-finer": Chapter(
+        tables=("finer_layers", "finer_heads", "finer_sources", "finer_units", "finer_logits"),
+        fitted=requirements.context_first,
+    ),
+}  # fmt: skip
+
+
+def unsuited(loaded: Loaded, chapters: Iterable[str]) -> dict[str, str]:
+    """The chapters that a model does not fit, and why; the others make sense for it."""
+    why = {name: requirements.two_texts(loaded) or CHAPTERS[name].unsuited(loaded) for name in chapters}
+    return {name: reason for name, reason in why.items() if reason}
+
+
+def number(chapter: str) -> int:
+    """The number of a chapter, from 1."""
+    return list(CHAPTERS).index(chapter) + 1
+
+
+def writer_of(table: str) -> str:
+    """The chapter that writes a table; "" for the verdicts, which no chapter writes."""
+    return next((name for name, chapter in CHAPTERS.items() if table in chapter.tables), "")

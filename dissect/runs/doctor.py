@@ -1,0 +1,308 @@
+"""What a run would find on this machine, and how long it would take: said before it starts."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from heapq import heapreplace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from packaging.requirements import Requirement
+
+from dissect import corpora, models
+from dissect.corpora import SenseCorpus, TaggedSentence
+from dissect.decomposition import Decomposer
+from dissect.errors import DissectError
+from dissect.experiments import masked_words, measures, named_entities, word_senses
+from dissect.experiments.least_squares import LeastSquares
+from dissect.experiments.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
+from dissect.features import batches, padded, tokenized
+from dissect.models import Loaded, width
+from dissect.models.finetuning import DEFAULTS
+from dissect.runs.chapters import CHAPTERS, unsuited
+from dissect.runs.manifest import memory_gib
+from dissect.runs.requirements import refuse_other_head
+from dissect.runs.settings import PROFILES, Settings
+
+OK, MISSING, NOTE = "ok", "missing", "note"
+Finding = tuple[str, str, str]
+# How many epochs probes take until they stop, by experience; an estimate needs no more.
+EPOCHS = {"masked words": 5, "senses": 15, "entities": 9}
+TRIAL = 0.6  # of the epochs of a probe, for one of the trials, most of which are broken off
+SITE = 25.0  # seconds that the site takes
+OVERHEAD = 12  # seconds that a chapter takes beside its work: its process, imports, pictures
+TRAINED = 3.5  # a step of fine-tuning beside a forward pass over the same tokens
+
+
+def examine(settings: Settings) -> pd.DataFrame:
+    """What a run with these settings would find: what, state, detail. States: ok, missing, note.
+
+    Seconds are estimated from a few timed batches and probe epochs: good to a factor of two.
+    """
+    from dissect.runs.run import environment
+
+    rows: list[Finding] = [*packages()]
+    try:
+        with environment(settings):
+            rows += [*machine()]
+            loaded, of_model = model(settings)
+            rows += of_model
+            sizes, of_corpora = tokens(settings, loaded)
+            rows += [*of_corpora, *copies(settings)]
+            if loaded and not any(state == MISSING for _, state, _ in rows):
+                rows += [*memory_and_disk(loaded, sizes), *times(settings, loaded, sizes)]
+    except DissectError as error:  # a device that is not to be had
+        rows.append(("device", MISSING, str(error)))
+    return pd.DataFrame(rows, columns=["what", "state", "detail"])
+
+
+def packages() -> Iterator[Finding]:
+    """Packages whose version is not the one that the project names."""
+    other = []
+    for line in metadata.requires("dissect") or []:
+        needed = Requirement(line)
+        if needed.marker and not needed.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = metadata.version(needed.name)
+        except metadata.PackageNotFoundError:
+            yield f"package {needed.name}", MISSING, f"pip install '{needed}'"
+            continue
+        if found not in needed.specifier:
+            other.append(f"{needed.name} {found} for {needed.specifier}")
+    yield "packages", NOTE if other else OK, "; ".join(other) or "at the versions that the project names"
+
+
+def machine() -> Iterator[Finding]:
+    """The device that a run would take."""
+    device = models.pick_device()
+    yield "device", OK, f"{device}, {torch.get_num_threads()} threads"
+
+
+def model(settings: Settings) -> tuple[Loaded | None, list[Finding]]:
+    """The model, and what is to be said of it and of those it is compared with."""
+    rows: list[Finding] = []
+    loaded = None
+    for name in (settings.model, *settings.tuned):
+        try:
+            one = models.load(name)
+            Decomposer(one.model)(**padded(one, tokenized(one, ["The crane stood in the river."])))
+            rows.append(("model", OK, str(one)))
+            loaded = loaded or one
+        except DissectError as error:
+            rows.append((f"model {name}", MISSING, str(error)))
+    if loaded and settings.head:
+        try:
+            refuse_other_head(settings.head, loaded)
+            rows.append(("head", OK, settings.head))
+        except DissectError as error:
+            rows.append((f"head {settings.head}", MISSING, str(error)))
+    if loaded:
+        left_out = unsuited(loaded, settings.chapters())
+        rows += [(chapter, NOTE, f"left out: {why}") for chapter, why in left_out.items()]
+    return loaded, rows
+
+
+@dataclass(frozen=True)
+class Size:
+    """Tokens of a corpus, and the items whose terms are taken."""
+
+    tokens: int = 0
+    items: int = 0
+    sentences: int = 0
+
+
+def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], list[Finding]]:
+    """How large each corpus of the run is; and whether it is there."""
+    sizes, rows = {kind: Size() for kind in corpora.KINDS}, []
+    for kind, name in settings.corpora().items():
+        of_text = PROFILES[settings.profile].sentences if kind == "text" else None
+        try:
+            sentences, items = counted(corpora.KINDS[kind](name, settings.limit or of_text))
+            total = sum(map(len, tokenized(loaded, sentences))) if loaded else 0
+            sizes[kind] = Size(total, items, len(sentences))
+            rows.append((f"corpus: {kind}", OK, f"{len(sentences):,} sentences, {total:,} tokens"))
+        except DissectError as error:
+            rows.append((f"corpus: {kind}", MISSING, str(error)))
+    return sizes, rows
+
+
+def counted(read: Any) -> tuple[list[str], int]:
+    """The sentences of what was read from a corpus of any kind, and how many items of it have terms."""
+    if isinstance(read, SenseCorpus):
+        return read.sentences, len(read.items)
+    if isinstance(read, dict):
+        tagged: list[TaggedSentence] = [sentence for part in read.values() for sentence in part]
+        return [sentence.text for sentence in tagged], sum(len(sentence.tags) for sentence in tagged)
+    return [getattr(sentence, "text", sentence) for sentence in read], 0
+
+
+def copies(settings: Settings) -> Iterator[Finding]:
+    """Corpora that are there, but are not the copy that the published runs read."""
+    for name in settings.corpora().values():
+        try:
+            if said := corpora.another_copy(name):
+                yield "corpus", NOTE, said
+        except DissectError:
+            continue  # said already
+
+
+def memory_and_disk(loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:
+    """Room for the terms that are kept on disk, and mapped from there."""
+    hidden = width(loaded.model)
+    weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
+    items = 0.15 * sizes["text"].tokens + sizes["senses"].items + 2 * sizes["entities"].items
+    kept = items * 4 * hidden * 4 + 2 * weights  # four terms, four bytes; and a fine-tuned copy
+    free = shutil.disk_usage(Path.cwd()).free
+    state = OK if free > 1.2 * kept else MISSING
+    yield "disk", state, f"{kept / 2**30:.1f} GiB wanted, {free / 2**30:.1f} GiB free"
+    largest = max(0.15 * sizes["text"].tokens, sizes["senses"].items, sizes["entities"].items)
+    wanted = (4 * weights + 6 * largest * hidden * 4) / 2**30 + 1
+    there = memory_gib()
+    enough = there is None or there > wanted
+    yield "memory", OK if enough else NOTE, f"about {wanted:.1f} GiB wanted, {there or 'unknown'} GiB there"
+
+
+def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:
+    """Seconds by chapter, estimated, and of them all when so many run at a time."""
+    seconds = estimates(settings, loaded, sizes)
+    left_out = unsuited(loaded, settings.chapters())
+    asked = {name: s for name, s in seconds.items() if name in settings.chapters() and name not in left_out}
+    for name, value in asked.items():
+        yield f"time of {name}", OK, f"about {said(value)}"
+    chapters = [asked[name] for name in settings.order(asked)]
+    total = makespan(chapters, settings.jobs) + seconds["fine-tuning"] + seconds["site"]
+    yield "time of everything", OK, f"about {said(total)}, within a factor of two"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run's work is made of, and how long each part takes here.
+
+    terms, layers, linear, dependence: seconds a token of a pass that takes the terms of the last layer,
+    of all layers, the input and output of the feed-forwards, and how far one term follows from another.
+    epoch: seconds of an epoch of a kind of probe.
+    models: how many are compared. masked_tokens: those of the text, as often as it is masked.
+    """
+
+    terms: float
+    layers: float
+    linear: float
+    dependence: float
+    epoch: dict[str, float]
+    sizes: dict[str, Size]
+    models: int
+    masked_tokens: int
+    seeds: int
+    trials: int
+
+    def tokens(self, kind: str) -> int:
+        """The tokens of a corpus, by its kind."""
+        return self.sizes[kind].tokens
+
+    def probes(self, kind: str, models: int = 1) -> float:
+        """Seconds of the probes of a kind: on all subsets, of so many models, and in the search before."""
+        trained = models * 15 * self.seeds + self.trials * TRIAL
+        return trained * EPOCHS[kind] * self.epoch[kind]
+
+
+def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dict[str, float]:
+    """Seconds by chapter, with its share of the threads, of fine-tuning and of the site."""
+    masked = settings.maskings() * sizes["text"].tokens
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.threads(threads))
+    try:
+        rate = pass_rates(loaded)
+        epoch = epoch_seconds(width(loaded.model), int(0.15 * masked), sizes)
+    finally:
+        torch.set_num_threads(threads)
+    cost = Cost(
+        **rate, epoch=epoch, sizes=sizes, masked_tokens=masked, trials=settings.trials,
+        models=1 + (len(settings.tuned) or 1), seeds=settings.seeds or PROFILES[settings.profile].seeds,
+    )  # fmt: skip
+    of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * cost.terms * TRAINED
+    of_chapters = {name: OVERHEAD + chapter.seconds(cost) for name, chapter in CHAPTERS.items()}
+    return of_chapters | {"fine-tuning": 0.0 if settings.tuned else of_tuning, "site": SITE}
+
+
+def makespan(seconds: Iterable[float], jobs: int) -> float:
+    """When the last is done, if each is begun as soon as one of so many places is free.
+
+    >>> makespan([3, 3, 2, 2], jobs=1), makespan([3, 3, 2, 2], jobs=2), makespan([5, 1, 1], jobs=2)
+    (10.0, 5.0, 5.0)
+    """
+    free = [0.0] * jobs
+    for taken in seconds:
+        heapreplace(free, free[0] + taken)
+    return max(free)
+
+
+def pass_rates(loaded: Loaded) -> dict[str, float]:
+    """Seconds a token of what the chapters do with text, from one batch of each."""
+    ids = tokenized(loaded, corpora.text("teaching", 200))
+    batch = padded(loaded, [ids[n] for n in batches([len(row) for row in ids])[0]])
+    real = int(batch["attention_mask"].sum())
+    decomposer = Decomposer(loaded.model)
+    fits: dict[int, LeastSquares] = {}
+    pairs = [LeastSquares() for _ in range(12)]
+
+    def layers() -> None:
+        for parts in decomposer.each_layer(**batch):
+            parts.importance()
+
+    def linear() -> None:
+        measures.fit_feedforwards(fits, decomposer.feedforwards(**batch))
+
+    def dependence() -> None:
+        parts = decomposer(**batch)
+        for n, fit in enumerate(pairs):
+            fit.add(parts.terms[n % 4][parts.mask], parts.terms[(n + 1) % 4][parts.mask])
+
+    work: dict[str, Callable[[], object]] = {
+        "terms": lambda: decomposer(**batch), "layers": layers,
+        "linear": linear, "dependence": dependence,
+    }  # fmt: skip
+    return {name: clock(call) / real for name, call in work.items()}
+
+
+def epoch_seconds(hidden: int, targets: int, sizes: dict[str, Size]) -> dict[str, float]:
+    """Seconds of an epoch of each probe, from one on few random items."""
+    few = 2000
+    x = torch.randn(few, hidden)
+    split = Split(torch.arange(few), torch.arange(100), torch.arange(100))
+    types = min(max(targets // 6, 100), 8000)  # word pieces seen; a text has about so many
+
+    def timed(default: Training, items: int, call: Callable[[Training], object]) -> float:
+        training = replace(default, epochs=1, batch_size=default.suited_to(max(items, 1)).batch_size)
+        return clock(lambda: call(training)) * 0.8 * items / few
+
+    labels = torch.randint(types, (few,))
+    senses = torch.arange(few) % 4
+    choices = Choices(torch.zeros(few, dtype=torch.long), torch.full((few,), 4))
+    return {
+        "masked words": timed(masked_words.TRAINING, targets,
+                              lambda t: masked_head(x, labels, split, t, 0, torch.arange(types))),
+        "senses": timed(word_senses.TRAINING, sizes["senses"].items,
+                        lambda t: sense_probe(x, senses, 4, choices, split, t, 0)),
+        "entities": timed(named_entities.TRAINING, sizes["entities"].items,
+                          lambda t: two_layer(x, senses, 4, split, t, 0)),
+    }  # fmt: skip
+
+
+def clock(call: Callable[[], object]) -> float:
+    """Seconds of the second of two calls: the first warms up."""
+    call()
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+def said(seconds: float) -> str:
+    """Seconds in words, in the unit that reads best."""
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,45 @@
+"""Where a run's results come from: the revisions of the models and corpora that it read."""
+
+from collections.abc import Sequence
+
+from dissect import corpora, models
+from dissect.hashing import of_text
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.settings import Settings
+
+TOKENIZER = "tokenizer of "  # before the name of its model
+
+
+def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, str]]:
+    """SHA-256 of the models' settings and weights, of their tokenizers, and of what is read from each corpus.
+
+    tuned: the fine-tuned models; they are numbered, since the folder of one may be called anything.
+    """
+    named = {"model": settings.model} | {f"tuned {n}": place for n, place in enumerate(tuned, start=1)}
+    of_models = {}
+    for name, place in named.items():
+        loaded = models.load(place, "cpu")
+        of_models[name] = models.fingerprint(loaded.model)
+        of_models[TOKENIZER + name] = models.tokenizer_sha256(loaded.tokenizer)
+    if any(CHAPTERS[name].head for name in settings.chapters()):
+        head = models.load_masked_head(settings.head or settings.model)
+        of_models |= {"head": models.fingerprint(head)} if head else {}
+    of_corpora = {kind: of_corpus(kind, name) for kind, name in settings.corpora().items()}
+    return {"models": of_models, "corpora": of_corpora}
+
+
+def of_corpus(kind: str, name: str) -> str:
+    """SHA-256 of what is read from a corpus of one of `corpora.KINDS`."""
+    read = corpora.KINDS[kind](name)
+    return of_text("\n".join(read) if kind == "text" else repr(read))
+
+
+def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The revisions of what a chapter reads."""
+    everything = {**found["models"], **found["corpora"]}
+    of = {name: name.removeprefix(TOKENIZER).split()[0] for name in everything}
+    row = CHAPTERS[chapter]
+    read = {"model", row.corpus}
+    read |= {"tuned", "tuning"} if row.tuned else set()
+    read |= {"head"} if row.head else set()
+    return {name: sha for name, sha in everything.items() if of[name] in read}

@@ -1,0 +1,190 @@
+"""What a run is told: its settings, and what each chapter makes of them."""
+
+import os
+import re
+import reprlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from dissect.corpora import KINDS
+from dissect.errors import DissectError
+from dissect.files import relative
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.typed import Line
+
+FEW = 2000  # sentences; fewer are masked several times, to have targets enough
+Positive = Annotated[int, Field(ge=1, le=10**9)]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which corpora a run takes, and how much is done with them."""
+
+    text: str
+    senses: str
+    entities: str
+    tuning: str
+    sentences: int | None  # of text, drawn at random
+    times: int  # how often a sentence is masked
+    vocabulary: bool  # whether masked words are also told by a head over the whole vocabulary
+    seeds: int
+    model: str
+    tuned: tuple[str, ...]  # what the model is compared with; none: a copy of it is tuned
+
+
+PROFILES = {
+    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 2, False, 3, "minilm", ()),
+    "paper": Profile(
+        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, True, 5,
+        "bert-base-uncased", ("dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2"),
+    ),
+}  # fmt: skip
+
+
+class Settings(BaseModel):
+    """The options of `dissect run`. Raises `DissectError` through `settings_from`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "default"
+    profile: Literal["teach", "paper"] = "teach"
+    model: Line  # by default the profile's, with its fine-tuned kin
+    tuned: tuple[Line, ...] = ()
+    head: Line | None = None  # whose masked-word head chapter 3 reads with; by default the model's
+    corpus: Line | None = None  # text for chapters 1 to 3, in place of the profile's
+    sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
+        tuple(range(1, len(CHAPTERS) + 1))
+    )
+    seeds: Positive | None = None
+    limit: Positive | None = None
+    trials: Annotated[int, Field(ge=0, le=10**9)] = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    device: Line | None = None  # "cpu", "cuda", …; by default the accelerator that torch finds
+    jobs: Positive = 1  # chapters run side by side, each with its share of the cores
+    data: Line | None = None  # the folder of corpora that are plain files
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models(cls, options: Any) -> Any:
+        if not isinstance(options, dict):
+            return options
+        profile = PROFILES.get(str(options.get("profile", "teach")))
+        if profile is None or "model" in options:
+            return options
+        return {"tuned": profile.tuned, **options, "model": profile.model}
+
+    @field_validator("sections", mode="before")
+    @classmethod
+    def _listed(cls, sections: Any) -> Any:
+        """ "2,4" or 2, as well as a list."""
+        return re.split(r"\s*,\s*", str(sections)) if isinstance(sections, str | int) else sections
+
+    @field_validator("tuned", mode="before")
+    @classmethod
+    def _several(cls, tuned: Any) -> Any:
+        return (tuned,) if isinstance(tuned, str) else tuned
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+            raise ValueError("a run's name is made of letters, digits, '.', '_' and '-', 100 at most")
+        return name
+
+    def chapters(self) -> list[str]:
+        """The chapters to run, in the book's order."""
+        return [name for n, name in enumerate(CHAPTERS, start=1) if n in self.sections]
+
+    def corpora(self) -> dict[str, str]:
+        """The corpora that the chapters read, by kind: each a name or a path."""
+        profile = PROFILES[self.profile]
+        chapters = [CHAPTERS[name] for name in self.chapters()]
+        read = {chapter.corpus for chapter in chapters}
+        if any(chapter.tuned for chapter in chapters) and not self.tuned:
+            read.add("tuning")
+        named = {kind: getattr(profile, kind) for kind in KINDS}
+        if self.corpus:
+            named["text"] = self.corpus
+        return {kind: name for kind, name in named.items() if kind in read}
+
+    def order(self, chapters: Iterable[str]) -> list[str]:
+        """The order in which chapters are begun."""
+        return sorted(chapters, key=lambda chapter: self.jobs > 1 and not CHAPTERS[chapter].longest)
+
+    def threads(self, there: int) -> int:
+        """A chapter's share of the threads that are there."""
+        return max(1, there // self.jobs)
+
+    def maskings(self) -> int:
+        """How often chapter 3 masks a sentence."""
+        profile = PROFILES[self.profile]
+        sentences = self.limit or profile.sentences
+        return profile.times if sentences is None or sentences >= FEW else max(3, profile.times)
+
+    def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
+        """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
+
+        tuned: the fine-tuned models, as seen from there; the first is the one for named entities.
+        """
+        profile, row = PROFILES[self.profile], CHAPTERS[chapter]
+        text = _seen_from(folder, self.corpus) if self.corpus else profile.text
+        values = {
+            "corpus": text if row.corpus == "text" else getattr(profile, row.corpus, None),
+            "limit": self.limit or (profile.sentences if row.corpus == "text" else None),
+            "seeds": self.seeds or profile.seeds, "trials": self.trials, "features": "features",
+            "times": self.maskings(), "vocabulary": profile.vocabulary,
+            "head": _seen_from(folder, self.head) if self.head else None,
+            "tuning_corpus": profile.tuning, "seed": self.seed,
+            "tuned": list(tuned) or None if row.tuned == "all" else next(iter(tuned), None),
+        }  # fmt: skip
+        given = {name: values[name] for name in row.parameters}
+        return {"model": _seen_from(folder, self.model), "results": "results"} | given
+
+
+def settings_from(options: dict) -> Settings:
+    """Settings from options; those that are None keep their default.
+
+    Raises `DissectError`, with one sentence, for a wrong option.
+    """
+    try:
+        return Settings(**{key: value for key, value in options.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = " ".join(str(part) for part in first["loc"][:1])
+        option = reprlib.repr(option)[1:-1]  # on one line, whatever the key
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = f"there is no such setting; the settings are {', '.join(Settings.model_fields)}"
+            if close := get_close_matches(option, Settings.model_fields, n=1):
+                message = f"there is no such setting; did you mean {close[0]}?"
+        raise DissectError(f"{option}={reprlib.repr(first['input'])}: {message}") from None
+
+
+def settings_file(path: Path) -> dict[str, Any]:
+    """The options in a YAML file, with the names that `dissect run` has for them.
+
+    Raises `DissectError` when there is no such file, or it does not hold settings by name.
+    """
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise DissectError(f"no settings in {path}: give a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        place = f", line {where.line + 1}" if where else ""
+        raise DissectError(f"{path}{place}: not YAML that can be read") from None
+    options = {} if options is None else options
+    if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
+        raise DissectError(f"{path}: expected lines such as 'model: minilm'")
+    return options
+
+
+def _seen_from(folder: Path, name: str) -> str:
+    """A local path as seen from the run's folder; other names unchanged."""
+    return relative(name, folder) if os.path.exists(name) else name

@@ -1,0 +1,258 @@
+"""From executed chapters to a website, by way of a staged copy of the book.
+
+The copy is what Jupyter Book reads: `_config.yml`, `_toc.yml` and `book/` as they are in the
+repository, the run's chapters in `notebooks/` in the place of those without results, and what else a run
+fills in in `book/_run/`. Nothing is written into the repository.
+"""
+
+import base64
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+from matplotlib.figure import Figure
+
+from dissect.errors import DissectError
+from dissect.files import writing
+from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
+from dissect.report.judge import judge
+from dissect.runs import manifest
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.manifest import Manifest
+from dissect.site import (
+    across,
+    chapters,
+    home,
+    page_model,
+    pdf,
+    policy,
+    scorecard,
+    sentences,
+    tables_page,
+    this_run,
+)
+from dissect.site import downloads as evidence
+from dissect.site import exercises as exercises
+from dissect.site.book_process import BookProcess
+
+COPIED = ("_config.yml", "_toc.yml")
+# The home page's picture: its chapter, and its name there.
+HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
+GLUED = "application/papermill.record/image/png"
+FORMER = "book/chapters"
+MOVED = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>This chapter has moved</title>
+<meta http-equiv="refresh" content="0; url=../../notebooks/{chapter}"></head>
+<body><a href="../../notebooks/{chapter}">This chapter has moved.</a>
+<script src="../../_static/moved.js"></script></body></html>
+"""
+NO_HEADLINE = (
+    "The picture that belongs here is drawn by [](../notebooks/%s.ipynb), which this run left out.\n"
+)
+
+
+def build_site(
+    folder: Path,
+    out: Path,
+    say: Callable[[str], None] = print,
+    others: list[Path] | None = None,
+    with_pdf: bool = False,
+    live: bool = False,
+) -> None:
+    """Build the book of a run, finished or published, without executing anything.
+
+    others: the folders of the runs that Across models sets beside it; by default the published ones.
+    with_pdf: also print it to book.pdf beside `out`. live: build in the model for the reader's sentences.
+
+    Raises `DissectError` when the folder holds no run, or the book cannot be built.
+    """
+    told = manifest.required(folder)
+    say("building the site …")
+    with BookProcess() as process:  # loads beside what follows
+        verdicts = judge(folder / "results")
+        if others is None:
+            others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
+        read = [across.read(folder, here=True), *map(across.read, others)]
+        runs = [across.paper(), *across.apart(read, [folder, *others])]
+        shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+        loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
+        texts = {
+            "summary": this_run.summary(told),
+            "scorecard": scorecard.page(verdicts),
+            "criteria": scorecard.criteria(verdicts),
+            "verdicts": across.markdown(across.verdicts(runs), "claim"),
+            "across": across.page(runs),
+            "tables": tables_page.page(),
+            **exercises.pages(told),
+            "explore": sentences.page(sentences.read(shown, loaded)),
+            "glance": home.page(verdicts),
+        }
+        pictures = across.pictures(runs) | sentences.pictures(shown, loaded)
+        page = build(folder, told, texts, out, pictures, with_pdf, live, process)
+    say(f"the site is at {os.path.relpath(page)}")
+    if with_pdf:
+        say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
+
+
+def build(
+    folder: Path,
+    told: Manifest,
+    included: Mapping[str, str],
+    out: Path,
+    pictures: Mapping[str, Figure] | None = None,
+    with_pdf: bool = False,
+    live: bool = False,
+    process: BookProcess | None = None,
+) -> Path:
+    """Build the site of a run; returns its first page, `out`/index.html.
+
+    folder: the run's. A chapter that is not there is shown without results, and says so.
+    told: its manifest.
+    included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
+    "verdicts", "criteria", "across". pictures: figures by name, which they show.
+    out: replaced when the build has succeeded, and left as it was when not.
+    with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
+    live: build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
+    process: Jupyter Book's, where it was begun earlier to save time.
+
+    Raises `DissectError` without a checkout of the repository, without a chapter, or when the
+    build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
+    """
+    if with_pdf:
+        pdf.browser()
+    if not (ROOT / "_config.yml").is_file():
+        raise DissectError(
+            "the book's sources are not there: building it needs a checkout of the repository, "
+            "installed with pip install -e ."
+        )
+    if not list((folder / "notebooks").glob("*.ipynb")):
+        raise DissectError(f"no executed chapter in {folder}: run one before building the site")
+    log = out.with_name(out.name + ".log")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        staged = Path(scratch) / "book"
+        stage(folder, told, {"pdf": pdf.ABSENT, "downloads": downloads(), **included}, staged)
+        for name, figure in (pictures or {}).items():
+            figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
+        if with_pdf:
+            shutil.copy(printed(staged, log), out.with_name("book.pdf"))
+        with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
+            assets = beside.submit(page_model.assets if live else lambda: page_model.LEFT_OUT)
+            html = jupyter_book(staged, log, process or BookProcess())
+            assets.result().put(html)
+            lead_on(html)
+            policy.secure(html)
+        replace(html, out)
+    log.unlink(missing_ok=True)
+    return out / "index.html"
+
+
+def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Path) -> None:
+    """Lay out in the new folder `staged` what Jupyter Book is to read."""
+    staged.mkdir()
+    for name in COPIED:
+        shutil.copy(ROOT / name, staged)
+    book = staged / "book"
+    left = shutil.ignore_patterns("__pycache__", ".*", "_build", "node_modules")
+    shutil.copytree(ROOT / "book", book, ignore=left)
+    shutil.copytree(NOTEBOOKS, book / "_run" / "notebooks", ignore=left)
+    (staged / "notebooks").mkdir()
+    for source in sorted(NOTEBOOKS.glob("*.ipynb")):
+        executed = folder / "notebooks" / source.name
+        nbformat.write(chapters.chapter(source, executed, told), staged / "notebooks" / source.name)
+    for page, text in included.items():
+        (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
+    evidence.link(book, folder / "results", ROOT / "dissect")
+    page_model.stage(book)
+    chapter, name = HEADLINE
+    picture = glued_picture(folder / "notebooks" / f"{chapter}.ipynb", name)
+    if picture:
+        (book / "_run" / f"{name}.png").write_bytes(picture)
+    else:
+        (book / "headline.md").write_text(NO_HEADLINE % chapter, encoding="utf-8")
+
+
+def downloads() -> str:
+    """A table of the chapters' notebooks, without results and with, for the page of downloads."""
+    rows = [
+        f"| [](../notebooks/{stem}.ipynb) | {{download}}`without results <_run/notebooks/{stem}.ipynb>` "
+        f"| {{download}}`with results <../notebooks/{stem}.ipynb>` |\n"
+        for stem in CHAPTERS
+    ]
+    return "| chapter | to work in | as executed |\n|---|---|---|\n" + "".join(rows)
+
+
+def lead_on(html: Path) -> None:
+    """Pages at the addresses that chapters had once, which lead on to where they are."""
+    (html / FORMER).mkdir(parents=True)
+    for chapter in sorted((html / "notebooks").glob("*.html")):
+        (html / FORMER / chapter.name).write_text(MOVED.format(chapter=chapter.name), encoding="utf-8")
+
+
+def printed(staged: Path, log: Path) -> Path:
+    """The PDF of a staged book, in its place for the site to link to."""
+    run = staged / "book" / "_run"
+    (run / "pdf.md").write_text(pdf.ITSELF, encoding="utf-8")
+    made = pdf.write(jupyter_book(staged, log, BookProcess(), "singlehtml"), run / "book.pdf")
+    (run / "pdf.md").write_text(pdf.PRESENT, encoding="utf-8")
+    return made
+
+
+def glued_picture(executed: Path, name: str) -> bytes | None:
+    """The PNG that a chapter glued under a name; None without the chapter, or a picture that can be read.
+
+    Taken out here rather than by the `glue` directive, which gives a picture from another page
+    neither a caption nor alternative text.
+    """
+    if not executed.is_file():
+        return None
+    outputs = (output for cell in chapters.read(executed).cells for output in cell.get("outputs", []))
+    for output in outputs:
+        scrapbook = output.get("metadata", {}).get("scrapbook")
+        if isinstance(scrapbook, dict) and scrapbook.get("name") == name:
+            picture = output.get("data", {}).get(GLUED)
+            known = isinstance(picture, str) and chapters.is_png(picture)
+            return base64.b64decode(picture) if known else None
+    return None
+
+
+def jupyter_book(staged: Path, log: Path, process: BookProcess, builder: str = "html") -> Path:
+    """Run Jupyter Book on a staged book, warnings as errors; returns the folder of the pages.
+
+    builder: "html", or "singlehtml" for all pages on one.
+
+    Raises `DissectError`, with the first thing that Jupyter Book complained of, when it fails.
+    """
+    status = process.build(staged, log, builder)
+    html = staged / "_build" / builder
+    if status or not (html / "index.html").is_file():
+        complaint = first_complaint(log).replace(f"{staged}{os.sep}", "")
+        raise DissectError(f"the book could not be built: {complaint} (full log: {log})")
+    return html
+
+
+def first_complaint(log: Path) -> str:
+    """The first line of a build's log that warns or fails, else its last line."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
+    complaints = [line for line in lines if re.search(r"WARNING:|ERROR:|Error:|Exception:", line)]
+    return (complaints or lines[-1:])[0]
+
+
+def replace(new: Path, out: Path) -> None:
+    """Put the folder `new` in the place of `out`; between two renames there is no `out`."""
+    arriving, leaving = (out.with_name(f".{out.name}.{which}.{os.getpid()}") for which in ("new", "old"))
+    try:
+        with writing(out):
+            shutil.copytree(new, arriving)
+        if out.exists():
+            out.rename(leaving)
+        arriving.rename(out)
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+        shutil.rmtree(leaving, ignore_errors=True)

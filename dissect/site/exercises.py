@@ -1,0 +1,107 @@
+"""The exercises as Markdown for the website: a page a chapter, a list, and how long they take."""
+
+from dissect.reuse import UNKNOWN, saved
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.manifest import Manifest
+from dissect.teaching.exercises.exercise import Exercise, exercises, of_chapter
+
+ONE = """(exercise-{anchor})=
+## {name} {title}
+
+*{level} · {minutes} minutes*
+
+{statement}
+
+```python
+{starter}
+
+{check}
+```
+
+:::{{admonition}} Hint
+:class: dropdown tip
+{hint}
+:::
+
+:::{{admonition}} {solved}
+:class: dropdown
+```python
+{solution}
+```
+:::
+"""
+LIST = """| | exercise | level | minutes |
+|---|---|---|---|
+"""
+HEAD = """| chapter | exercises, with their minutes | all but the open one | computing |
+|---|---|---|---|
+"""
+
+
+def pages(manifest: Manifest) -> dict[str, str]:
+    """What the book's pages include, by name: "exercises-1" and so on, "exercises", the list, and "times".
+
+    manifest: of the run that the book shows.
+    """
+    return without_run() | {"times": times(manifest)}
+
+
+def without_run() -> dict[str, str]:
+    """Those of `pages` that are the same whatever the run."""
+    numbers = range(1, len(CHAPTERS) + 1)
+    by_chapter = {f"exercises-{n}": "\n".join(map(shown, of_chapter(n))) for n in numbers}
+    return by_chapter | {"exercises": listed()}
+
+
+def listed() -> str:
+    """A table of all exercises with links, a row each."""
+    rows = [
+        f"| {e.name} | [{e.title}](exercise-{e.name.replace('.', '-')}) | {e.level} | {e.minutes} |\n"
+        for e in exercises().values()
+    ]
+    return LIST + "".join(rows)
+
+
+def shown(exercise: Exercise) -> str:
+    """One exercise: statement and starter in view, hint and solution folded."""
+    return ONE.format(
+        anchor=exercise.name.replace(".", "-"), name=exercise.name, title=exercise.title,
+        level=exercise.level, minutes=exercise.minutes, statement=exercise.statement,
+        starter=exercise.starter, check=exercise.check, hint=exercise.hint,
+        solution=exercise.solution, solved=solved(exercise),
+    )  # fmt: skip
+
+
+def solved(exercise: Exercise) -> str:
+    """What the folded solution is called."""
+    return "One way to do it" if exercise.level == "research" else "Solution"
+
+
+def times(manifest: Manifest) -> str:
+    """A table: each chapter's exercises with the minutes they ask for, and how long a run's computer took."""
+    rows = []
+    for chapter, stem in enumerate(CHAPTERS, start=1):
+        if not (some := of_chapter(chapter)):
+            continue
+        minutes = sum(e.minutes for e in some if e.level != "research")
+        ran = manifest.chapters.get(stem)
+        computing = f"{ran.seconds + saved(ran.work):.0f} seconds" if ran else "left out"
+        each = ", ".join(f"{e.name}: {e.minutes}" for e in some)
+        rows.append(f"| [](../notebooks/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
+    return HEAD + "".join(rows) + f"\n{computed_by(manifest)}\n"
+
+
+def computed_by(manifest: Manifest) -> str:
+    """What the last column is of: which run, on how many cores, and whether all its work is in it."""
+    cores = manifest.machine.get("cores")
+    on = f", on {cores} cores" if cores else ""
+    partly = any(chapter.work is None for chapter in manifest.chapters.values())
+    whole = f"; {UNKNOWN}" if partly else ", with what it found done counted as if it had done it"
+    return f"The last column is of {shown_run(manifest)}{on}{whole}."
+
+
+def shown_run(manifest: Manifest) -> str:
+    """Which run it was: its profile and limit."""
+    settings = manifest.settings
+    limit = f", at most {settings.limit} sentences of a corpus" if settings.limit else ""
+    return f"the run that this site shows (profile `{settings.profile}`{limit})"

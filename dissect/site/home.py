@@ -1,0 +1,26 @@
+"""The scorecard at a glance: how many claims hold, and a mark a claim, for the home page."""
+
+import pandas as pd
+
+from dissect.report import claims, readings
+from dissect.site.scorecard import chip
+
+
+def page(verdicts: pd.DataFrame) -> str:
+    """Counts, a row of marks for each chapter, and the claims that failed, in Markdown.
+
+    verdicts: as `claims.verdicts` returns them.
+    """
+    counts = readings.verdict_counts(verdicts)
+    summary = ", ".join(f"{chip(name, str(counts[name]))} {name}" for name in claims.VERDICTS)
+    lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", ""]
+    lines += ["| chapter | its claims, by their numbers in the [scorecard](scorecard.md) |", "|---|---|"]
+    for chapter, part in verdicts.groupby("chapter", sort=False):
+        marks = " ".join(chip(str(row.verdict), str(row.claim)) for row in part.itertuples())
+        lines.append(f"| [](../notebooks/{chapter}.ipynb) | {marks} |")
+    failed = verdicts[verdicts["verdict"] == "not replicated"]
+    if len(failed):
+        lines += ["", "What does not hold here:", ""]
+        lines += [f"- {chip('not replicated', row.claim)} {row.text}" for row in failed.itertuples()]
+    lines += ["", "[](scorecard.md) has every claim with its criterion and its numbers."]
+    return "\n".join(lines) + "\n"

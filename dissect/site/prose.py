@@ -1,0 +1,94 @@
+"""Numbers in the book's prose, filled in from the tables of published runs.
+
+A page writes <<minilm senses classifier accuracy i+h>> where a number is to stand: the run's folder
+under book/published, or `paper`; then what is asked for, see the functions below.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from dissect.errors import DissectError
+from dissect.report import claims, readings
+from dissect.site.across import Run
+
+QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
+
+
+def filled(text: str, runs: Mapping[str, Run]) -> str:
+    """The text with its numbers. Raises `DissectError` for one that no run has."""
+
+    def number(match: re.Match[str]) -> str:
+        name, wanted = match.groups()
+        what, *details = wanted.split()
+        try:
+            return KINDS.get(what, score)(runs[name], *([] if what in KINDS else [what]), *details)
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise DissectError(f"the book asks for a number that no published run has: {match[0]}") from None
+
+    return QUOTE.sub(number, text)
+
+
+def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
+    """A mean over seeds, in percent (cross-entropy in nats): table, predictor, score, subset.
+
+    Predictor `whole` is the head for whole embeddings, pretrained or trained afterwards.
+    """
+    tables = {**run.tables, **run.known}
+    of = str(readings.whole_head(tables[table])) if predictor == "whole" else predictor
+    nats = name == "cross_entropy"
+    values = (readings.means if nats else readings.percent)(tables[table], of, name)
+    return f"{values['' if terms == 'none' else terms]:.{2 if nats else 1}f}"
+
+
+def importance(run: Run, model: str, term: str, layer: str) -> str:
+    """Mean importance: the model's place in the table (0 is the pretrained one), term, and a layer, the
+    `last` one, or the `mean` over layers."""
+    table = run.tables["importance"]
+    first, tuned = readings.models_of(table)
+    of = readings.shares(table, [first, *tuned][int(model)])[term]
+    return f"{of.iloc[-1] if layer == 'last' else of.mean() if layer == 'mean' else of.loc[int(layer)]:z.2f}"
+
+
+def correlation(run: Run, term: str) -> str:
+    """Spearman's correlation with the first fine-tuned model, mean over layers."""
+    means, _ = readings.correlations(run.tables["correlation"])
+    return f"{next(iter(means.values()))[term]:.2f}"
+
+
+def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) -> str:
+    """a less b in points, with its 95 % interval over test sentences."""
+    points, low, high = readings.difference(run.tables[f"{table}_pairs"], predictor, name, a, b)
+    return f"{points:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def linear(run: Run, which: str) -> str:
+    """The lowest or highest R² of a linear stand-in for a feed-forward: min or max."""
+    ends = dict(zip(("min", "max"), readings.lowest_highest(run.tables["feedforward_r2"]["r2"]), strict=True))
+    return f"{ends[which]:.2f}"
+
+
+def verdict(run: Run, claim: str) -> str:
+    """The verdict on a claim, by its name."""
+    return claims.verdicts(run.tables).set_index("claim")["verdict"][claim]
+
+
+def evidence(run: Run, claim: str) -> str:
+    """The numbers that decide a claim, as the scorecard has them."""
+    return claims.verdicts(run.tables).set_index("claim")["numbers"][claim]
+
+
+def agreement(run: Run, table: str, predictor: str, a: str, b: str) -> str:
+    """How far two subsets' predictions agree, in percent."""
+    row = readings.of_pair(run.tables[f"{table}_agreement"], predictor, a, b)
+    return f"{100 * row['agreement']:.0f} %"
+
+
+def count(run: Run, *words: str) -> str:
+    """How many claims have a verdict."""
+    return str(readings.verdict_counts(claims.verdicts(run.tables))[" ".join(words)])
+
+
+KINDS: dict[str, Callable[..., str]] = {
+    "importance": importance, "correlation": correlation, "difference": difference, "r2": linear,
+    "verdict": verdict, "evidence": evidence, "agreement": agreement, "count": count,
+}  # fmt: skip

@@ -1,0 +1,57 @@
+"""What the book says of the run that it shows: a box on each chapter, a table on the home page."""
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from dissect.reuse import in_words
+from dissect.runs.manifest import Manifest
+from dissect.runs.settings import PROFILES
+from dissect.site.markdown import markdown, shown
+
+BOX = """:::{{admonition}} This run
+:class: note provenance dropdown
+Model {model}, profile {profile}, {seeds} seeds{limit}; {took}.
+Versions: {versions}.
+The notebook as it is before a run: {{download}}`{chapter}.ipynb <../book/_run/notebooks/{chapter}.ipynb>`.
+:::"""
+MADE = """This site was made by one command, which ran the chapters as notebooks and bound their results.
+Every number and picture in them was computed in this run; the paper's own values stand beside ours \
+and are marked as the paper's.
+
+"""
+
+
+def box(manifest: Manifest, chapter: str) -> NotebookNode:
+    """A cell that says where an executed chapter comes from."""
+    settings, ran = manifest.settings, manifest.chapters.get(chapter)
+    text = BOX.format(
+        model=markdown(shown(settings.model)),
+        profile=settings.profile,
+        seeds=settings.seeds or PROFILES[settings.profile].seeds,
+        limit=f", at most {settings.limit} sentences" if settings.limit else "",
+        took=in_words(ran.seconds, ran.work) if ran else "how long it took is not recorded",
+        versions=markdown(", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
+        chapter=chapter,
+    )
+    return new_markdown_cell(text, id="provenance")
+
+
+def summary(manifest: Manifest) -> str:
+    """What the home page says of this run, with a table, in Markdown."""
+    settings = manifest.settings
+    profile = PROFILES[settings.profile]
+    machine = manifest.machine
+    rows = {
+        "model": shown(settings.model),
+        "text": shown(settings.corpus or profile.text),
+        "word senses": profile.senses,
+        "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
+        "limit": str(settings.limit or "none"),
+        "seeds": str(settings.seeds or profile.seeds),
+        "date": manifest.date[:10],
+        "time": f"{in_words(manifest.seconds(), manifest.all_work())}; {len(manifest.chapters)} chapters, "
+        f"{machine.get('threads')} threads, {machine.get('device')}",
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
+    }
+    lines = [f"| {key} | {markdown(value)} |" for key, value in rows.items()]
+    return MADE + "\n".join(["| this run | |", "|---|---|", *lines]) + "\n"

@@ -1,0 +1,87 @@
+"""Where a run keeps its numbers: one Parquet file a table."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dissect.errors import DissectError
+from dissect.files import written_whole
+from dissect.tables.schema import TABLES, conform
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an experiment on all subsets finds.
+
+    scores: a row a predictor, subset and run.
+    intervals: predictor, score, terms, mean and std over runs, low and high (95 %, over sentences).
+    pairs: predictor, score, terms_a, terms_b, difference, low, high, p; see `statistics.pairs`.
+    agreement: predictor, terms_a, terms_b, agreement, the mean over runs; None where not asked for.
+    All scores are between 0 and 1, but for cross-entropy, in nats.
+    """
+
+    scores: pd.DataFrame
+    intervals: pd.DataFrame
+    pairs: pd.DataFrame
+    agreement: pd.DataFrame | None = None
+
+    def save(self, name: str, folder: str | Path | None) -> "Results":
+        """Write the tables as `name`, `name`_intervals and so on; returns the results."""
+        save(self.scores, name, folder)
+        save(self.intervals, f"{name}_intervals", folder)
+        save(self.pairs, f"{name}_pairs", folder)
+        if self.agreement is not None:
+            save(self.agreement, f"{name}_agreement", folder)
+        return self
+
+
+def save(table: pd.DataFrame, name: str, folder: str | Path | None) -> pd.DataFrame:
+    """Write a table to `folder`/`name`.parquet, whole or not at all; returns the table.
+
+    With folder None, as when a chapter is opened in Jupyter, nothing is written.
+    Raises `DissectError` when the table is not as the schema has it, or cannot be written.
+    """
+    table = conform(name, table)
+    if folder is not None:
+        write(table, Path(folder) / f"{name}.parquet")
+    return table
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet, whole or not at all. Raises what `written_whole` raises."""
+    with written_whole(path) as unfinished:
+        table.to_parquet(unfinished, index=False)
+
+
+def read(folder: Path) -> dict[str, pd.DataFrame]:
+    """The tables of a run, by name.
+
+    Raises `DissectError` when a file is damaged, or holds other columns than the schema has.
+    """
+    tables = {}
+    for file in sorted(folder.glob("*.parquet")):
+        if file.stem in TABLES:
+            try:
+                tables[file.stem] = conform(file.stem, pd.read_parquet(file))
+            except DissectError:
+                raise
+            except Exception as error:  # whatever the reader has against it
+                reason = str(error).strip().splitlines()[0][:100] if str(error).strip() else "damaged"
+                raise DissectError(f"{file} cannot be read ({reason}): run its chapter again") from None
+    return tables
+
+
+def export(folder: Path, out: Path) -> list[Path]:
+    """Write every table in `folder` to `out` as CSV (UTF-8, a header line); returns the files.
+
+    Raises `DissectError` when there is none, and what `read` raises.
+    """
+    tables = read(folder)
+    if not tables:
+        raise DissectError(f"no table in {folder}: give the folder of a run")
+    files = [out / f"{name}.csv" for name in tables]
+    for table, file in zip(tables.values(), files, strict=True):
+        with written_whole(file) as unfinished:
+            table.to_csv(unfinished, index=False)
+    return files

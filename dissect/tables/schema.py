@@ -1,0 +1,178 @@
+"""The tables of a run: what each holds, column by column. A table is held against this when written."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dissect.decomposition import subsets
+from dissect.errors import DissectError
+
+# Every column: what it holds ("text", "whole" numbers, "number") and what that means; with the
+# table's name before it where one table uses the name otherwise.
+COLUMNS: dict[str, tuple[str, str]] = {
+    "accuracy": ("number", "share of test items that are right, 0 to 1"),
+    "adjusted_r2": ("number", "R² less what so many inputs explain by chance"),
+    "agreement": ("number", "F1 of one predictor's answers against the other's, mean over runs, 0 to 1"),
+    "chapter": ("text", "the chapter with the evidence"),
+    "checkpoint": ("text", "the model's name, or the last part of its folder"),
+    "claim": ("text", "the claim's name, as in claims.yaml"),
+    "compared": ("text", "which two ways of computing the same"),
+    "criterion": ("text", "when the claim counts as replicated"),
+    "cross_entropy": ("number", "mean loss in nats, over test items of types seen in training"),
+    "difference": ("number", "a less b; of checks, the largest relative difference"),
+    "dropout": ("number", "probability of dropout"),
+    "entity_f1": ("number", "F1 over whole entities, 0 to 1"),
+    "head": ("whole", "attention head, from 1"),
+    "high": ("number", "upper end of the 95 % interval over test sentences"),
+    "importance": ("number", "e·x / e·e"),
+    "items": ("whole", "how many items the corpus has of it"),
+    "layer": ("whole", "layer; 0 is the embedding layer"),
+    "learning_rate": ("number", "of AdamW"),
+    "lemma": ("text", "lemma"),
+    "logit": ("number", "the part of the word's logit that is due to it"),
+    "loss": ("number", "lowest loss on the development items, in nats"),
+    "low": ("number", "lower end of the 95 % interval over test sentences"),
+    "macro_f1": ("number", "F1 of each tag, mean over tags, 0 to 1"),
+    "mean": ("number", "mean: of importance over word pieces, of scores over runs"),
+    "model": ("text", "the model's part in the run: pretrained, or fine-tuned on what"),
+    "model_a": ("text", "one model"),
+    "model_b": ("text", "the other"),
+    "most_frequent": ("number", "share of its most frequent sense, 0 to 1"),
+    "numbers": ("text", "what the verdict rests on"),
+    "output": ("text", "what the head chooses among"),
+    "p": ("number", "two-sided, paired bootstrap over test sentences, not corrected"),
+    "pieces": ("whole", "how many word pieces were used"),
+    "predictor": (
+        "text",
+        "who predicts: pretrained, trained afterwards, learned; knn, classifier; base, finetuned",
+    ),
+    "r2": ("number", "R² of a linear map"),
+    "score": ("text", "which score"),
+    "seed": ("whole", "run: of the parting and the initial weights"),
+    "senses": ("whole", "how many senses it has"),
+    "sentence": ("text", "the chapter's example sentence"),
+    "source": ("text", "the term that the map starts from"),
+    "finer_logits.term": ("text", "i, h, f or c; bias: the head's own"),
+    "finer_sources.source": ("whole", "the place in the sentence of the token it came from, from 0"),
+    "spearman": ("number", "Spearman's rank correlation over word pieces, −1 to 1"),
+    "state": ("text", "complete or pruned"),
+    "std": (
+        "number",
+        "standard deviation, over n: of importance over word pieces, of scores over runs",
+    ),
+    "target": ("text", "the term that the map is to give"),
+    "task": ("text", "what the checkpoint was trained for, where it says so"),
+    "term": ("text", "i, h, f or c (s: attention over a source)"),
+    "terms": ("text", 'subset of the terms, such as i+h; "" is the empty one, the baseline'),
+    "terms_a": ("text", "one subset"),
+    "terms_b": ("text", "the other"),
+    "text": ("text", "the claim"),
+    "token": ("text", "word piece that attention read from"),
+    "trial": ("whole", "trial of the search for hyper-parameters, from 0"),
+    "types": ("whole", "among how many word pieces the head chooses"),
+    "unit": ("whole", "feed-forward unit, from 0"),
+    "verdict": ("text", "replicated, partly, not replicated or not testable"),
+    "weight_decay": ("number", "of AdamW"),
+    "word": ("text", "a candidate for the next word"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table holds: what a row is, and its columns in order. `chapters.CHAPTERS` says who writes it."""
+
+    about: str
+    columns: tuple[str, ...]
+
+
+def _table(about: str, columns: str) -> Table:
+    return Table(about, tuple(columns.split()))
+
+
+def _experiment(name: str, scores: str, agreement: bool) -> dict[str, Table]:
+    """The tables of an experiment on all subsets."""
+    tables = {
+        name: _table("a score for each predictor, subset and run", f"predictor terms seed {scores}"),
+        f"{name}_intervals": _table(
+            "each score's mean and certainty", "predictor score terms mean std low high"
+        ),
+        f"{name}_pairs": _table(
+            "each pair of subsets, compared on the same test sentences",
+            "predictor score terms_a terms_b difference low high p",
+        ),
+        f"{name}_trials": _table(
+            "the search for hyper-parameters, where there was one",
+            "trial state loss learning_rate dropout weight_decay",
+        ),
+    }
+    if agreement:
+        tables[f"{name}_agreement"] = _table(
+            "how far two subsets' predictors say the same", "predictor terms_a terms_b agreement"
+        )
+    return tables
+
+
+TABLES: dict[str, Table] = {
+    "exactness": _table("how closely two ways of computing agree", "compared difference"),
+    "feedforward_r2": _table(
+        "a linear map in the place of each feed-forward", "model layer r2 adjusted_r2 pieces"
+    ),
+    "dependence": _table("how far one term follows from another", "source target r2"),
+    "models": _table("the models of the run", "model task checkpoint"),
+    "importance": _table("importance of each term by model and layer", "model layer term mean std"),
+    "correlation": _table("importance in two models, piece by piece", "model_a model_b layer term spearman"),
+    **_experiment("masked_words", "accuracy cross_entropy", agreement=False),
+    "masked_words_vocabulary": _table(
+        "a head over the types seen, and one over all", "output types accuracy cross_entropy"
+    ),
+    "senses_corpus": _table("the ambiguous lemmas", "lemma senses items most_frequent"),
+    **_experiment("senses", "accuracy", agreement=True),
+    **_experiment("entities", "macro_f1 entity_f1", agreement=True),
+    "finer_layers": _table("who wrote into the word, by layer", "sentence term layer importance"),
+    "finer_heads": _table("the same by attention head", "sentence term layer head importance"),
+    "finer_sources": _table(
+        "the same by the token it came from", "sentence term layer source importance token"
+    ),
+    "finer_units": _table("the same by feed-forward unit", "sentence term layer unit importance"),
+    "finer_logits": _table("a part's say in the next word, where the model has one", "term layer word logit"),
+    "verdicts": _table("the scorecard", "claim chapter text criterion verdict numbers"),
+}
+SUBSETS = ("terms", "terms_a", "terms_b")  # columns that hold subsets of the terms
+KINDS = {"text": "str", "whole": "int64", "number": "float64"}  # and what pandas calls them
+
+
+def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The table, with its columns as the schema has them; an empty one gets their types.
+
+    Raises `DissectError` when the table is not in the schema, or columns or what they hold differ.
+    """
+    if name not in TABLES:
+        raise DissectError(f"no table {name!r} is in the schema of results (dissect/tables/schema.py)")
+    columns = TABLES[name].columns
+    if tuple(table.columns) != columns:
+        raise DissectError(
+            f"table {name}: expected the columns {', '.join(columns)}, found "
+            f"{', '.join(map(str, table.columns))}"
+        )
+    if table.empty:
+        return table.astype({column: KINDS[meaning(name, column)[0]] for column in columns})
+    for column in columns:
+        kind, _ = meaning(name, column)
+        if not _holds(table[column], kind):
+            raise DissectError(f"table {name}, column {column}: expected {kind}, found {table[column].dtype}")
+        if column in SUBSETS and (strange := set(table[column]) - set(subsets())):
+            raise DissectError(f"table {name}, column {column}: {min(strange)!r} is no subset of the terms")
+    return table
+
+
+def meaning(table: str, column: str) -> tuple[str, str]:
+    """What a column holds, and what that means."""
+    return COLUMNS.get(f"{table}.{column}") or COLUMNS[column]
+
+
+def _holds(column: pd.Series, kind: str) -> bool:
+    if kind == "text":
+        return column.map(lambda value: isinstance(value, str)).all()
+    if kind == "whole":
+        return pd.api.types.is_integer_dtype(column)
+    return pd.api.types.is_float_dtype(column)

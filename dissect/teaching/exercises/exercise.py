@@ -1,0 +1,103 @@
+"""What an exercise is, and how it is read from Markdown.
+
+dissect/data/exercises holds a file a chapter. An exercise is a section of it, such as
+
+    ## 1.2 One layer by hand
+    *apply, 20 minutes*
+
+    The statement.
+
+and in it the parts `### Hint`, `### Starter`, `### Solution`, `### Discuss`, and once or more often
+`### Wrong: WORDS`, code that is run after the solution and makes a wrong answer of it, to which the
+check must say something that holds these words.
+
+Code names the answer `answer_1_2`, imports what it needs, and leaves alone the names that the chapter uses.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from dissect.errors import DissectError
+from dissect.runs.chapters import CHAPTERS
+
+FOLDER = Path(str(files("dissect") / "data" / "exercises"))
+LEVELS = ("recall", "apply", "analyse", "research")  # from the easiest
+HEADING = re.compile(r"^## (\d\.\d) (.+)\n\*(\w+), (\d+) minutes\*\n", re.MULTILINE)
+PART = re.compile(r"^### (.+)\n", re.MULTILINE)
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise; texts are Markdown; starter, solution and wrong answers are code that sets the answer."""
+
+    name: str  # "1.2": chapter and place in it
+    title: str
+    level: str  # one of `LEVELS`
+    minutes: int  # that a student is expected to need
+    statement: str
+    hint: str
+    starter: str
+    solution: str
+    discuss: str  # for the teacher
+    wrong: tuple[tuple[str, str], ...]  # (words that the check has to say, code after the solution)
+
+    @property
+    def chapter(self) -> int:
+        return int(self.name.partition(".")[0])
+
+    @property
+    def answer(self) -> str:
+        """The name of its answer, such as "answer_1_2": one of its own, so that none replaces another."""
+        return f"answer_{self.name.replace('.', '_')}"
+
+    @property
+    def check(self) -> str:
+        """The line of code that checks the answer."""
+        return f'check("{self.name}", {self.answer})'
+
+
+@cache
+def of_chapter(chapter: int) -> tuple[Exercise, ...]:
+    """The exercises of a chapter, by its number; it may have none.
+
+    Raises `DissectError` when there is no such chapter.
+    """
+    if chapter not in range(1, len(CHAPTERS) + 1):
+        raise DissectError(f"there is no chapter {chapter}: the chapters are 1 to {len(CHAPTERS)}")
+    file = FOLDER / f"{list(CHAPTERS)[chapter - 1]}.md"
+    return read(file.read_text(encoding="utf-8")) if file.is_file() else ()
+
+
+def exercises() -> dict[str, Exercise]:
+    """All exercises by name."""
+    return {e.name: e for chapter in range(1, len(CHAPTERS) + 1) for e in of_chapter(chapter)}
+
+
+def read(text: str) -> tuple[Exercise, ...]:
+    """The exercises in a chapter's file."""
+    _, *pieces = HEADING.split(text)
+    groups = [pieces[n : n + 5] for n in range(0, len(pieces), 5)]
+    return tuple(one(*group) for group in groups)
+
+
+def one(name: str, title: str, level: str, minutes: str, body: str) -> Exercise:
+    """One exercise from its heading's words and its text. Raises `DissectError` where a part lacks."""
+    statement, *rest = PART.split(body)
+    parts = dict(zip(rest[::2], rest[1::2], strict=True))
+    try:
+        return Exercise(
+            name, title, level, int(minutes), statement.strip(), parts["Hint"].strip(),
+            code(parts["Starter"]), code(parts["Solution"]), parts["Discuss"].strip(),
+            tuple((head[7:], code(part)) for head, part in parts.items() if head.startswith("Wrong: ")),
+        )  # fmt: skip
+    except (KeyError, IndexError) as error:
+        raise DissectError(f"exercise {name} lacks a part: {error}") from None
+
+
+def code(text: str) -> str:
+    """The first block of Python in a text."""
+    return CODE.findall(text)[0].strip()

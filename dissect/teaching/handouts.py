@@ -1,0 +1,113 @@
+"""`dissect teach`: the chapters with their exercises as notebooks for students and teachers, and slides."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from dissect.errors import DissectError
+from dissect.files import write_text
+from dissect.places import NOTEBOOKS
+from dissect.runs.chapters import CHAPTERS
+from dissect.site.exercises import solved
+from dissect.teaching import slides
+from dissect.teaching.exercises import Exercise, of_chapter
+from dissect.teaching.notebook_text import EXERCISES, for_notebook, kept
+
+KINDS = ("student", "teacher")
+OPENING = {
+    "student": f"""# {EXERCISES}
+
+They can be done without running the chapter above: each begins with what it needs.
+Put your answer in the place of the dots and run the cell.
+Its last line then says whether the answer is right and, where it is not, what is off.
+The last exercise is open: its form is checked, the finding is to be discussed.""",
+    "teacher": f"""# {EXERCISES}
+
+With solutions: each follows the cell that students are given, and its check accepts it.
+Minutes are for a student who has read the chapter.""",
+}
+
+
+def teach(out: Path, force: bool = False) -> Path:
+    """Write `out`/student, `out`/teacher and `out`/slides; returns `out`.
+
+    force: write over what is there; other files are left alone.
+
+    Raises `DissectError` when `out` is not empty and `force` is not set, or without a checkout.
+    """
+    if not NOTEBOOKS.is_dir():
+        raise DissectError(
+            "the chapters are not there: this needs a checkout of the repository, "
+            "installed with pip install -e ."
+        )
+    if out.is_file():
+        raise DissectError(f"{out} is a file: give a folder")
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise DissectError(f"{out} is not empty: give another folder, or --force to write over what is there")
+    for kind in KINDS:
+        for chapter, stem in enumerate(CHAPTERS, start=1):
+            notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind)
+            write_text(out / kind / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
+    slides.write(out / "slides")
+    return out
+
+
+def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
+    """A chapter without outputs, in plain Markdown, followed by its exercises; kind: one of `KINDS`."""
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
+    exercises = of_chapter(chapter)
+    if exercises:
+        notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
+    for exercise in exercises:
+        notebook.cells.extend(cells(exercise, kind))
+    nbformat.validate(notebook)
+    return notebook
+
+
+def as_handout(cell: NotebookNode, chapter: int) -> Iterator[NotebookNode]:
+    """A chapter's cell without what only the book understands; the caption of a figure follows it."""
+    if cell.cell_type == "markdown":
+        if kept(cell.source):
+            cell.source = for_notebook(cell.source, chapter)
+            yield cell
+        return
+    own = cell.metadata.pop("mystnb", {})
+    cell.source = without_glue(cell.source)
+    yield cell
+    if caption := own.get("figure", {}).get("caption"):
+        yield new_markdown_cell(f"*{for_notebook(caption, chapter)}*", id=f"{cell.id}-caption")
+
+
+def without_glue(code: str) -> str:
+    """Code without the statements that keep a picture for the book's home page."""
+    lines = code.splitlines()
+    for statement in reversed(ast.parse(code).body):
+        if "glue" in {getattr(node, "id", getattr(node, "name", "")) for node in ast.walk(statement)}:
+            del lines[statement.lineno - 1 : statement.end_lineno]
+    return "\n".join(lines).strip("\n")
+
+
+def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
+    """Statement and hint, a starter with its check; for teachers the solution with its check, too."""
+    name = exercise.name.replace(".", "-")
+    statement = (
+        f"## {exercise.name} {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n\n"
+        f"{exercise.statement}\n\n<details><summary>Hint</summary>\n\n{exercise.hint}\n\n</details>"
+    )
+    yield new_markdown_cell(for_notebook(statement, exercise.chapter), id=f"exercise-{name}")
+    yield new_code_cell(checked(exercise.starter, exercise), id=f"answer-{name}")
+    if kind == "teacher":
+        discuss = f"**{solved(exercise)}**\n\n*To discuss.* {exercise.discuss}"
+        yield new_markdown_cell(for_notebook(discuss, exercise.chapter), id=f"discuss-{name}")
+        tags = {"tags": ["solution"]}
+        yield new_code_cell(checked(exercise.solution, exercise), id=f"solution-{name}", metadata=tags)
+
+
+def checked(code: str, exercise: Exercise) -> str:
+    """Code that sets the answer, and its check: together, so that a cell runs alone."""
+    return f"{code}\n\n{exercise.check}"
