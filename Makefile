@@ -31,11 +31,12 @@ publish: ## put the finished run RUN among the published ones
 check: $(VENV)/tested ## what `make test` does, but for slow tests: two minutes, for work in between
 	$(MAKE) --no-print-directory test TESTS="-m 'not slow and not run and not browser'"
 
-test: $(VENV)/tested ## run all tests, the linter, the spelling and the type checker
+test: $(VENV)/tested ## run all tests, the linter, the spelling, the type checker and the rule of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(TESTS)
 
 mutants: $(VENV)/tested ## make mistakes on purpose, and tell how many the tests notice; ONLY=claims for some

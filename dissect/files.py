@@ -7,10 +7,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
 from dissect.errors import DissectError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -48,6 +52,12 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
             raise DissectError(f"{path} cannot be written ({error.strerror}): give another folder") from None
         raise
+
+
+def write_parquet(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table as Parquet, whole or not at all. Raises what `written_whole` raises."""
+    with written_whole(path) as unfinished:
+        table.to_parquet(unfinished, index=False)
 
 
 def write_text(path: Path, text: str) -> None:

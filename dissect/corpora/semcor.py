@@ -13,9 +13,9 @@ from nltk.corpus.reader import XMLCorpusReader
 from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
 from dissect.corpora.nltk_data import COPIES, complete, damaged, place, reading
+from dissect.files import write_parquet
 from dissect.hashing import of_code
 from dissect.progress import track
-from dissect.tables import write
 
 SENTENCES = 37_176  # in SemCor 3.0
 ITEM = ["sentence", "start", "end", "lemma", "sense"]
@@ -58,8 +58,8 @@ def parsed() -> tuple[list[str], pd.DataFrame]:
         pass  # not parsed yet, or damaged
     sentences, items = parse()
     table = pd.DataFrame(items, columns=ITEM)
-    write(pd.DataFrame({"text": sentences}), folder / "sentences.parquet")
-    write(table, folder / "items.parquet")
+    write_parquet(pd.DataFrame({"text": sentences}), folder / "sentences.parquet")
+    write_parquet(table, folder / "items.parquet")
     return sentences, table
 
 

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from dissect import hashing, reuse
 from dissect.errors import DissectError
-from dissect.files import write_text, written_whole
-from dissect.tables import write
+from dissect.files import write_parquet, write_text, written_whole
 
 
 class Store:
@@ -32,7 +31,7 @@ class Store:
     def __init__(self, folder: str | Path, key: str, items: pd.DataFrame, about: dict):
         self.folder = Path(folder) / key[:16]
         if not (self.folder / "about.json").exists():
-            write(items, self.folder / "items.parquet")
+            write_parquet(items, self.folder / "items.parquet")
             write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
 
     def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor]) -> Tensor:

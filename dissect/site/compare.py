@@ -5,13 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from dissect.errors import DissectError
-from dissect.files import write_text
+from dissect.files import write_parquet, write_text
 from dissect.places import PUBLISHED
 from dissect.runs import manifest
 from dissect.site import across
 from dissect.site.build import build_site
 from dissect.site.markdown import shown
-from dissect.tables import write
 
 
 def listing(runs: Path) -> pd.DataFrame:
@@ -55,7 +54,7 @@ def compare(folders: list[Path], out: Path, site: bool = True) -> pd.DataFrame:
     runs = [across.paper(), *across.apart(read, folders)]
     verdicts = across.verdicts([across.without_links(run) for run in runs])
     table = pd.concat([across.numbers(runs), verdicts]).rename_axis("question")
-    write(table.reset_index(), out / "across.parquet")
+    write_parquet(table.reset_index(), out / "across.parquet")
     write_text(
         out / "across.md", "# Across models\n\n" + across.page(runs) + across.markdown(verdicts, "claim")
     )

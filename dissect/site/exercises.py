@@ -68,13 +68,8 @@ def shown(exercise: Exercise) -> str:
         anchor=exercise.name.replace(".", "-"), name=exercise.name, title=exercise.title,
         level=exercise.level, minutes=exercise.minutes, statement=exercise.statement,
         starter=exercise.starter, check=exercise.check, hint=exercise.hint,
-        solution=exercise.solution, solved=solved(exercise),
+        solution=exercise.solution, solved=exercise.solved,
     )  # fmt: skip
-
-
-def solved(exercise: Exercise) -> str:
-    """What the folded solution is called."""
-    return "One way to do it" if exercise.level == "research" else "Solution"
 
 
 def times(manifest: Manifest) -> str:

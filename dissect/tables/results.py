@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from dissect.errors import DissectError
-from dissect.files import written_whole
+from dissect.files import write_parquet, written_whole
 from dissect.tables.schema import TABLES, conform
 
 
@@ -44,14 +44,8 @@ def save(table: pd.DataFrame, name: str, folder: str | Path | None) -> pd.DataFr
     """
     table = conform(name, table)
     if folder is not None:
-        write(table, Path(folder) / f"{name}.parquet")
+        write_parquet(table, Path(folder) / f"{name}.parquet")
     return table
-
-
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as Parquet, whole or not at all. Raises what `written_whole` raises."""
-    with written_whole(path) as unfinished:
-        table.to_parquet(unfinished, index=False)
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:

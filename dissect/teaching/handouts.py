@@ -12,7 +12,6 @@ from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.places import NOTEBOOKS
 from dissect.runs.chapters import CHAPTERS
-from dissect.site.exercises import solved
 from dissect.teaching import slides
 from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.notebook_text import EXERCISES, for_notebook, kept
@@ -102,7 +101,7 @@ def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
     yield new_markdown_cell(for_notebook(statement, exercise.chapter), id=f"exercise-{name}")
     yield new_code_cell(checked(exercise.starter, exercise), id=f"answer-{name}")
     if kind == "teacher":
-        discuss = f"**{solved(exercise)}**\n\n*To discuss.* {exercise.discuss}"
+        discuss = f"**{exercise.solved}**\n\n*To discuss.* {exercise.discuss}"
         yield new_markdown_cell(for_notebook(discuss, exercise.chapter), id=f"discuss-{name}")
         tags = {"tags": ["solution"]}
         yield new_code_cell(checked(exercise.solution, exercise), id=f"solution-{name}", metadata=tags)

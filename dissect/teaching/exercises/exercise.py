@@ -55,6 +55,11 @@ class Exercise:
         return f"answer_{self.name.replace('.', '_')}"
 
     @property
+    def solved(self) -> str:
+        """What its solution is called."""
+        return "One way to do it" if self.level == "research" else "Solution"
+
+    @property
     def check(self) -> str:
         """The line of code that checks the answer."""
         return f'check("{self.name}", {self.answer})'
