@@ -89,11 +89,16 @@ def key(mutant: Mutant) -> str:
     return hashlib.sha256(json.dumps([asdict(mutant), texts]).encode()).hexdigest()
 
 
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What a copy of the checkout does without, for `shutil.copytree`."""
+    made = ("runs", "_build", "dist", "build") if Path(folder) == ROOT else ()  # dissect/runs is no run
+    return set(shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", *made)(folder, names))
+
+
 def copied(to: Path) -> Path:
     """A copy of the checkout, beside which the real corpora lie as they lie beside the checkout."""
     tree = to / "tree"
-    left = shutil.ignore_patterns(".*", "runs", "_build", "dist", "build", "*.egg-info", "__pycache__")
-    shutil.copytree(ROOT, tree, ignore=left)
+    shutil.copytree(ROOT, tree, ignore=left_out)
     if (shared := ROOT.parent / "shared").is_dir():
         (to / "shared").symlink_to(shared)
     return tree
