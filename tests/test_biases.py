@@ -6,7 +6,7 @@ import torch
 from dissect import decompose
 from dissect.decomposition.decomposer import Decomposer
 from dissect.decomposition.families import find_all
-from dissect.decomposition.record import constant_of
+from dissect.decomposition.sites import constant_of
 from tests.conftest import inputs_of, tiny
 
 

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from dissect import Decomposer, DissectError
 from dissect.decomposition.families import FAMILIES, REFUSED, find, find_all, known
-from dissect.decomposition.record import constant_of, matrix_of
+from dissect.decomposition.sites import constant_of, matrix_of
 from dissect.decomposition.splits import AXIS
 from dissect.errors import InexactSum, UnsupportedModel
 from tests.conftest import ACCELERATOR, FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny

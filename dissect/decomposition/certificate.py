@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from dissect.decomposition.decomposer import TOLERANCE, Decomposer
 from dissect.decomposition.fold import fold
-from dissect.decomposition.record import Add, Map, Norm, Site, Sites, Trace, recording
+from dissect.decomposition.record import Add, Map, Norm, Trace, recording
+from dissect.decomposition.sites import Site, Sites
 from dissect.errors import WrongTerm
 
 SHIFT = 0.1  # how far biases and gains are moved

@@ -26,7 +26,8 @@ from dissect.decomposition.fold import fold, fold_layers
 from dissect.decomposition.inputs import model_inside, refuse_absent, refuse_integers, refuse_unusable
 from dissect.decomposition.parts import Parts, names_of
 from dissect.decomposition.precision import lengths, multiplied_in, own_products, why_missed
-from dissect.decomposition.record import Add, Map, Sites, Trace, recording, sites_of
+from dissect.decomposition.record import Add, Map, Trace, recording
+from dissect.decomposition.sites import Sites, sites_of
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
 
 # The largest error per format: tests measure it to be some ten times smaller.

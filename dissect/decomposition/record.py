@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dissect.decomposition.families import Family, Sublayer, find, find_all, find_if
+from dissect.decomposition.families import Sublayer
+from dissect.decomposition.sites import Site, Sites
 from dissect.errors import UnsupportedModel
 
 
@@ -61,55 +62,6 @@ class Trace:
 def work_dtype(dtype: torch.dtype) -> torch.dtype:
     """Half formats accumulate in float32, the others in their own."""
     return torch.promote_types(dtype, torch.float32)
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where one sublayer writes to the stream: its modules, and what it adds whatever its input."""
-
-    layer: nn.Module
-    sublayer: Sublayer
-    constant: Tensor  # (hidden,)
-    out: nn.Module
-    norm: nn.Module | None
-    branch_norm: nn.Module | None
-    enters: nn.Module | None
-    value: nn.Module | None
-
-
-@dataclass(frozen=True)
-class Sites:
-    """All modules of a model that its family's row names, and the constants; found once."""
-
-    base: nn.Module
-    family: Family
-    early: list[nn.Module]
-    layers: list[nn.Module]
-    sublayers: list[Site]
-    final: list[nn.Module]
-
-
-def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
-    """Look up what a row names. Raises `UnsupportedModel` for a part that is not there."""
-
-    def found(root: nn.Module, path: str) -> nn.Module | None:
-        return find_if(root, path, config) if path else None
-
-    layers = find_all(base, family.layers)
-    sublayers = [
-        Site(
-            layer, sublayer, constant_of(layer, sublayer, config), find(layer, sublayer.out),
-            found(layer, sublayer.norm), found(layer, sublayer.branch_norm),
-            found(layer, sublayer.enters), found(layer, sublayer.value),
-        )
-        for layer in layers
-        for sublayer in family.sublayers
-    ]  # fmt: skip
-    early, final = (
-        [module for path in paths if (module := found(base, path)) is not None]
-        for paths in (family.embedding, family.final)
-    )
-    return Sites(base, family, early, layers, sublayers, final)
 
 
 @contextmanager
@@ -291,69 +243,3 @@ class Recorder:
             action(x)
 
         self.stack.callback(module.register_forward_hook(hook).remove)
-
-
-@torch.no_grad()
-def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
-    """What a sublayer adds whatever its input, (hidden,).
-
-    Attention rows sum to one, so the value bias passes attention unchanged and meets the output
-    projection: W_O b_V + b_O. Asking the modules for their answer to zeros, rather than reading
-    their weights, also serves adapters and quantised layers.
-    """
-    out: Any = find(layer, sublayer.out)
-    return out(value_bias(layer, sublayer, config))
-
-
-@torch.no_grad()
-def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
-    """The bias of the values as it reaches the output projection, (heads · width of a head,).
-
-    Zeros for a feed-forward.
-    """
-    bias = projected_bias(layer, sublayer, config)
-    return bias + layer.get_parameter(sublayer.value_bias) if sublayer.value_bias else bias
-
-
-@torch.no_grad()
-def projected_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
-    """What of `value_bias` is the value projection's own."""
-    out: Any = find(layer, sublayer.out)
-    zeros = next(out.parameters()).new_zeros(width_of(out))
-    if not sublayer.value:
-        return zeros
-    value: Any = find(layer, sublayer.value)
-    bias = value(next(value.parameters()).new_zeros(width_of(value)))
-    return per_query_head(values_of(bias, sublayer, config), len(zeros), config).to(zeros)
-
-
-@torch.no_grad()
-def matrix_of(module: Any) -> Tensor:
-    """A projection's matrix, (inputs, outputs), from its answers; its bias is left out."""
-    weight = next(module.parameters())
-    ones = torch.eye(width_of(module), dtype=weight.dtype, device=weight.device)
-    return module(ones) - module(torch.zeros_like(ones[:1]))
-
-
-def width_of(module: Any) -> int:
-    """How many numbers a projection takes: of torch's Linear, or GPT-2's Conv1D."""
-    return module.in_features if hasattr(module, "in_features") else module.nx
-
-
-def values_of(projected: Tensor, sublayer: Sublayer, config: Any) -> Tensor:
-    """The values among what the projection gives, (…, heads of values · width of a head)."""
-    if sublayer.values == "last third":
-        return projected.chunk(3, dim=-1)[2]
-    if sublayer.values == "last third of each head":
-        heads = projected.unflatten(-1, (config.num_attention_heads, -1))
-        return heads.chunk(3, dim=-1)[2].flatten(-2)
-    return projected
-
-
-def per_query_head(values: Tensor, width: int, config: Any) -> Tensor:
-    """Values repeated for the queries that share them (grouped queries), (…, width)."""
-    if values.shape[-1] == width:
-        return values
-    groups = width // values.shape[-1]
-    shared = config.num_attention_heads // groups
-    return values.unflatten(-1, (shared, -1)).repeat_interleave(groups, -2).flatten(-2)

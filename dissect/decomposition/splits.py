@@ -15,15 +15,8 @@ from torch import Tensor
 from dissect.decomposition.families import find
 from dissect.decomposition.fold import Weight
 from dissect.decomposition.precision import lengths, why_missed
-from dissect.decomposition.record import (
-    Add,
-    Trace,
-    matrix_of,
-    per_query_head,
-    projected_bias,
-    value_bias,
-    values_of,
-)
+from dissect.decomposition.record import Add, Trace
+from dissect.decomposition.sites import matrix_of, per_query_head, projected_bias, value_bias, values_of
 from dissect.errors import DissectError, InexactSum, TooLarge
 
 LARGEST = 4 * 2**30  # bytes that one split may take at its peak
