@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from dissect import models
 from dissect.cli import work
-from dissect.models import finetuning
+from dissect.models.finetuning import training
 from dissect.runs import doctor
 from dissect.runs import run as runs
 from dissect.runs.chapters import CHAPTERS
@@ -77,7 +77,7 @@ def at_hand(there, tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(models, "location", lambda name: small if name == "minilm" else location(name))
     monkeypatch.setattr(runs, "run_chapters", lambda *_: None)
     monkeypatch.setattr(runs, "build_site", lambda *_, **__: print(BUILT))
-    monkeypatch.setattr(finetuning, "train", lambda *_: 0.1)
+    monkeypatch.setattr(training, "train", lambda *_: 0.1)
     monkeypatch.setattr(
         doctor, "estimates", lambda *_: dict.fromkeys((*CHAPTERS, "fine-tuning", "site"), 1.0)
     )

@@ -20,19 +20,9 @@ from transformers import (
 )
 
 from dissect import DissectError, decompose, models
-from dissect.models.finetuning import (
-    IGNORED,
-    OnOneDevice,
-    Recipe,
-    encode,
-    guessing,
-    optimizer_of,
-    tagger,
-    train,
-    tune,
-    tuned_sibling,
-    usual,
-)
+from dissect.models.finetuning import Recipe, train, tune, tuned_sibling, usual
+from dissect.models.finetuning.data import IGNORED, encode, guessing, tagger
+from dissect.models.finetuning.training import OnOneDevice, optimizer_of
 
 pytestmark = pytest.mark.slow
 

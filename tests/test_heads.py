@@ -10,7 +10,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 from dissect import Decomposer, DissectError, models
 from dissect.corpora import TaggedSentence
 from dissect.features.gathering import target_terms, word_terms
-from dissect.models.finetuning import IGNORED, Recipe, encode, encode_all, tune
+from dissect.models.finetuning import Recipe, tune
+from dissect.models.finetuning.data import IGNORED, encode, encode_all
 from dissect.models.heads import AFTERWARDS, PRETRAINED, MaskedHead, after_embedding, tagging, width
 from tests.conftest import FAMILY_SIZES, SIZES, inputs_of, tiny
 from tests.tokenizers_of_each_kind import across_words, of_each_kind, word_pieces

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertForTokenClassification, DataCollatorForTokenClassification
 
-from dissect.models.finetuning import IGNORED, Recipe, train
+from dissect.models.finetuning import Recipe, train
+from dissect.models.finetuning.data import IGNORED
 
 EXAMPLES = [{"input_ids": [101, 2000 + n, 102], "labels": [IGNORED, n % 2, IGNORED]} for n in range(20)]
 RECIPE = Recipe("ner", "none", epochs=3, learning_rate=1e-2, batch_size=4)

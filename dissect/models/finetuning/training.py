@@ -1,0 +1,149 @@
+"""Training by a recipe: the `transformers` Trainer, on one device, in parts of batches that fit in memory."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from dissect.errors import DissectError, TooLarge
+from dissect.memory import ran_out
+from dissect.models.finetuning.data import IGNORED, Made
+from dissect.models.finetuning.recipe import Recipe
+from dissect.models.heads import after_embedding
+from dissect.models.loading import pick_device
+from dissect.progress import note, track
+
+
+def train_in_parts(
+    make: Callable[[], Made], recipe: Recipe, label: str, scratch: str
+) -> tuple[PreTrainedModel, list[dict], float]:
+    """A model trained from the start, in parts of batches that fit in memory; what from, and its `train`.
+
+    The gradient is that of the whole batch, but dropout draws other units.
+
+    Raises `TooLarge` when one sentence at a time does not fit, and what `train` raises.
+    """
+    at_once = recipe.batch_size
+    while True:
+        model, examples, collator = make()
+        model.base_model.requires_grad_(not recipe.frozen)
+        try:
+            return model, examples, train(model, examples, collator, recipe, label, scratch, at_once)
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+        del model  # before another is made
+        if at_once == 1:
+            raise TooLarge(f"{label} does not fit in memory, one sentence at a time: use a smaller model")
+        then = next(n for n in range(at_once // 2, 0, -1) if recipe.batch_size % n == 0)
+        note(f"out of memory with {at_once} sentences at once: {label} begins again with {then}")
+        at_once = then
+
+
+def train(
+    model: PreTrainedModel,
+    examples: Sequence[dict],
+    collator: Any,
+    recipe: Recipe,
+    label: str,
+    scratch: str,
+    at_once: int | None = None,
+) -> float:
+    """Train the model in place; returns the mean loss of the last epoch.
+
+    at_once: so many sentences of a batch, of which it has to be a divisor; all by default.
+
+    Raises `DissectError` when the loss is not finite.
+    """
+    model.config.pad_token_id = collator.tokenizer.pad_token_id
+    parts = recipe.batch_size // (at_once or recipe.batch_size)
+    arguments = OnOneDevice(
+        output_dir=scratch,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        per_device_train_batch_size=recipe.batch_size // parts,
+        gradient_accumulation_steps=parts,
+        warmup_steps=0.1,
+        lr_scheduler_type="cosine",
+        seed=recipe.seed,
+        use_cpu=pick_device().type == "cpu",
+        logging_strategy="epoch",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    kind = MaskedOnly if recipe.task == "mlm" else Trainer
+    trainer = kind(
+        model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)],
+        optimizers=(optimizer_of(model, recipe), None), compute_loss_func=of_whole if parts > 1 else None,
+    )  # fmt: skip
+    trainer.pop_callback(PrinterCallback)
+    trainer.train()
+    loss = [row["loss"] for row in trainer.state.log_history if "loss" in row][-1]
+    if not torch.tensor(loss).isfinite() or loss == 0:
+        raise DissectError(f"{label} diverged; use a smaller learning rate")
+    return loss
+
+
+def of_whole(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
+    """A part's share of the mean loss of its batch, which has so many labels."""
+    return mean_loss(outputs.logits.flatten(0, 1), labels.flatten(), num_items_in_batch)
+
+
+def mean_loss(logits: torch.Tensor, labels: torch.Tensor, many: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy in nats, (labels, classes) and (labels,), summed and divided by so many."""
+    return F.cross_entropy(logits, labels, reduction="sum", ignore_index=IGNORED) / many
+
+
+def optimizer_of(model: PreTrainedModel, recipe: Recipe) -> torch.optim.Optimizer | None:
+    """AdamW with a rate of its own for the head; None, the Trainer's, where it is that of the rest."""
+    if recipe.head_rate == 1:
+        return None
+    body = list(model.base_model.parameters())
+    of_body = set(map(id, body))
+    head = [parameter for parameter in model.parameters() if id(parameter) not in of_body]
+    groups: list[dict[str, Any]] = [
+        {"params": body},
+        {"params": head, "lr": recipe.learning_rate * recipe.head_rate},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=0.0)
+
+
+class OnOneDevice(TrainingArguments):
+    """On several GPUs a batch would be that many times the recipe's, and the model not its own class."""
+
+    @property
+    def n_gpu(self) -> int:
+        """How many GPUs the `Trainer` spreads a model over; 0 on the processor."""
+        return min(super().n_gpu, 1)
+
+
+class MaskedOnly(Trainer):
+    """Asks the head at masked positions only; its answers elsewhere, six times as many, have no part in
+    the loss, and over a whole vocabulary they are most of the work."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs.pop("labels")
+        masked = labels != IGNORED
+        hidden = model.base_model(**inputs).last_hidden_state
+        logits = after_embedding(model, hidden[masked])
+        many = masked.sum().clamp_min(1) if num_items_in_batch is None else num_items_in_batch
+        loss = mean_loss(logits, labels[masked], many)
+        return (loss, logits) if return_outputs else loss
+
+
+class Shown(TrainerCallback):
+    """Shows progress as all other work here does."""
+
+    def __init__(self, label: str):
+        self.label = label
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.steps = iter(track(range(state.max_steps), self.label))
+        next(self.steps)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        next(self.steps, None)
