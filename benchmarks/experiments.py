@@ -27,14 +27,8 @@ from torch import Tensor
 
 from dissect import corpora
 from dissect.decomposition.decomposer import Decomposer
-from dissect.experiments.probes import (
-    SenseProbe,
-    Split,
-    Training,
-    nearest_neighbours,
-    sense_probe,
-    vectors_of,
-)
+from dissect.experiments.probes import Split, Training, nearest_neighbours, sense_probe, vectors_of
+from dissect.experiments.probes.two_layers import SenseProbe
 from dissect.experiments.word_senses import TRAINING, SenseTerms, numbered, sense_terms
 from dissect.features import gathering
 from dissect.models.loading import Loaded, load

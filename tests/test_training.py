@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dissect.experiments.probes import Choices, Split, Training, fit, masked_head, sense_probe, two_layer
+from dissect.experiments.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
+from dissect.experiments.probes.training import fit
 
 ROWS, D = 24, 5
 ALL = torch.arange(ROWS)

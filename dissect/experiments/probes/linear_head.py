@@ -1,0 +1,52 @@
+"""The head for masked words: one linear layer, which begins as the baseline."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dissect.experiments.probes.training import Split, Training, Watch, fit
+
+
+def masked_head(
+    x: Tensor,
+    labels: Tensor,
+    split: Split,
+    training: Training,
+    seed: int,
+    types: Tensor | None = None,
+    watch: Watch | None = None,
+) -> dict[str, Tensor]:
+    """Dropout and one linear layer to the word pieces seen in training, or to those of `types`.
+
+    x: (items, hidden); labels: (items,) token ids; types: sorted token ids.
+    Returns, for the test items, the predicted ids and the log_chance of the right one, minus
+    infinity where it was never seen in training; each (items,).
+    """
+    types = torch.unique(labels[split.train]) if types is None else types
+    known = torch.isin(labels, types)
+    target = torch.searchsorted(types, labels).clamp_max(len(types) - 1)
+    torch.manual_seed(seed)
+    head = nn.Sequential(
+        nn.Dropout(training.dropout), linear_from(target[split.train], x.shape[1], len(types))
+    )
+    dev = split.dev[known[split.dev]]
+
+    def loss(out: Tensor, n: Tensor) -> Tensor:
+        return F.cross_entropy(out, target[n].to(out.device))
+
+    logits = fit(head, x, loss, split.train, dev, training, watch)(split.test).cpu()
+    right = logits.log_softmax(-1).gather(1, target[split.test, None])[:, 0]
+    right[~known[split.test]] = -torch.inf
+    return {"predicted": types[logits.argmax(-1)], "log_chance": right}
+
+
+def linear_from(target: Tensor, d: int, types: int) -> nn.Linear:
+    """A linear layer that begins as the baseline does: with no weights it names types by how often
+    they are the target, so that training only has to learn what the vectors add to that.
+    """
+    linear = nn.Linear(d, types)
+    with torch.no_grad():
+        linear.bias.copy_(
+            torch.log((torch.bincount(target, minlength=types) + 0.5) / (len(target) + 0.5 * types))
+        )
+    return linear
