@@ -25,13 +25,12 @@ import torch.nn.functional as F
 from overhead import clock, machine
 from torch import Tensor
 
-from dissect import corpora
-from dissect.decomposition.decomposer import Decomposer
+from dissect import Decomposer, corpora
 from dissect.experiments.probes import Split, Training, nearest_neighbours, sense_probe, vectors_of
 from dissect.experiments.probes.two_layers import SenseProbe
 from dissect.experiments.word_senses import TRAINING, SenseTerms, numbered, sense_terms
 from dissect.features import gathering
-from dissect.models.loading import Loaded, load
+from dissect.models import Loaded, load
 
 
 def main() -> None:

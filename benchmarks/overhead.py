@@ -28,7 +28,7 @@ from dissect import Decomposer, corpora
 from dissect.experiments.least_squares import LeastSquares
 from dissect.experiments.measures import fit_feedforwards
 from dissect.features.gathering import TOKENS_PER_BATCH, batches, padded, tokenized
-from dissect.models.loading import load
+from dissect.models import load
 
 PLAIN = "plain forward pass"
 PROCESSES = 3  # whose peak memory is taken, one after the other; the median counts

@@ -15,8 +15,8 @@ import pandas as pd
 from overhead import clock, machine
 
 from dissect import Decomposer, corpora
-from dissect.features.gathering import batches, padded, tokenized
-from dissect.models.loading import load
+from dissect.features import batches, padded, tokenized
+from dissect.models import load
 
 
 def main() -> None:

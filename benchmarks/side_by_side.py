@@ -26,8 +26,8 @@ from torch import Tensor
 from transformers import BertForNextSentencePrediction
 
 from dissect import Decomposer, corpora
-from dissect.features.gathering import padded, tokenized
-from dissect.models.loading import Loaded, load
+from dissect.features import padded, tokenized
+from dissect.models import Loaded, load
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.closed_forms import closed_forms, embeddings_sum
