@@ -1,7 +1,6 @@
 """Claims: on made-up data in which each is true, and false, and on the published figures."""
 
 import re
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,10 @@ from dissect.report import answers as findings
 from dissect.report import published
 from dissect.report.answers import H_FOR_F
 from dissect.report.claims import CLAIMS, VERDICTS, verdicts
+from dissect.report.claims.chapter2 import DEPARTED
+from dissect.report.claims.claim import WORDS
 from dissect.report.judge import score
+from dissect.runs.chapters import CHAPTERS
 from dissect.site.scorecard import criteria, page
 
 LAYERS = 6
@@ -248,10 +250,18 @@ def test_the_published_figures_carry_their_claims():
 
 
 def test_every_claim_of_the_list_is_there_once():
-    listed = (files("dissect") / "data/published/claims.yaml").read_text(encoding="utf-8")
-    names = re.findall(r"\{id: (\w+),", listed)
+    listed = (published.FOLDER / "claims.yaml").read_text(encoding="utf-8")
+    names = re.findall(r"^  (\w+):$", listed, re.MULTILINE)
     assert [one.name for one in CLAIMS] == names
     assert set(CASES) == set(names)
+
+
+def test_what_the_list_says_beside_the_words_is_so():
+    for words in WORDS.values():
+        assert set(words) - {"short", "data"} == {"chapter", "claim", "criterion", "slide"}
+        assert words.get("short") != words["claim"] and words["chapter"] in CHAPTERS
+        assert "data" not in words or (published.FOLDER / words["data"]).is_file()
+    assert f" below {DEPARTED} " in WORDS["V9"]["criterion"]
 
 
 def test_the_page_shows_every_claim_with_its_verdict(tmp_path):
