@@ -19,6 +19,7 @@ from typer.core import TyperGroup, TyperOption
 
 import dissect
 from dissect.cli import work
+from dissect.runs.settings import Settings
 
 ROOT = Path(dissect.__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -181,6 +182,12 @@ def test_the_options_of_a_run_are_all_in_the_table() -> None:
     for parameter in COMMANDS.commands["run"].params:
         if isinstance(parameter, TyperOption) and parameter.name != "help":
             assert table & {*parameter.opts, *parameter.secondary_opts}, parameter.opts
+
+
+def test_run_and_doctor_take_every_setting() -> None:
+    for command in ("run", "doctor"):
+        options = {parameter.name for parameter in COMMANDS.commands[command].params}
+        assert options >= set(Settings.model_fields), command
 
 
 def test_every_module_in_the_prose_exists() -> None:

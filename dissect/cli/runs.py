@@ -10,10 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from dissect.cli.app import app
+from dissect.cli.options import with_settings
 from dissect.errors import DissectError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dissect.runs.settings import Settings
 
 Runs = Annotated[list[str], typer.Argument(help="Runs: names in runs/, published ones, or folders.")]
 One = Annotated[str, typer.Argument(help="A run: its name in runs/, a published one, or a folder.")]
@@ -86,32 +89,12 @@ def export(run: One, out: Annotated[Path, typer.Argument(help="A folder for the 
 
 
 @app.command()
-def doctor(
-    settings: Annotated[Path | None, typer.Argument(help="A YAML file, as for dissect run.")] = None,
-    profile: Annotated[str | None, typer.Option(help="teach or paper.")] = None,
-    model: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
-    tuned: Annotated[list[str] | None, typer.Option(help="As for dissect run.")] = None,
-    head: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
-    corpus: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
-    sections: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
-    limit: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
-    trials: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
-    device: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="As for dissect run.")] = None,
-    data: Annotated[str | None, typer.Option(help="As for dissect run.")] = None,
-) -> None:
+@with_settings
+def doctor(settings: "Settings") -> None:
     """Tell what a run would find here: packages, model, corpora, disk, memory, and how long it would take."""
     from dissect.runs.doctor import examine
-    from dissect.runs.settings import settings_file, settings_from
 
-    options = {
-        "profile": profile, "model": model, "tuned": tuned or None, "head": head, "corpus": corpus,
-        "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
-        "device": device, "jobs": jobs, "data": data,
-    }  # fmt: skip
-    given = {option: value for option, value in options.items() if value is not None}
-    found = examine(settings_from((settings_file(settings) if settings else {}) | given))
+    found = examine(settings)
     show(found, "what a run would find")
     if (found["state"] == "missing").any():
         raise DissectError("a run with these settings would not work: see what is missing above")

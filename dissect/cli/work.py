@@ -1,78 +1,36 @@
 """The commands that do work: run, tune, fetch, explain, teach, export-onnx."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from dissect.cli.app import app
+from dissect.cli.options import with_settings
 from dissect.errors import DissectError
+
+if TYPE_CHECKING:
+    from dissect.runs.settings import Settings
 
 
 @app.command()
+@with_settings
 def run(
-    settings: Annotated[
-        Path | None, typer.Argument(help="A YAML file with these options by name; options here win.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run: its folder is runs/NAME.")] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="minilm, a folder, or a Hugging Face name; by default the profile's."),
-    ] = None,
-    tuned: Annotated[
-        list[str] | None,
-        typer.Option(help="A fine-tuned model to compare with, or several; by default a copy is tuned."),
-    ] = None,
-    head: Annotated[
-        str | None,
-        typer.Option(help="A model whose masked-word head chapter 3 reads with; by default MODEL's."),
-    ] = None,
-    corpus: Annotated[
-        str | None,
-        typer.Option(help="Text for chapters 1 to 3: teaching, europarl, or a file."),
-    ] = None,
-    sections: Annotated[str | None, typer.Option(help="Chapters to run, such as 2,4.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, …; by default the accelerator that torch finds.")
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(help="How many runs of each probe.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many sentences a corpus.")] = None,
-    trials: Annotated[
-        int | None, typer.Option(help="Search for hyper-parameters with so many trials; 0: the recorded.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of samples and fine-tuning.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(help="Chapters run side by side, each with its share of the cores.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Folder with wnut16/ and ner_tuning/ (DISSECT_DATA).")
-    ] = None,
+    settings: "Settings",
     force: Annotated[bool, typer.Option(help="Run chapters again that are up to date.")] = False,
     site: Annotated[bool, typer.Option(help="Build the website afterwards.")] = True,
 ) -> None:
     """Run the chapters and build the book: runs/NAME/site/index.html."""
     from dissect.runs.run import run as run_chapters
-    from dissect.runs.settings import settings_file, settings_from
 
     def with_site(folder: Path) -> None:
         from dissect.site.build import build_site
 
         build_site(folder, folder / "site")
 
-    options = {
-        "name": name, "profile": profile, "model": model, "tuned": tuned or None, "head": head,
-        "corpus": corpus, "sections": sections, "seeds": seeds, "limit": limit, "trials": trials,
-        "seed": seed, "device": device, "jobs": jobs, "data": data,
-    }  # fmt: skip
-    given = {option: value for option, value in options.items() if value is not None}
-    told = settings_from((settings_file(settings) if settings else {}) | given)
-    run_chapters(told, force=force, finish=with_site if site else None)
+    run_chapters(settings, force=force, finish=with_site if site else None)
 
 
 @app.command()

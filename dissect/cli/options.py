@@ -1,0 +1,50 @@
+"""The options of a run, for all commands that take them: `run`, which carries it out, and `doctor`."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FILE = Annotated[
+    Path | None, typer.Argument(help="A YAML file with these options by name; options here win.")
+]
+# By the name of the setting: the type of the option, and what its help says.
+OPTIONS: dict[str, tuple[Any, str]] = {
+    "name": (str, "Name of the run: its folder is runs/NAME."),
+    "profile": (str, "teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
+    "model": (str, "minilm, a folder, or a Hugging Face name; by default the profile's."),
+    "tuned": (list[str], "A fine-tuned model to compare with, or several; by default a copy is tuned."),
+    "head": (str, "A model whose masked-word head chapter 3 reads with; by default MODEL's."),
+    "corpus": (str, "Text for chapters 1 to 3: teaching, europarl, or a file."),
+    "sections": (str, "Chapters to run, such as 2,4."),
+    "device": (str, "cpu, cuda, …; by default the accelerator that torch finds."),
+    "seeds": (int, "How many runs of each probe."),
+    "limit": (int, "At most so many sentences a corpus."),
+    "trials": (int, "Search for hyper-parameters with so many trials; 0: the recorded."),
+    "seed": (int, "Of samples and fine-tuning."),
+    "jobs": (int, "Chapters run side by side, each with its share of the cores."),
+    "data": (str, "Folder with wnut16/ and ner_tuning/ (DISSECT_DATA)."),
+}
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Put the options of a run before a command's own; it gets them all as `Settings`, its first argument."""
+
+    @wraps(command, assigned=("__module__", "__name__", "__doc__"))
+    def called(settings: Path | None, **given: Any) -> None:
+        from dissect.runs.settings import settings_file, settings_from
+
+        options = {name: value for name in OPTIONS if (value := given.pop(name)) not in (None, [])}
+        command(settings_from((settings_file(settings) if settings else {}) | options), **given)
+
+    kinds = {name: Annotated[kind | None, typer.Option(help=text)] for name, (kind, text) in OPTIONS.items()}
+    of_run = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in {"settings": FILE, **kinds}.items()
+    ]
+    _, *own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature(command).parameters.values()]
+    vars(called)["__signature__"] = Signature([*of_run, *own])
+    return called
