@@ -16,7 +16,6 @@ from docutils.core import publish_doctree
 from dissect.errors import DissectError
 from dissect.runs.chapters import CHAPTERS
 from dissect.site import pdf
-from dissect.site.book_process import BookProcess
 from dissect.site.build import jupyter_book
 from tests.test_links import Page, broken
 
@@ -137,8 +136,7 @@ def tiny_book(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         (folder / "notebooks").mkdir()
         cells = [nbformat.v4.new_markdown_cell("# A chapter")]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks/4-wsd.ipynb")
-        assert BookProcess().build(folder, folder / "log", "html") == 0, (folder / "log").read_text()
-        return folder / "_build/html"
+        return jupyter_book(folder, folder / "log")
 
     return build
 
@@ -170,16 +168,10 @@ def test_without_an_address_no_page_has_buttons(tiny_book: Callable[[str], Path]
 
 
 def test_a_process_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "myst_nb.py").write_text("raise ImportError('no Sphinx today')", encoding="utf-8")
+    (tmp_path / "sphinx.py").write_text("raise ImportError('no Sphinx today')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(DissectError, match="no Sphinx today"):
-        jupyter_book(tmp_path, tmp_path / "log", BookProcess())
-
-
-def test_a_process_that_is_not_wanted_ends() -> None:
-    with BookProcess() as process:
-        assert process.process.poll() is None
-    assert process.process.poll() is not None
+        jupyter_book(tmp_path, tmp_path / "log")
 
 
 # ---- docstrings ----

@@ -9,6 +9,8 @@ import base64
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -38,8 +40,9 @@ from dissect.site import (
 )
 from dissect.site import downloads as evidence
 from dissect.site import exercises as exercises
-from dissect.site.book_process import BookProcess
 
+START = "from jupyter_book.cli.main import main; main()"
+QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 COPIED = ("_config.yml", "_toc.yml")
 # The home page's picture: its chapter, and its name there.
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
@@ -73,27 +76,26 @@ def build_site(
     """
     told = manifest.required(folder)
     say("building the site …")
-    with BookProcess() as process:  # loads beside what follows
-        verdicts = judge(folder / "results")
-        if others is None:
-            others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
-        read = [across.read(folder, here=True), *map(across.read, others)]
-        runs = [across.paper(), *across.apart(read, [folder, *others])]
-        shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
-        loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
-        texts = {
-            "summary": this_run.summary(told),
-            "scorecard": scorecard.page(verdicts),
-            "criteria": scorecard.criteria(verdicts),
-            "verdicts": across.markdown(across.verdicts(runs), "claim"),
-            "across": across.page(runs),
-            "tables": tables_page.page(),
-            **exercises.pages(told),
-            "explore": sentences.page(sentences.read(shown, loaded)),
-            "glance": home.page(verdicts),
-        }
-        pictures = across.pictures(runs) | sentences.pictures(shown, loaded)
-        page = build(folder, told, texts, out, pictures, with_pdf, live, process)
+    verdicts = judge(folder / "results")
+    if others is None:
+        others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
+    read = [across.read(folder, here=True), *map(across.read, others)]
+    runs = [across.paper(), *across.apart(read, [folder, *others])]
+    shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+    loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
+    texts = {
+        "summary": this_run.summary(told),
+        "scorecard": scorecard.page(verdicts),
+        "criteria": scorecard.criteria(verdicts),
+        "verdicts": across.markdown(across.verdicts(runs), "claim"),
+        "across": across.page(runs),
+        "tables": tables_page.page(),
+        **exercises.pages(told),
+        "explore": sentences.page(sentences.read(shown, loaded)),
+        "glance": home.page(verdicts),
+    }
+    pictures = across.pictures(runs) | sentences.pictures(shown, loaded)
+    page = build(folder, told, texts, out, pictures, with_pdf, live)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
         say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
@@ -107,7 +109,6 @@ def build(
     pictures: Mapping[str, Figure] | None = None,
     with_pdf: bool = False,
     live: bool = False,
-    process: BookProcess | None = None,
 ) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
@@ -118,7 +119,6 @@ def build(
     out: replaced when the build has succeeded, and left as it was when not.
     with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
     live: build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
-    process: Jupyter Book's, where it was begun earlier to save time.
 
     Raises `DissectError` without a checkout of the repository, without a chapter, or when the
     build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
@@ -143,7 +143,7 @@ def build(
             shutil.copy(printed(staged, log), out.with_name("book.pdf"))
         with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
             assets = beside.submit(page_model.assets if live else lambda: page_model.LEFT_OUT)
-            html = jupyter_book(staged, log, process or BookProcess())
+            html = jupyter_book(staged, log)
             assets.result().put(html)
             lead_on(html)
             policy.secure(html)
@@ -198,7 +198,7 @@ def printed(staged: Path, log: Path) -> Path:
     """The PDF of a staged book, in its place for the site to link to."""
     run = staged / "book" / "_run"
     (run / "pdf.md").write_text(pdf.ITSELF, encoding="utf-8")
-    made = pdf.write(jupyter_book(staged, log, BookProcess(), "singlehtml"), run / "book.pdf")
+    made = pdf.write(jupyter_book(staged, log, "singlehtml"), run / "book.pdf")
     (run / "pdf.md").write_text(pdf.PRESENT, encoding="utf-8")
     return made
 
@@ -221,14 +221,19 @@ def glued_picture(executed: Path, name: str) -> bytes | None:
     return None
 
 
-def jupyter_book(staged: Path, log: Path, process: BookProcess, builder: str = "html") -> Path:
+def jupyter_book(staged: Path, log: Path, builder: str = "html") -> Path:
     """Run Jupyter Book on a staged book, warnings as errors; returns the folder of the pages.
 
     builder: "html", or "singlehtml" for all pages on one.
 
     Raises `DissectError`, with the first thing that Jupyter Book complained of, when it fails.
     """
-    status = process.build(staged, log, builder)
+    options = ["--all", "-W", "-n", "--keep-going", "--builder", builder]
+    command = [sys.executable, "-c", START, "build", str(staged), *options]
+    with log.open("wb") as said:
+        status = subprocess.run(
+            command, cwd=staged, env=os.environ | QUIET, stdout=said, stderr=said, check=False
+        ).returncode
     html = staged / "_build" / builder
     if status or not (html / "index.html").is_file():
         complaint = first_complaint(log).replace(f"{staged}{os.sep}", "")
