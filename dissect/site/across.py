@@ -15,6 +15,7 @@ from dissect.runs.manifest import Manifest
 from dissect.runs.settings import PROFILES
 from dissect.site.markdown import markdown as escaped
 from dissect.site.markdown import shown
+from dissect.site.markdown import table as in_markdown
 from dissect.site.scorecard import MARKS, coloured
 from dissect.tables import results
 
@@ -225,13 +226,8 @@ def senses_beside_paper(runs: Sequence[Run]) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame, corner: str = "") -> str:
     """A table in Markdown, its index as the first column; cells are Markdown, columns' names are not."""
-    lines = [f"| {corner} | " + " | ".join(escaped(str(name)) for name in table.columns) + " |"]
-    lines.append("|---" * (len(table.columns) + 1) + "|")
-    lines += [
-        f"| {name} | " + " | ".join(map(str, row)) + " |"
-        for name, row in zip(table.index, table.to_numpy(), strict=True)
-    ]
-    return "\n".join(lines)
+    head = [corner, *(escaped(str(name)) for name in table.columns)]
+    return in_markdown(head, table.itertuples())
 
 
 def apart(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:

@@ -40,6 +40,7 @@ from dissect.site import (
 )
 from dissect.site import downloads as evidence
 from dissect.site import exercises as exercises
+from dissect.site.markdown import table
 
 START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
@@ -180,11 +181,12 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
 def downloads() -> str:
     """A table of the chapters' notebooks, without results and with, for the page of downloads."""
     rows = [
-        f"| [](../notebooks/{stem}.ipynb) | {{download}}`without results <_run/notebooks/{stem}.ipynb>` "
-        f"| {{download}}`with results <../notebooks/{stem}.ipynb>` |\n"
+        (f"[](../notebooks/{stem}.ipynb)",
+         f"{{download}}`without results <_run/notebooks/{stem}.ipynb>`",
+         f"{{download}}`with results <../notebooks/{stem}.ipynb>`")
         for stem in CHAPTERS
-    ]
-    return "| chapter | to work in | as executed |\n|---|---|---|\n" + "".join(rows)
+    ]  # fmt: skip
+    return f"{table(['chapter', 'to work in', 'as executed'], rows)}\n"
 
 
 def lead_on(html: Path) -> None:

@@ -3,6 +3,7 @@
 from dissect.reuse import UNKNOWN, saved
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
+from dissect.site.markdown import table
 from dissect.teaching.exercises.exercise import Exercise, exercises, of_chapter
 
 ONE = """(exercise-{anchor})=
@@ -30,12 +31,8 @@ ONE = """(exercise-{anchor})=
 ```
 :::
 """
-LIST = """| | exercise | level | minutes |
-|---|---|---|---|
-"""
-HEAD = """| chapter | exercises, with their minutes | all but the open one | computing |
-|---|---|---|---|
-"""
+LIST = ("", "exercise", "level", "minutes")
+TIMES = ("chapter", "exercises, with their minutes", "all but the open one", "computing")
 
 
 def pages(manifest: Manifest) -> dict[str, str]:
@@ -56,10 +53,10 @@ def without_run() -> dict[str, str]:
 def listed() -> str:
     """A table of all exercises with links, a row each."""
     rows = [
-        f"| {e.name} | [{e.title}](exercise-{e.name.replace('.', '-')}) | {e.level} | {e.minutes} |\n"
+        (e.name, f"[{e.title}](exercise-{e.name.replace('.', '-')})", e.level, e.minutes)
         for e in exercises().values()
     ]
-    return LIST + "".join(rows)
+    return f"{table(LIST, rows)}\n"
 
 
 def shown(exercise: Exercise) -> str:
@@ -82,8 +79,8 @@ def times(manifest: Manifest) -> str:
         ran = manifest.chapters.get(stem)
         computing = f"{ran.seconds + saved(ran.work):.0f} seconds" if ran else "left out"
         each = ", ".join(f"{e.name}: {e.minutes}" for e in some)
-        rows.append(f"| [](../notebooks/{stem}.ipynb) | {each} | {minutes} minutes | {computing} |\n")
-    return HEAD + "".join(rows) + f"\n{computed_by(manifest)}\n"
+        rows.append((f"[](../notebooks/{stem}.ipynb)", each, f"{minutes} minutes", computing))
+    return f"{table(TIMES, rows)}\n\n{computed_by(manifest)}\n"
 
 
 def computed_by(manifest: Manifest) -> str:

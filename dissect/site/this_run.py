@@ -6,7 +6,7 @@ from nbformat.v4 import new_markdown_cell
 from dissect.reuse import in_words
 from dissect.runs.manifest import Manifest
 from dissect.runs.settings import PROFILES
-from dissect.site.markdown import markdown, shown
+from dissect.site.markdown import markdown, shown, table
 
 BOX = """:::{{admonition}} This run
 :class: note provenance dropdown
@@ -53,5 +53,5 @@ def summary(manifest: Manifest) -> str:
         f"{machine.get('threads')} threads, {machine.get('device')}",
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
-    lines = [f"| {key} | {markdown(value)} |" for key, value in rows.items()]
-    return MADE + "\n".join(["| this run | |", "|---|---|", *lines]) + "\n"
+    shown_rows = [(key, markdown(value)) for key, value in rows.items()]
+    return f"{MADE}{table(['this run', ''], shown_rows)}\n"
