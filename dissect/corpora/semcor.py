@@ -1,6 +1,5 @@
 """SemCor, the paper's corpus of word senses, read with NLTK (`semcor`) and parsed once."""
 
-import hashlib
 import random
 from collections import defaultdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from dissect.corpora.files import cache
 from dissect.corpora.items import SenseCorpus, SenseItem
 from dissect.corpora.nltk_data import COPIES, complete, damaged, place, reading
 from dissect.files import write_parquet
-from dissect.hashing import of_code
+from dissect.hashing import of_code, of_file, of_object
 from dissect.progress import track
 
 SENTENCES = 37_176  # in SemCor 3.0
@@ -65,10 +64,8 @@ def parsed() -> tuple[list[str], pd.DataFrame]:
 
 def fingerprint(corpus: Path) -> str:
     """A hash of the corpus, a zip or a folder, and of this module."""
-    digest = hashlib.sha256(of_code(["corpora.semcor"]).encode())
-    for file in [corpus] if corpus.is_file() else sorted(corpus.rglob("*.xml")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    files = [corpus] if corpus.is_file() else sorted(corpus.rglob("*.xml"))
+    return of_object([of_code(["corpora.semcor"]), *map(of_file, files)])[:16]
 
 
 def parse() -> tuple[list[str], list[tuple]]:

@@ -6,12 +6,12 @@ somebody's run could not run.
 """
 
 import base64
-import hashlib
 import re
 from html import escape
 from pathlib import Path
 
 from dissect.errors import DissectError
+from dissect.hashing import of_text
 
 SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script\s*>", re.DOTALL | re.IGNORECASE)
 HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
@@ -75,4 +75,4 @@ def scripts(page: str, name: str) -> list[str]:
 
 def digest(script: str) -> str:
     """A script's hash as a policy names it."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return base64.b64encode(bytes.fromhex(of_text(script))).decode()
