@@ -264,11 +264,6 @@ def test_the_paper_profile_runs_on_real_corpora_with_its_three_models_by_name(
     assert "not testable" not in set(judged[["V5", "V7", "V8", "V9", "M1", "M2", "M3", "N1"]])
 
 
-def test_environment_yml_installs_what_pyproject_names():
-    text = (ROOT / "environment.yml").read_text()
-    assert "-e .[test]" in text and "python=3.11" in text
-
-
 def test_a_chapter_is_run_again_when_anything_that_it_depends_on_changes():
     source = ROOT / "notebooks/4-wsd.ipynb"
     parameters, revisions = {"seeds": 2}, {"model": "a", "senses": "b"}
