@@ -1,6 +1,7 @@
 """Chapters open with a summary and end with evidence, and the site has what they name."""
 
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_the_site_gives_out_the_tables_that_chapters_name(site: Path, small_run:
                 assert name not in offered
     # the first needs a model that predicts the next word, the second is asked for
     assert missing <= {"finer_logits.parquet", "masked_words_vocabulary.parquet"}
+
+
+def test_the_code_that_chapters_name_is_there(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    downloads.link(tmp_path / "book", tmp_path / "results", ROOT / "dissect")
+    for chapter in (tmp_path / "notebooks").glob("*.ipynb"):
+        said = nbformat.read(chapter, as_version=4).cells[-1].source
+        assert ".py <../book/_run/dissect/" in said and ".py` (not in this run)" not in said
 
 
 def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:

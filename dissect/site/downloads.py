@@ -32,10 +32,10 @@ def link(book: Path, results: Path, package: Path) -> None:
     tables.mkdir(parents=True, exist_ok=True)
     for file in sorted(results.glob("*.parquet")):
         shutil.copy(file, tables)
-    code = book / "_run" / "dissect"
-    code.mkdir(exist_ok=True)
-    for file in sorted(package.glob("*.py")):
-        shutil.copy(file, code)
+    for file in sorted(package.rglob("*.py")):
+        place = book / "_run" / "dissect" / file.relative_to(package)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
     for path in sorted((book.parent / "notebooks").glob("*.ipynb")):
         chapter = nbformat.read(path, as_version=4)
         for cell in chapter.cells:
