@@ -29,6 +29,7 @@ from dissect.runs.manifest import Manifest
 from dissect.site import (
     across,
     chapters,
+    exercises,
     home,
     page_model,
     pdf,
@@ -39,7 +40,6 @@ from dissect.site import (
     this_run,
 )
 from dissect.site import downloads as evidence
-from dissect.site import exercises as exercises
 from dissect.site.markdown import table
 
 START = "from jupyter_book.cli.main import main; main()"
