@@ -13,8 +13,10 @@ from dissect.errors import DissectError
 from dissect.places import NOTEBOOKS, PUBLISHED
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import required
-from dissect.site.build import FORMER, build, first_complaint, replace
+from dissect.site import moved
+from dissect.site.build import build, first_complaint, replace
 from tests.conftest import AXE
+from tests.test_links import Page
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 THEMES = ("light", "dark")
@@ -41,8 +43,9 @@ LOOK = """async () => {
 
 def pages_of(site: Path) -> list[Path]:
     """The pages that readers open; themes keep fragments under _static, and former addresses lead on."""
+    former = {site / address for address in moved.addresses(site)}
     pages = (page for page in site.rglob("*.html") if "_static" not in page.parts)
-    return sorted(page for page in pages if page.parent != site / FORMER)
+    return sorted(page for page in pages if page not in former)
 
 
 def looked_at(site: Path, device: str) -> list[Path]:
@@ -207,20 +210,40 @@ def test_clean_notebooks_come_with_the_site(site: Path) -> None:
         assert len(re.findall(f"href=[^>]*_downloads/[^>]*/{chapter}.ipynb", page)) == 2
 
 
-def test_former_addresses_of_chapters_lead_on(site: Path) -> None:
-    assert {page.stem for page in (site / FORMER).glob("*.html")} == set(CHAPTERS)
-    for page in (site / FORMER).glob("*.html"):
-        text = page.read_text(encoding="utf-8")
+def test_former_addresses_lead_on(site: Path) -> None:
+    """Each chapter's and each function's, to a place that is there."""
+    led = moved.addresses(site)
+    assert {Path(former).stem for former in led if former.startswith(moved.CHAPTERS)} == set(CHAPTERS)
+    assert len([former for former in led if former.count("/") == 3]) == 58
+    for former, now in led.items():
+        text = (site / former).read_text(encoding="utf-8")
         (to,) = re.findall(r'http-equiv="refresh" content="0; url=([^"]+)"', text)
-        assert (page.parent / to).resolve() == (site / "notebooks" / page.name).resolve()
-        assert (site / "notebooks" / page.name).is_file() and "Content-Security-Policy" in text
+        page, _, place = to.partition("#")
+        assert (site / former).parent.joinpath(page).resolve() == (site / now.split("#")[0]).resolve()
+        arrived = Page((site / former).parent / page)
+        assert place in arrived.places and "Content-Security-Policy" in text, former
 
 
-def test_a_former_address_leads_to_the_place_that_was_asked_for(browser, site: Path) -> None:
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("book/chapters/4-wsd.html#evidence", "notebooks/4-wsd.html#evidence"),
+        ("book/api/models/models-load.html", "book/api/models.html#models-load"),
+        ("book/api/runs/listing-compare.html", "book/api/site.html#compare-compare"),
+        (
+            "book/api/measures/finer-word-in.html#dissect.experiments.finer.Word",
+            "book/api/experiments.html#dissect.experiments.finer.Word",
+        ),
+    ],
+)
+def test_a_former_address_leads_to_the_place_that_was_asked_for(
+    browser, site: Path, former: str, now: str
+) -> None:
     with tab_of(browser, WIDTHS["desktop"], "light") as (tab, trouble):
-        tab.goto((site / FORMER / "4-wsd.html").as_uri() + "#evidence")
-        tab.wait_for_url((site / "notebooks" / "4-wsd.html").as_uri() + "#evidence")
+        tab.goto(f"{site.resolve().as_uri()}/{former}")
+        tab.wait_for_url(f"{site.resolve().as_uri()}/{now}")
         tab.wait_for_selector("main")
+        assert tab.evaluate("document.getElementById(decodeURIComponent(location.hash.slice(1))) !== null")
     assert not trouble
 
 

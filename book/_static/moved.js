@@ -1,2 +1,3 @@
-// A chapter's former address leads on to the place on its page that was asked for.
-location.replace(document.querySelector("a").href + location.hash);
+// A former address leads on to the place on the page that was asked for, else to where its text is now.
+const { href } = document.querySelector("a");
+location.replace(location.hash ? href.split("#")[0] + location.hash : href);

@@ -31,6 +31,7 @@ from dissect.site import (
     chapters,
     exercises,
     home,
+    moved,
     page_model,
     pdf,
     policy,
@@ -48,13 +49,6 @@ COPIED = ("_config.yml", "_toc.yml")
 # The home page's picture: its chapter, and its name there.
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
 GLUED = "application/papermill.record/image/png"
-FORMER = "book/chapters"
-MOVED = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>This chapter has moved</title>
-<meta http-equiv="refresh" content="0; url=../../notebooks/{chapter}"></head>
-<body><a href="../../notebooks/{chapter}">This chapter has moved.</a>
-<script src="../../_static/moved.js"></script></body></html>
-"""
 NO_HEADLINE = (
     "The picture that belongs here is drawn by [](../notebooks/%s.ipynb), which this run left out.\n"
 )
@@ -146,7 +140,7 @@ def build(
             assets = beside.submit(page_model.assets if live else lambda: page_model.LEFT_OUT)
             html = jupyter_book(staged, log)
             assets.result().put(html)
-            lead_on(html)
+            moved.lead_on(html)
             policy.secure(html)
         replace(html, out)
     log.unlink(missing_ok=True)
@@ -187,13 +181,6 @@ def downloads() -> str:
         for stem in CHAPTERS
     ]  # fmt: skip
     return f"{table(['chapter', 'to work in', 'as executed'], rows)}\n"
-
-
-def lead_on(html: Path) -> None:
-    """Pages at the addresses that chapters had once, which lead on to where they are."""
-    (html / FORMER).mkdir(parents=True)
-    for chapter in sorted((html / "notebooks").glob("*.html")):
-        (html / FORMER / chapter.name).write_text(MOVED.format(chapter=chapter.name), encoding="utf-8")
 
 
 def printed(staged: Path, log: Path) -> Path:
