@@ -11,7 +11,6 @@ from types import ModuleType, SimpleNamespace
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from docutils.core import publish_doctree
 
 from dissect.errors import DissectError
 from dissect.runs.chapters import CHAPTERS
@@ -174,37 +173,23 @@ def test_a_process_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytes
         jupyter_book(tmp_path, tmp_path / "log")
 
 
-# ---- docstrings ----
+# ---- the reference ----
 
 
-def rewritten(obj: object, text: str) -> str:
-    lines = text.splitlines()
-    extension("docstrings").rewrite(None, "function", "name", obj, None, lines)
-    return "\n".join(lines)
-
-
-def example(x, y=1, **inputs):
-    """Stands for any function."""
-
-
-def test_parameters_become_definitions() -> None:
-    text = "What it does.\n\nx: a thing,\nor `two`. Columns: a, b.\ny, inputs: others.\n\nColumns: a_, b*."
-    tree = publish_doctree(rewritten(example, text), settings_overrides={"report_level": 5})
-    items = tree.findall(lambda node: node.tagname == "definition_list_item")
-    assert [item.children[0].astext() for item in items] == ["x", "y, inputs"]
-    assert "Columns: a_, b*." in tree.astext()
-    assert not list(tree.findall(lambda node: node.tagname in {"problematic", "system_message"}))
-
-
-def test_indented_lines_become_bullets_and_examples_stay() -> None:
-    text = 'x: one of\n    "a": this;\n    "b": that.\n\n>>> example(**{"x": 1})'
-    tree = publish_doctree(rewritten(example, text), settings_overrides={"report_level": 5})
-    assert [node.astext() for node in tree.findall(lambda node: node.tagname == "list_item")] == [
-        '"a": this;',
-        '"b": that.',
-    ]
-    (block,) = tree.findall(lambda node: node.tagname == "doctest_block")
-    assert block.astext() == '>>> example(**{"x": 1})'
+@pytest.mark.slow
+def test_the_reference_shows_parameters_links_and_code(plain: Path) -> None:
+    page = BeautifulSoup((plain / "book/api/decomposition.html").read_text("utf-8"), "html.parser")
+    entry = page.find(id="dissect.decompose").find_parent("dl")
+    labels = [label.get_text(strip=True).rstrip(":") for label in entry.select("dl.field-list > dt")]
+    assert labels == ["Parameters", "Returns", "Raises", "Return type"] or labels[:3] == labels
+    named = [name.get_text() for name in entry.select("dl.field-list > dd:first-of-type strong")]
+    assert named == ["model", "by", "**inputs"]
+    links = {link.get_text(): link["href"] for link in entry.select("dl.field-list a")}
+    assert links["Decomposer"] == "#dissect.Decomposer"
+    assert links["UnsupportedModel"] == "#dissect.errors.UnsupportedModel"
+    assert "input_ids" in [code.get_text() for code in entry.select("code")]
+    parts = page.find(id="dissect.Parts").find_parent("dl").select_one("dl.field-list")
+    assert parts.select_one("dt").get_text(strip=True).startswith("Attributes")
 
 
 # ---- the PDF ----

@@ -1,0 +1,38 @@
+"""Single backticks in docstrings: code, and a link where they name what has a place in the reference.
+
+The role is Sphinx's own, `py:obj`, which finds what is named in full. In a docstring a class goes by its
+name, and a function by its module's and its own.
+"""
+
+import re
+
+from docutils.nodes import Element, TextElement
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+SHORT = re.compile(r"[A-Z]\w+[a-z]|[a-z_]+\.\w+")  # a class, or a module's function
+
+
+def found(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: TextElement) -> Element | None:
+    """The link for a name that is not in full; None, and with it code, where it has no one place."""
+    name = node["reftarget"]
+    if node.get("reftype") != "obj" or not SHORT.fullmatch(name):
+        return None
+    domain = env.get_domain("py")
+    if sum(place.endswith(f".{name}") for place, *_ in domain.get_objects()) != 1:
+        return None
+    node["refspecific"] = True
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, shown)
+
+
+def signature(app: Sphinx, what: str, name: str, obj: object, options: object, given: str, returns: str):
+    """A dataclass shows <factory> for a default, which is no Python: the signature would stay unread."""
+    return (given or "").replace("<factory>", "...") or None, returns
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("missing-reference", found)
+    app.connect("autodoc-process-signature", signature)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
