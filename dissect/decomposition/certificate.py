@@ -32,11 +32,17 @@ SHIFT = 0.1  # how far biases and gains are moved
 
 @torch.no_grad()
 def certify(decomposer: Decomposer, **inputs: Any) -> dict[str, float]:
-    """How far each term is from what its own routes give, relative to the embedding: by term.
+    """How far each term is from what its own routes give. The model is left as it was found.
 
-    inputs: as of `decompose`, without padding. The model is left as it was found.
+    Args:
+        decomposer: The model's.
+        **inputs: As of `decompose`, without padding.
 
-    Raises `WrongTerm` where that is more than the number format allows, and names what is wrong.
+    Returns:
+        By term, relative to the embedding.
+
+    Raises:
+        WrongTerm: That is more than the number format allows; the message names what is wrong.
     """
     allowed = 10 * max(decomposer.tolerance(decomposer.model.dtype), 1e-9)
     with moved(decomposer.base):
@@ -69,7 +75,16 @@ def moved(base: nn.Module) -> Iterator[None]:
 
 
 def certified_constants(decomposer: Decomposer, inputs: dict[str, Any], allowed: float) -> None:
-    """Raises `WrongTerm` where a sublayer adds something else than its constant to what it is given."""
+    """Try what each sublayer adds whatever its input.
+
+    Args:
+        decomposer: The model's.
+        inputs: As of `decompose`.
+        allowed: How far each constant may be off, relative to the larger of both.
+
+    Raises:
+        WrongTerm: A sublayer adds something else than its constant to what it is given.
+    """
     sites = decomposer.sites()
     outs = {id(site.out) for site in sites.sublayers}
     for n, site in enumerate(sites.sublayers):
@@ -95,7 +110,16 @@ def certified_constants(decomposer: Decomposer, inputs: dict[str, Any], allowed:
 
 
 def certified_start(decomposer: Decomposer, inputs: dict[str, Any], allowed: float) -> None:
-    """Raises `WrongTerm` where a norm or a bias comes before what the row takes for the start."""
+    """Try where the stream begins: twice the embeddings have to be twice its start.
+
+    Args:
+        decomposer: The model's.
+        inputs: As of `decompose`.
+        allowed: How far the two may be apart, relative to twice the start.
+
+    Raises:
+        WrongTerm: A norm or a bias comes before what the row takes for the start.
+    """
     sites = decomposer.sites()
     within = {id(module) for layer in sites.layers for module in layer.modules()}
     tables: dict[int, Tensor] = {}  # each once, where some are tied
@@ -129,7 +153,16 @@ def start_of(decomposer: Decomposer, inputs: dict[str, Any]) -> Tensor:
 
 
 def certified_names(decomposer: Decomposer, inputs: dict[str, Any], allowed: float) -> None:
-    """Raises `WrongTerm` where a feed-forward mixes tokens, or attention does not."""
+    """Try which sublayers let a token know of others.
+
+    Args:
+        decomposer: The model's.
+        inputs: As of `decompose`.
+        allowed: How far one token may move by another without attention, relative to its length.
+
+    Raises:
+        WrongTerm: A feed-forward mixes tokens, or attention does not.
+    """
     sites = decomposer.sites()
 
     def state(sounding: Callable[[Site], bool], another_token: bool) -> Tensor:
@@ -181,7 +214,16 @@ class Written:
                 stack.callback(module.register_forward_hook(keeping(seen)).remove)
 
     def part(self, site: Site, call: int, of_biases: bool) -> Tensor:
-        """Of what a sublayer wrote: what its constant makes, or all the rest."""
+        """Of what a sublayer wrote: what its constant makes, or all the rest.
+
+        Args:
+            site: The sublayer's.
+            call: Which of its calls in the pass, from 0.
+            of_biases: Whether it is the constant's part that is wanted.
+
+        Returns:
+            (batch, tokens, hidden).
+        """
         plain, constant = self.outs[id(site.out)][call], site.constant
         if site.branch_norm is None:
             return constant.to(plain).expand_as(plain) if of_biases else plain - constant.to(plain)
@@ -193,7 +235,18 @@ class Written:
 def alone(
     decomposer: Decomposer, inputs: dict[str, Any], trace: Trace, written: Written, term: str
 ) -> Tensor:
-    """What the model returns where nothing but one term is in the stream, and norms do what they did."""
+    """What the model returns where nothing but one term is in the stream, and norms do what they did.
+
+    Args:
+        decomposer: The model's.
+        inputs: As of `decompose`.
+        trace: The recorded pass, which has the norms' numbers.
+        written: What sublayers wrote in it.
+        term: The name of the term.
+
+    Returns:
+        (batch, tokens, hidden).
+    """
     sites = decomposer.sites()
     operations = iter(one for one in trace.operations if not isinstance(one, Add))
     shifts = float(term == "c")  # whether means and biases have a part in it
@@ -253,7 +306,13 @@ def silenced(stack: ExitStack, module: nn.Module) -> None:
 
 
 def at_first(stack: ExitStack, module: nn.Module, change: Callable[[Tensor], Tensor]) -> None:
-    """Change what enters a module for the first time."""
+    """Change what enters a module for the first time.
+
+    Args:
+        stack: Takes the hook away when it closes.
+        module: Whose input it is.
+        change: From what enters, (batch, tokens, hidden), to what is to enter.
+    """
     done: list[bool] = []
 
     def hook(module: nn.Module, args: Any, kwargs: Any) -> Any:

@@ -42,13 +42,19 @@ TOLERANCE = {
 def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> Parts:
     """Write the embeddings that `model` returns as i + h + f + c (+ s in decoders with a source).
 
-    model: a supported `transformers` model, with or without a task head. It is left as found.
-    by: also fills `parts.split`, see `Decomposer`.
-    inputs: what its tokenizer returns, as tensors: `input_ids` (batch, tokens) and so on; of an
-    encoder-decoder also `decoder_input_ids`.
+    Args:
+        model: A supported `transformers` model, with or without a task head. It is left as found.
+        by: Also fills `parts.split`, see `Decomposer`.
+        **inputs: What its tokenizer returns, as tensors: `input_ids` (batch, tokens) and so on; of an
+            encoder-decoder also `decoder_input_ids`.
 
-    Raises `UnsupportedModel` for a family without a row, `InexactSum` when the terms miss the
-    embedding by more than the number format allows, `DissectError` for unusable input.
+    Returns:
+        The embedding and its terms, each (batch, tokens, hidden).
+
+    Raises:
+        UnsupportedModel: There is no row for the family.
+        InexactSum: The terms miss the embedding by more than the number format allows.
+        DissectError: The input is of no use.
     """
     return Decomposer(model)(by=by, **inputs)
 
@@ -56,9 +62,12 @@ def decompose(model: PreTrainedModel, by: str | None = None, **inputs: Any) -> P
 class Decomposer:
     """Decomposes batches with one model, by the weights that it has then. Call it like `decompose`.
 
-    stack: "encoder" or "decoder" of an encoder-decoder; by default the decoder where there is one.
+    Args:
+        model: A supported `transformers` model, with or without a task head.
+        stack: "encoder" or "decoder" of an encoder-decoder; by default the decoder where there is one.
 
-    Raises `UnsupportedModel` for a family without a row, or a setting that rules it out.
+    Raises:
+        UnsupportedModel: There is no row for the family, or a setting rules it out.
     """
 
     def __init__(self, model: PreTrainedModel, stack: str | None = None):
@@ -88,16 +97,24 @@ class Decomposer:
         tokens: Sequence[int] | None = None,
         **inputs: Any,
     ) -> Parts:
-        """See `decompose`.
+        """Decompose a batch; see `decompose`.
 
-        by: what `parts.split[term]` is to hold; d is the hidden size.
-            "layer": h, f and s by layer, (layers, batch, tokens, d);
-            "head": h and s by attention head, (layers, heads, batch, tokens, d);
-            "source": h and s by the token they came from, (layers, batch, tokens, sources, d);
-            "neuron": f by feed-forward unit, (layers, batch, tokens, units, d).
-        layers (counted from 1), tokens (positions): split only these; by default all.
+        Args:
+            by: What `parts.split[term]` is to hold; d is the hidden size.
 
-        Raises `TooLarge` (a `DissectError`) before a split is computed that would not fit.
+                - "layer": h, f and s by layer, (layers, batch, tokens, d);
+                - "head": h and s by attention head, (layers, heads, batch, tokens, d);
+                - "source": h and s by the token they came from, (layers, batch, tokens, sources, d);
+                - "neuron": f by feed-forward unit, (layers, batch, tokens, units, d).
+            layers: Split only what these wrote, counted from 1; by default all.
+            tokens: Split only at these positions; by default all.
+            **inputs: What the model's tokenizer returns, as tensors.
+
+        Returns:
+            The embedding and its terms, each (batch, tokens, d).
+
+        Raises:
+            TooLarge: The split would not fit; said before it is computed.
         """
         request = None if by is None else splits.Request(by, layers, tokens)
         if by == "source":
@@ -138,9 +155,12 @@ class Decomposer:
 
     @torch.no_grad()
     def feedforwards(self, **inputs: Any) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """What goes into each feed-forward and comes out, (layer, input, output), real tokens only.
+        """What goes into each feed-forward and comes out, biases included, real tokens only.
 
-        Both (pieces, hidden), biases included. Raises what `decompose` raises for unusable input.
+        Raises what `decompose` raises for unusable input.
+
+        Returns:
+            By layer, (layer, input, output); input and output are (pieces, hidden).
         """
         _, trace, mask = self._forward(inputs, keep=("entered",), only="f")
         rows = mask.flatten().nonzero().squeeze(1)  # once: a mask as an index finds them every time
@@ -182,7 +202,8 @@ class Decomposer:
     def sites(self) -> Sites:
         """What the row names, with the constants of the weights as they are now.
 
-        Raises `UnsupportedModel` for weights that are not in memory.
+        Raises:
+            UnsupportedModel: There are weights that are not in memory.
         """
         refuse_absent(self.base)
         with own_products(next(self.base.parameters()).device):
@@ -245,9 +266,15 @@ def cancelling(parts: Parts) -> float:
 
 
 def check_inputs(base: PreTrainedModel, inputs: dict[str, Any], reads: str = "input_ids") -> None:
-    """Raises `DissectError` for input that the model cannot take.
+    """Refuse input that the model cannot take.
 
-    reads: "input_ids", or "decoder_input_ids" where a decoder's embeddings are decomposed.
+    Args:
+        base: The model without its head.
+        inputs: What it is given, by name.
+        reads: "input_ids", or "decoder_input_ids" where a decoder's embeddings are decomposed.
+
+    Raises:
+        DissectError: It has the wrong shape, no token, too many, or something that is of no use.
     """
     if "pixel_values" in inputs:
         return

@@ -17,30 +17,51 @@ from dissect.errors import UnsupportedModel
 
 @dataclass(frozen=True)
 class Sublayer:
-    """One addition to the stream."""
+    """One addition to the stream.
 
-    term: str  # "h" attention, "f" feed-forward, "s" attention over a source
-    out: str  # the projection whose output joins the stream
-    value: str = ""  # of attention: the projection that gives the values
-    values: str = "all"  # which part of its output: "all", "last third", "last third of each head"
-    value_bias: str = ""  # of attention: a bias that the values get beside that of the projection
-    norm: str = ""  # on the stream, after the addition
-    branch_norm: str = ""  # on the output, before it joins the stream
-    enters: str = ""  # of a feed-forward: the module that its input enters
+    Attributes:
+        term: "h" attention, "f" feed-forward, "s" attention over a source.
+        out: The projection whose output joins the stream.
+        value: Of attention: the projection that gives the values.
+        values: Which part of its output: "all", "last third", "last third of each head".
+        value_bias: Of attention: a bias that the values get beside that of the projection.
+        norm: On the stream, after the addition.
+        branch_norm: On the output, before it joins the stream.
+        enters: Of a feed-forward: the module that its input enters.
+    """
+
+    term: str
+    out: str
+    value: str = ""
+    values: str = "all"
+    value_bias: str = ""
+    norm: str = ""
+    branch_norm: str = ""
+    enters: str = ""
 
 
 @dataclass(frozen=True)
 class Family:
-    """What happens to the stream, in order: `embedding`, then layer by layer `sublayers`, `final`."""
+    """What happens to the stream, in order: `embedding`, then layer by layer `sublayers`, `final`.
 
-    layers: str  # "*" stands for every part of a list
+    Attributes:
+        layers: "*" stands for every part of a list.
+        embedding: Norms and affine maps before the first layer.
+        final: Norms and affine maps after the last layer.
+        norms: "layer", "rms", or "rms + 1" where the gain is one plus the weight.
+        float32_norms: What norms round to float32 whatever the model's format: "scale", "vector".
+        counts_padding: Whether positions are counted from the padding id.
+        needs: (setting, the value that works, why no other).
+    """
+
+    layers: str
     sublayers: tuple[Sublayer, ...]
-    embedding: tuple[str, ...] = ()  # norms and affine maps before the first layer
-    final: tuple[str, ...] = ()  # norms and affine maps after the last layer
-    norms: str = "layer"  # "layer", "rms", or "rms + 1" where the gain is one plus the weight
-    float32_norms: str = ""  # what norms round to float32 whatever the model's format: "scale", "vector"
-    counts_padding: bool = False  # whether positions are counted from the padding id
-    needs: tuple[tuple[str, Any, str], ...] = ()  # (setting, the value that works, why no other)
+    embedding: tuple[str, ...] = ()
+    final: tuple[str, ...] = ()
+    norms: str = "layer"
+    float32_norms: str = ""
+    counts_padding: bool = False
+    needs: tuple[tuple[str, Any, str], ...] = ()
 
 
 # ---- encoders, norms after the addition ----
@@ -325,12 +346,14 @@ REFUSED = {
 
 
 def family_of(model: PreTrainedModel, stack: str | None = None) -> Family:
-    """The row of a `transformers` model's family.
+    """The row of a `transformers` model's family; nothing is guessed.
 
-    stack: "encoder" or "decoder" of an encoder-decoder; by default the decoder where there is one.
+    Args:
+        model: A model, with or without a task head.
+        stack: "encoder" or "decoder" of an encoder-decoder; by default the decoder where there is one.
 
-    Raises `UnsupportedModel` when there is no row, or a setting of the model rules the row out;
-    nothing is guessed.
+    Raises:
+        UnsupportedModel: There is no row, or a setting of the model rules the row out.
     """
     config: Any = model.base_model.config
     name = config.model_type
@@ -371,7 +394,8 @@ def known() -> list[str]:
 def find(root: nn.Module, path: str) -> nn.Module:
     """The module at `path` below `root`.
 
-    Raises `UnsupportedModel` when there is none.
+    Raises:
+        UnsupportedModel: There is none.
     """
     try:
         return root.get_submodule(path)
@@ -383,7 +407,16 @@ def find(root: nn.Module, path: str) -> nn.Module:
 
 
 def find_if(root: nn.Module, path: str, config: Any) -> nn.Module | None:
-    """The module at a path that may end in "?" or in a condition; None where it does not apply."""
+    """The module at a path that may end in "?" or in a condition.
+
+    Args:
+        root: Where the path starts.
+        path: Names joined by dots, with its "?" or " if SETTING" if it has one.
+        config: The model's configuration, which has the settings.
+
+    Returns:
+        None where the path does not apply.
+    """
     path, _, condition = path.partition(" if ")
     if condition:
         negated, setting = condition.startswith("not "), condition.removeprefix("not ")

@@ -24,17 +24,28 @@ class Weight:
 
     x becomes maps(scale · gain ⊙ x): `gain` is Π g_λ / size, `scale` Π 1/s_λ · size over the norms after
     it, with one size for all elements.
+
+    Attributes:
+        gain: (hidden,), the largest between 1 and 2.
+        scale: (batch, tokens, 1).
+        maps: Matrices (after, before) that come later still.
     """
 
-    gain: Tensor  # (hidden,), the largest between 1 and 2
-    scale: Tensor  # (batch, tokens, 1)
-    maps: tuple[Tensor, ...] = ()  # matrices (after, before) that come later still
+    gain: Tensor
+    scale: Tensor
+    maps: tuple[Tensor, ...] = ()
 
 
 def fold(trace: Trace, names: Sequence[str]) -> tuple[Tensor, dict[int, Weight]]:
-    """The terms of the last embedding, (terms, batch, tokens, hidden), in the order of `names`.
+    """The terms of the last embedding, and what each addition was multiplied by.
 
-    Also the weight of each addition, by its place among the operations.
+    Args:
+        trace: A recorded pass.
+        names: The terms, in the order in which they are wanted.
+
+    Returns:
+        The terms, (terms, batch, tokens, hidden), and the weight of each addition, by its place among the
+        operations.
     """
     assert trace.start is not None
     return fold_range([trace.start], trace.operations, 0, len(trace.operations), names)
@@ -58,7 +69,15 @@ def fold_range(
 ) -> tuple[Tensor, dict[int, Weight]]:
     """The terms after operations begin … end - 1, and the weights of the additions among them.
 
-    terms: the terms before them; at the start of the stream only the first, i.
+    Args:
+        terms: The terms before them; at the start of the stream only the first, i.
+        operations: All of the pass.
+        begin: The first operation that counts.
+        end: The first that no longer does.
+        names: The names of the terms, in their order.
+
+    Returns:
+        The terms, (terms, batch, tokens, hidden), and the weights up to `end`, by place.
     """
     weights: dict[int, Weight] = {}
     for place in range(begin, end):
@@ -72,7 +91,13 @@ def fold_range(
 
 
 def through(terms: Tensor, operation: Map, names: Sequence[str]) -> Tensor:
-    """The terms after an affine map; its bias goes to c."""
+    """The terms after an affine map; its bias goes to c.
+
+    Args:
+        terms: Those before it, (terms, batch, tokens, hidden).
+        operation: The map.
+        names: The names of the terms, in their order.
+    """
     with own_products(terms.device):
         terms = terms @ operation.weight.T
     if operation.bias is not None:
@@ -92,6 +117,17 @@ def fold_norms(
 
     Every vector is scaled once, by all norms after it. What biases and means add is a product of
     numbers per token and constant vectors.
+
+    Args:
+        early: The terms before; at the start of the stream only the first, i.
+        operations: All of the pass.
+        begin: The first operation that counts.
+        end: The first that no longer does.
+        names: The names of the terms, in their order.
+        weights: By place; those of the additions in this range are put in.
+
+    Returns:
+        The terms, (terms, batch, tokens, hidden).
     """
     stretch = operations[begin:end]
     gains, sizes, constants = vectors_of(stretch, early[0])
@@ -132,7 +168,16 @@ def fold_norms(
 
 
 def scales_of(stretch: Sequence[Operation], sizes: Sequence[float], like: Tensor) -> Tensor:
-    """Π 1/s_λ · size over the norms from the k-th on, (K + 1, batch, tokens, 1)."""
+    """`Π 1/s_λ` · size over the norms from the k-th on.
+
+    Args:
+        stretch: Operations with K norms among them.
+        sizes: Those that `vectors_of` gives, K of them.
+        like: A tensor of the device and format that are wanted.
+
+    Returns:
+        (K + 1, batch, tokens, 1).
+    """
     scales = [torch.ones_like(like[..., :1])]
     norms = [operation for operation in stretch if isinstance(operation, Norm)]
     for norm, size in zip(reversed(norms), reversed(sizes), strict=True):
@@ -164,11 +209,16 @@ def vectors_of(
 ) -> tuple[list[Tensor], list[float], dict[str, Tensor]]:
     """What a stretch of K norms has that depends on weights alone.
 
-    The gains, K + 1 of them, each (hidden,): Π g_λ over the norms from the k-th on, the largest element
-    between 1 and 2; the K sizes, whose product from the k-th on is what the gain was divided by; and by
-    term what each row of `numbers_of` multiplies, (rows, hidden).
-
     What biases make of a sublayer's output belongs to c, and is taken from the sublayer's term.
+
+    Args:
+        stretch: Operations with K norms among them.
+        like: A tensor (…, hidden) of the device and format that are wanted.
+
+    Returns:
+        The gains, K + 1 of them, each (hidden,): `Π g_λ` over the norms from the k-th on, the largest element
+        between 1 and 2; the K sizes, whose product from the k-th on is what the gain was divided by; and by
+        term what each row of `numbers_of` multiplies, (rows, hidden).
     """
     norms = [operation for operation in stretch if isinstance(operation, Norm)]
     branches = [one for one in stretch if isinstance(one, Add) and one.scale is not None]

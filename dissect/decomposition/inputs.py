@@ -15,7 +15,8 @@ WHOLE = (torch.int64, torch.int32)
 def model_inside(model: Any) -> PreTrainedModel:
     """The `transformers` model itself, where it is compiled or has adapters around it.
 
-    Raises `UnsupportedModel` for anything else.
+    Raises:
+        UnsupportedModel: It is anything else.
     """
     model = getattr(model, "_orig_mod", model)
     prompts = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
@@ -50,7 +51,16 @@ def refuse_absent(base: nn.Module) -> None:
 
 
 def refuse_unusable(base: Any, inputs: dict[str, Any], reads: str) -> None:
-    """Raises `DissectError` for ids, masks and vectors of the wrong kind, shape, range or device."""
+    """Refuse ids, masks and vectors of the wrong kind, shape, range or device.
+
+    Args:
+        base: The model without its head.
+        inputs: What it is given, by name.
+        reads: "input_ids", or "decoder_input_ids" where a decoder's embeddings are decomposed.
+
+    Raises:
+        DissectError: One of the inputs is of no use, named with what to give instead.
+    """
     table = base.get_input_embeddings().weight
     for name, value in inputs.items():
         if isinstance(value, Tensor) and value.device != table.device and not hasattr(base, "_hf_hook"):
@@ -72,7 +82,17 @@ def refuse_unusable(base: Any, inputs: dict[str, Any], reads: str) -> None:
 
 
 def refuse_ids(name: str, ids: Any, many: int, advice: str) -> None:
-    """Raises `DissectError` for ids that are no whole numbers from 0 to many - 1."""
+    """Refuse ids that are no whole numbers from 0 to many - 1.
+
+    Args:
+        name: The input's, for the message.
+        ids: What was given in their place.
+        many: How many ids the model knows.
+        advice: What the message says to do about ids that it does not know.
+
+    Raises:
+        DissectError: They are something else.
+    """
     if not isinstance(ids, Tensor) or ids.dtype not in WHOLE:
         kind = f"of {ids.dtype}" if isinstance(ids, Tensor) else f"a {type(ids).__name__}"
         raise DissectError(f"{name} is {kind}: give a tensor of whole numbers (torch.int64)")
@@ -85,7 +105,17 @@ def refuse_ids(name: str, ids: Any, many: int, advice: str) -> None:
 
 
 def refuse_vectors(name: str, x: Any, base: Any, width: int) -> None:
-    """Raises `DissectError` for embeddings that are not (batch, tokens, width) in the model's format."""
+    """Refuse embeddings that are not (batch, tokens, width) in the model's format.
+
+    Args:
+        name: The input's, for the message.
+        x: What was given in their place.
+        base: The model without its head.
+        width: How many numbers each of its input embeddings has.
+
+    Raises:
+        DissectError: They are something else.
+    """
     if not isinstance(x, Tensor) or x.dim() != 3 or x.shape[-1] != width:
         shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise DissectError(f"{name} is {shape}: give a tensor (batch, tokens, {width})")
@@ -96,9 +126,17 @@ def refuse_vectors(name: str, x: Any, base: Any, width: int) -> None:
 
 
 def refuse_other_shape(name: str, value: Tensor, shape: torch.Size) -> None:
-    """Raises `DissectError` for a mask or segments that are not (batch, tokens), or mask every token.
+    """Refuse a mask or segments that are not (batch, tokens), and a mask of every token.
 
     Masks of three or four dimensions are the caller's own, and left alone.
+
+    Args:
+        name: The input's, for the message; of a mask it ends in "mask".
+        value: The mask, or the segments.
+        shape: (batch, tokens) of the ids.
+
+    Raises:
+        DissectError: It has another shape, or a mask holds other numbers than 0 and 1, or 0 alone.
     """
     if name.endswith("mask") and value.dim() > 2:
         return

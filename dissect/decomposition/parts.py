@@ -34,7 +34,8 @@ def members(subset: str, names: Sequence[str] = TERMS) -> list[int]:
     >>> members("i+h+c")
     [0, 1, 3]
 
-    Raises `DissectError` for a name that is not a term, or a term named twice.
+    Raises:
+        DissectError: A name is not a term, or a term is named twice.
     """
     some = [name.strip() for name in subset.split("+")] if subset else []
     if any(name not in names for name in some) or len(set(some)) < len(some):
@@ -49,11 +50,12 @@ def members(subset: str, names: Sequence[str] = TERMS) -> list[int]:
 class Parts:
     """`embedding` = i + h + f + c, for a batch.
 
-    embedding: (batch, tokens, hidden), exactly what the model returned.
-    terms: (4, batch, tokens, hidden), in the order of `names`; 5 with attention over a source.
-    mask: (batch, tokens), true where there is a token and not padding.
-    names: `TERMS`, and after them "s" in decoders that attend to a source.
-    split: the finer parts asked for, by term; they sum to the term over their first axes.
+    Attributes:
+        embedding: (batch, tokens, hidden), exactly what the model returned.
+        terms: (4, batch, tokens, hidden), in the order of `names`; 5 with attention over a source.
+        mask: (batch, tokens), true where there is a token and not padding.
+        names: `TERMS`, and after them "s" in decoders that attend to a source.
+        split: The finer parts asked for, by term; they sum to the term over their first axes.
     """
 
     embedding: Tensor
@@ -94,13 +96,14 @@ class Parts:
     def __getitem__(self, subset: str) -> Tensor:
         """The sum of a subset of the terms, (batch, tokens, hidden); "" gives zeros.
 
-        Raises `DissectError` for a name that is not a term.
+        Raises:
+            DissectError: A name is not a term.
         """
         return self.terms[members(subset, self.names)].sum(0)
 
     @cached_property
     def error(self) -> float:
-        """The largest |embedding − sum of terms| / |embedding| over real tokens."""
+        """The largest `|embedding − sum of terms| / |embedding|` over real tokens."""
         e = self.embedding.to(self.terms.dtype)
         missed = e - self.terms[0]
         for term in self.terms[1:]:
@@ -109,9 +112,12 @@ class Parts:
         return off[self.mask].max().item()  # max() passes NaN on, as it should
 
     def importance(self) -> Tensor:
-        """How much of the embedding lies along each term: e·x / e·e, (4, batch, tokens).
+        """How much of the embedding lies along each term: e·x / e·e.
 
         They add up to one (the measure of Mickus et al. 2022, Figure 1).
+
+        Returns:
+            (4, batch, tokens).
         """
         return share(self.terms, self.embedding)
 

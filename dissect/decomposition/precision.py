@@ -19,9 +19,12 @@ def own_products(device: torch.device) -> AbstractContextManager:
 
 
 def sized(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest size among the elements of each vector, (…, 1), and the vectors divided by it.
+    """The largest size among the elements of each vector, and the vectors divided by it.
 
-    Squares of tiny or huge elements under- or overflow; of these they don't. 1 where all is zero.
+    Squares of tiny or huge elements under- or overflow; of these they don't.
+
+    Returns:
+        The sizes, (…, 1), which are 1 where all is zero, and the vectors.
     """
     size = x.abs().amax(-1, keepdim=True)
     size = size.where(size > 0, 1.0)
@@ -29,7 +32,7 @@ def sized(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lengths(x: Tensor) -> Tensor:
-    """|x|, (…,), also where the squares of x would under- or overflow."""
+    """`|x|`, (…,), also where the squares of x would under- or overflow."""
     size, x = sized(x)
     return size.squeeze(-1) * x.norm(dim=-1)
 

@@ -29,11 +29,16 @@ AXIS = {"head": 0, "source": 2, "neuron": 2}  # the new axis, in the parts of on
 
 @dataclass(frozen=True)
 class Request:
-    """What to split, and by what."""
+    """What to split, and by what.
+
+    Attributes:
+        layers: From 1; None for all.
+        tokens: Positions; None for all.
+    """
 
     by: str
-    layers: Sequence[int] | None  # from 1; None for all
-    tokens: Sequence[int] | None  # positions; None for all
+    layers: Sequence[int] | None
+    tokens: Sequence[int] | None
 
     def __post_init__(self) -> None:
         if self.by not in KEEP:
@@ -67,7 +72,9 @@ class Sight:
     def carried(self, x: Tensor, axis: int | None) -> Tensor:
         """Parts of the sublayer's output, as they arrive in the last embedding.
 
-        x: (batch, tokens, hidden) with one more axis at `axis`.
+        Args:
+            x: (batch, tokens, hidden) with one more axis at `axis`.
+            axis: Which is new, or None where there is none.
         """
         branch, scale = self.add.scale, self.weight.scale[:, self.tokens]
         branch = None if branch is None else branch[:, self.tokens]
@@ -134,11 +141,22 @@ class Sight:
 def split(
     request: Request, config: Any, trace: Trace, weights: dict[int, Weight], output: Any, tolerance: float
 ) -> dict[str, Tensor]:
-    """The parts of each term that can be split so, {term: (layers, …)}; see `Decomposer`.
+    """The parts of each term that can be split so; see `Decomposer`.
 
-    tolerance: how far parts may miss their sum, relative to the largest embedding.
+    Args:
+        request: What to split, and by what.
+        config: The model's configuration.
+        trace: The recorded pass.
+        weights: What each addition was multiplied by, as `fold` gives them.
+        output: What the model returned.
+        tolerance: How far parts may miss their sum, relative to the largest embedding.
 
-    Raises `TooLarge` before anything is computed, `InexactSum` when parts miss what they are of.
+    Returns:
+        {term: (layers, …)}.
+
+    Raises:
+        TooLarge: They would not fit; said before anything is computed.
+        InexactSum: Parts miss what they are of.
     """
     assert trace.start is not None
     adds = [
@@ -181,7 +199,16 @@ def split(
 
 
 def chosen(what: str, some: Sequence[int] | None, among: range) -> list[int]:
-    """The choice as a list, all by default. Raises `DissectError` for one that is not there."""
+    """The choice as a list, all by default.
+
+    Args:
+        what: "layers" or "tokens", for the message.
+        some: What was asked for, or None.
+        among: What there is.
+
+    Raises:
+        DissectError: One that was asked for is not there.
+    """
     if some is None:
         return list(among)
     if not some or not set(some) <= set(among):
@@ -204,9 +231,15 @@ def heads_of(config: Any, output: Any) -> int:
 
 
 def refuse_attention(config: Any, ids: Tensor | None, source: Tensor | None) -> None:
-    """Raises `TooLarge`, before the pass, where its attention weights alone would take too much.
+    """Refuse, before the pass, a batch whose attention weights alone would take too much.
 
-    ids, source: what a model reads and, of an encoder-decoder, attends to; None where it reads no text.
+    Args:
+        config: The model's configuration.
+        ids: What the model reads, (batch, tokens); None where it reads no text.
+        source: What it attends to, (batch, tokens); the same but in an encoder-decoder.
+
+    Raises:
+        TooLarge: They would take more than `LARGEST` bytes.
     """
     if ids is None or source is None:
         return
@@ -223,7 +256,15 @@ def refuse_attention(config: Any, ids: Tensor | None, source: Tensor | None) -> 
 
 
 def one_layer(by: str, sight: Sight, heads: int, attentions: Any, embedding: Tensor) -> tuple[int, int]:
-    """Bytes of the parts of one layer, and of what making them takes beside them."""
+    """Bytes of the parts of one layer, and of what making them takes beside them.
+
+    Args:
+        by: A way to split, see `Decomposer`.
+        sight: An addition to the stream.
+        heads: How many the attention has.
+        attentions: Its weights, layer by layer, each (batch, heads, tokens, sources).
+        embedding: The last, (batch, tokens, hidden).
+    """
     batch, _, hidden = embedding.shape
     vector = hidden * sight.add.output.element_size()
     seen = batch * len(sight.tokens)
@@ -236,9 +277,15 @@ def one_layer(by: str, sight: Sight, heads: int, attentions: Any, embedding: Ten
 
 
 def refuse_too_large(by: str, layers: int, sizes: list[tuple[int, int]]) -> None:
-    """Raises `TooLarge` where a split would take more than `LARGEST` bytes at its peak.
+    """Refuse a split that would take more than `LARGEST` bytes at its peak.
 
-    sizes: of each term that is split, as `one_layer` gives them.
+    Args:
+        by: A way to split, see `Decomposer`.
+        layers: How many are split.
+        sizes: Of each term that is split, as `one_layer` gives them.
+
+    Raises:
+        TooLarge: It would.
     """
     size = sum(layers * parts for parts, _ in sizes) + max(parts + beside for parts, beside in sizes)
     if size > LARGEST:
