@@ -10,7 +10,9 @@ def read_conll(path: Path) -> list[TaggedSentence]:
     """The sentences of a file with a word and its tag a line, and a blank line after a sentence.
 
     Word and tag are parted by a tab or a space. IOB1 tags become BIO.
-    Raises `MissingCorpus` when the file is absent or a line has no legal tag.
+
+    Raises:
+        MissingCorpus: The file is absent, or a line has no legal tag.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ MARKUP = re.compile(r"<[^>]*>")
 def text() -> list[str]:
     """The English sentences of the sessions that NLTK packages, one a line of their files.
 
-    Raises `MissingCorpus` when NLTK does not find them, or they are damaged.
+    Raises:
+        MissingCorpus: NLTK does not find them, or they are damaged.
     """
     from nltk.corpus.reader import EuroparlCorpusReader
 
@@ -24,9 +25,10 @@ def text() -> list[str]:
 
 
 def release(folder: Path) -> list[str]:
-    """The sentences of a folder of Europarl's own release: *.en, or en/*.txt, one a line.
+    """The sentences of a folder of Europarl's own release: `*.en`, or `en/*.txt`, one a line.
 
-    Raises `MissingCorpus` when there is no such file in it.
+    Raises:
+        MissingCorpus: There is no such file in it.
     """
     files = sorted(folder.glob("*.en")) or sorted(folder.glob("en/*.txt")) or sorted(folder.glob("*.txt"))
     if not files:

@@ -44,7 +44,8 @@ def cache() -> Path:
 def data_folder() -> Path:
     """Where plain files lie: the setting DISSECT_DATA, else a folder in the cache.
 
-    Raises `MissingCorpus` when the setting names no folder.
+    Raises:
+        MissingCorpus: The setting names no folder.
     """
     value = os.environ.get("DISSECT_DATA")
     if value and not Path(value).is_dir():
@@ -55,7 +56,8 @@ def data_folder() -> Path:
 def find(name: str) -> Path:
     """The file `name` of `SOURCES`: from the data folder, else downloaded into the cache; checked.
 
-    Raises `MissingCorpus` when it is altered or cut short, or cannot be downloaded.
+    Raises:
+        MissingCorpus: It is altered or cut short, or cannot be downloaded.
     """
     source = SOURCES[name]
     for folder in (data_folder(), cache() / "data"):

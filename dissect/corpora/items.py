@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SenseItem:
-    """One occurrence of an ambiguous word."""
+    """One occurrence of an ambiguous word.
 
-    sentence: int  # its place in the corpus's list of sentences
-    start: int  # characters of the sentence
+    Attributes:
+        sentence: Its place in the corpus's list of sentences.
+        start: Its first character in the sentence.
+        end: The first character after it.
+        lemma: The word as dictionaries have it.
+        sense: Its sense, as the corpus names it.
+    """
+
+    sentence: int
+    start: int
     end: int
     lemma: str
     sense: str
@@ -16,16 +24,20 @@ class SenseItem:
 
 @dataclass(frozen=True)
 class SenseCorpus:
-    """Sentences, and the words in them whose sense is known."""
+    """Sentences, and the words in them whose sense is known.
+
+    Attributes:
+        glosses: By sense; empty where the corpus has none.
+    """
 
     sentences: list[str]
     items: list[SenseItem]
-    glosses: dict[str, str]  # by sense; empty where the corpus has none
+    glosses: dict[str, str]
 
 
 @dataclass(frozen=True)
 class TaggedSentence:
-    """Words with their entity tags in BIO form: O, B-PER, I-PER, …"""
+    """Words with their entity tags in BIO form: O, B-PER, I-PER and so on."""
 
     words: list[str]
     tags: list[str]

@@ -27,10 +27,18 @@ Splits = dict[str, list[TaggedSentence]]
 def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
     """Sentences, drawn at random where there are more than `limit`.
 
-    name: "teaching", "europarl", the path of a text file with a sentence a line, or that of a folder
-    of Europarl's own release.
+    Args:
+        name: "teaching", "europarl", the path of a text file with a sentence a line, or that of a folder
+            of Europarl's own release.
+        limit: So many sentences at most; all by default.
+        seed: Of the draw.
 
-    Raises `MissingCorpus` when the corpus is not found, `DissectError` when it is empty.
+    Returns:
+        Sentences, each a line of the corpus.
+
+    Raises:
+        MissingCorpus: The corpus is not found.
+        DissectError: It is empty.
     """
     if name == TEACHING:
         sentences = teaching.text()
@@ -47,6 +55,11 @@ def rest_of_text(name: str = TEACHING, limit: int | None = None, seed: int = 0) 
     """Sentences to train on: of Europarl those that `text` leaves when it draws `DRAWN`, else all.
 
     Raises what `text` raises.
+
+    Args:
+        name: As of `text`.
+        limit: So many sentences at most, drawn at random; all by default.
+        seed: Of the draw.
     """
     if name != "europarl":
         return text(name, limit, seed)
@@ -55,11 +68,16 @@ def rest_of_text(name: str = TEACHING, limit: int | None = None, seed: int = 0) 
 
 
 def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> SenseCorpus:
-    """Words with their senses: "teaching" or "semcor".
+    """Words with their senses.
 
-    limit: so many sentences of SemCor, drawn at random; the teaching corpus keeps all.
+    Args:
+        name: "teaching" or "semcor".
+        limit: So many sentences of SemCor, drawn at random; the teaching corpus keeps all.
+        seed: Of the draw.
 
-    Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
+    Raises:
+        MissingCorpus: The corpus is not found.
+        DissectError: There is none of that name.
     """
     if name == TEACHING:
         return teaching.senses()
@@ -71,13 +89,20 @@ def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Sen
 
 
 def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Splits:
-    """Sentences with entity tags, as {"train": …, "dev": …, "test": …}.
+    """Sentences with entity tags.
 
-    name: "teaching" (the half that `tuning` leaves, parted 60:20:20), "wnut16" (as released), or the
-    path of a folder with files train, dev and test, a word and a tag a line.
-    limit: so many sentences of each part at most, drawn at random.
+    Args:
+        name: "teaching" (the half that `tuning` leaves, parted 60:20:20), "wnut16" (as released), or the
+            path of a folder with files train, dev and test, a word and a tag a line.
+        limit: So many sentences of each part at most, drawn at random.
+        seed: Of the draw.
 
-    Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
+    Returns:
+        {"train": …, "dev": …, "test": …}.
+
+    Raises:
+        MissingCorpus: The corpus is not found.
+        DissectError: There is none of that name.
     """
     if name == TEACHING:
         half = _halves()[1]
@@ -95,9 +120,14 @@ def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> S
 def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[TaggedSentence]:
     """Sentences with entity tags to fine-tune on.
 
-    name: "teaching" (one half of it), "wikigold", or the path of a file with a word and a tag a line.
+    Args:
+        name: "teaching" (one half of it), "wikigold", or the path of a file with a word and a tag a line.
+        limit: So many sentences at most, drawn at random; all by default.
+        seed: Of the draw.
 
-    Raises `MissingCorpus` when the corpus is not found, `DissectError` for another name.
+    Raises:
+        MissingCorpus: The corpus is not found.
+        DissectError: There is none of that name.
     """
     if name == TEACHING:
         return _sample(_halves()[0], limit, seed)
@@ -137,7 +167,8 @@ def another_copy(name: str) -> str | None:
 
     Plain files need no such word: they are read only if their checksum is the one expected.
 
-    Raises `MissingCorpus` when the corpus is not found, or it is damaged.
+    Raises:
+        MissingCorpus: The corpus is not found, or it is damaged.
     """
     if name not in OF_NLTK:
         return None

@@ -20,8 +20,13 @@ from dissect.network import give_up, patience, refuse_silent
 
 @dataclass(frozen=True)
 class Copy:
-    """What is read of a corpus: which files, how many NLTK packages, and the SHA-256 of all of them, one
-    after another, in the copy that the published runs read."""
+    """What is read of a corpus.
+
+    Attributes:
+        files: Which files.
+        many: How many NLTK packages.
+        sha256: Of all of them, one after another, in the copy that the published runs read.
+    """
 
     files: str
     many: int
@@ -42,7 +47,8 @@ DAMAGE = (LookupError, BadZipFile, ParseError, OSError, UnicodeDecodeError, Valu
 def place(name: str) -> str:
     """Where NLTK finds a corpus, downloading it into the cache where it does not.
 
-    Raises `MissingCorpus` when it is damaged, or cannot be downloaded.
+    Raises:
+        MissingCorpus: It is damaged, or cannot be downloaded.
     """
     folder = str(cache() / "nltk_data")
     if folder not in nltk.data.path:
@@ -106,7 +112,8 @@ def another(name: str) -> str | None:
 
     NLTK may mend its corpora, so another copy is read as well, but its numbers may be others.
 
-    Raises `MissingCorpus` when it is damaged, or cannot be downloaded.
+    Raises:
+        MissingCorpus: It is damaged, or cannot be downloaded.
     """
     digest = hashlib.sha256()
     with reading(name) as root:

@@ -24,9 +24,13 @@ def senses(limit: int | None = None, seed: int = 0) -> SenseCorpus:
     """SemCor's sentences, and their words of lemmas that have two senses or more in them.
 
     A sense is WordNet's key, lemma%lexsn; of a word with several keys the first counts.
-    limit: so many sentences, drawn at random; all by default.
 
-    Raises `MissingCorpus` when NLTK does not find the corpus, or it is damaged.
+    Args:
+        limit: So many sentences, drawn at random; all by default.
+        seed: Of the draw.
+
+    Raises:
+        MissingCorpus: NLTK does not find the corpus, or it is damaged.
     """
     sentences, table = parsed()
     if limit is not None and limit < len(sentences):
