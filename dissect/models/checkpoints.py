@@ -15,11 +15,18 @@ SHOWN = 6  # places that a message names
 
 
 def refuse_filled_in(model: PreTrainedModel, info: dict[str, Any], name: str) -> None:
-    """Raises `UnknownModel` when a model is not the one of its checkpoint: where weights that its
-    embeddings depend on are missing or of another size, or weights of its layers were left unread.
+    """Refuse a model that is not the one of its checkpoint.
 
-    info: what `from_pretrained` says with `output_loading_info=True`.
     Poolers and heads that are missing are allowed: no embedding depends on them.
+
+    Args:
+        model: As it was loaded.
+        info: What `from_pretrained` says with `output_loading_info=True`.
+        name: What the model was asked for by.
+
+    Raises:
+        UnknownModel: Weights that its embeddings depend on are missing or of another size, or weights of
+            its layers were left unread.
     """
     of_other_size = {key: (there, here) for key, there, here in info["mismatched_keys"]}
     filled_in = read_by_embeddings(model, {*info["missing_keys"], *of_other_size})

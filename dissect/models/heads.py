@@ -17,7 +17,7 @@ MARK = "masked_word_head"
 class MaskedHead(nn.Module):
     """What a model for masked words makes of embeddings: (…, width) to logits (…, vocabulary).
 
-    kind: "pretrained", or "trained afterwards" by `dissect tune`.
+    Its `kind` is "pretrained", or "trained afterwards" by `dissect tune`.
     """
 
     def __init__(self, model: PreTrainedModel):
@@ -59,9 +59,12 @@ class Tagger:
     """A head for tags on the embeddings of any model: dropout and a linear map, as BERT has them.
 
     Mixed into a family's `PreTrainedModel` by `tagging`, so that it is saved and loaded as any model.
+
+    Attributes:
+        reads: The width of the embeddings.
     """
 
-    reads: int  # the width of the embeddings
+    reads: int
 
     def __init__(self, config: Any):
         super().__init__(config)  # type: ignore[call-arg]
@@ -77,6 +80,14 @@ class Tagger:
         labels: Tensor | None = None,
         **options: Any,
     ) -> TokenClassifierOutput:
+        """Logits for each token, and the loss where there are labels.
+
+        Args:
+            input_ids: (batch, tokens).
+            attention_mask: (batch, tokens), 0 where there is padding.
+            labels: The tags by number, (batch, tokens); -100 where none is asked for.
+            **options: For the model below the head.
+        """
         if self.config.is_encoder_decoder:  # type: ignore[attr-defined]
             options |= {"decoder_input_ids": input_ids, "decoder_attention_mask": attention_mask}
         base: Any = self.base_model  # type: ignore[attr-defined]

@@ -56,7 +56,8 @@ class Loaded:
 def location(name: str) -> str:
     """What `from_pretrained` is to be given for a name: a folder, or a name on the model hub.
 
-    Raises `UnknownModel` when the package that ships the model is not installed.
+    Raises:
+        UnknownModel: The package that ships the model is not installed.
     """
     if name not in PACKAGED:
         return name
@@ -72,11 +73,15 @@ def location(name: str) -> str:
 def load(name: str, device: str | None = None) -> Loaded:
     """Load an encoder and its tokenizer, ready to decompose: in eval mode, on the device.
 
-    name: "minilm" (the default model), a folder, or a Hugging Face name.
-    device: "cpu", "cuda", …; by default the accelerator that torch finds, else the processor.
-
     Only safetensors are read, and no code that comes with a model is run.
-    Raises `UnknownModel` when there is no such model, `DissectError` for an unusable tokenizer.
+
+    Args:
+        name: "minilm" (the default model), a folder, or a Hugging Face name.
+        device: "cpu", "cuda", …; by default the accelerator that torch finds, else the processor.
+
+    Raises:
+        UnknownModel: There is no such model.
+        DissectError: Its tokenizer is of no use.
     """
     model = _from_pretrained(AutoModel, name)
     tokenizer = _from_pretrained(AutoTokenizer, name)
@@ -94,9 +99,12 @@ def load(name: str, device: str | None = None) -> Loaded:
 def load_masked_head(name: str) -> nn.Module | None:
     """The head that the checkpoint uses to predict masked words, or None where it has none.
 
-    The head maps embeddings (…, width) to logits over the vocabulary (…, vocabulary); its `kind` tells
-    whether it was pretrained or trained afterwards.
-    Raises `UnknownModel` when there is no such model.
+    Returns:
+        A module that maps embeddings (…, width) to logits over the vocabulary (…, vocabulary); its `kind`
+        tells whether it was pretrained or trained afterwards.
+
+    Raises:
+        UnknownModel: There is no such model.
     """
     try:
         model, info = _from_pretrained(AutoModelForMaskedLM, name, output_loading_info=True)
@@ -110,8 +118,11 @@ def load_masked_head(name: str) -> nn.Module | None:
 def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
     """A language model with the linear map that turns its embeddings into logits.
 
-    None for models that have no such map: encoders have no head, or one that is not linear.
-    Raises `UnknownModel` when there is no such model.
+    Returns:
+        None for models that have no such map: encoders have no head, or one that is not linear.
+
+    Raises:
+        UnknownModel: There is no such model.
     """
     loaded = load(name)
     if type(loaded.model.config) not in AutoModelForCausalLM._model_mapping:
@@ -129,10 +140,10 @@ def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
 
 
 def pick_device(device: str | None = None) -> torch.device:
-    """The device asked for, here or by DISSECT_DEVICE; else the accelerator that torch finds, else
-    the processor.
+    """The device asked for, here or by DISSECT_DEVICE; else the accelerator of torch, else the processor.
 
-    Raises `DissectError` when the device asked for is not to be had.
+    Raises:
+        DissectError: The device asked for is not to be had.
     """
     device = device or os.environ.get(DEVICE)
     if device:
@@ -151,8 +162,7 @@ def pick_device(device: str | None = None) -> torch.device:
 
 
 def task(model: PreTrainedModel) -> str:
-    """What a checkpoint was trained for, by the head that its config names: "token classification",
-    "question answering", …; "" where it names none.
+    """What a checkpoint was trained for, by the head that its config names; "" where it names none.
 
     >>> from transformers import BertConfig, BertModel
     >>> task(BertModel(BertConfig(num_hidden_layers=1, architectures=["BertForQuestionAnswering"])))
@@ -167,9 +177,14 @@ SHORT = {"token classification": "NER", "question answering": "QA"}
 
 
 def names(base: Loaded, tuned: Sequence[Loaded]) -> pd.DataFrame:
-    """What to call a model and its fine-tuned kin: model, task, checkpoint; the pretrained one first.
+    """What to call a model and its fine-tuned kin; those with one task are numbered.
 
-    Those with one task are numbered.
+    Args:
+        base: The pretrained model.
+        tuned: Models tuned from it.
+
+    Returns:
+        Columns: model, task, checkpoint; the pretrained one first.
     """
     rows = [("pretrained", task(base.model), base.label)]
     for one in tuned:
