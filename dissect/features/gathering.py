@@ -27,16 +27,22 @@ class Features:
     """Terms of items, shard by shard: in memory, or mapped from a store on disk.
 
     Items are in the order of their sentences. Those that the model cannot see whole are left out.
+
+    Attributes:
+        shards: Each (4, items, hidden), float32, on the processor.
+        kept: (items,), the places of these items among those asked for.
+        left_out: Items in sentences too long for the model, or without a word piece.
+        folder: Of the store they are kept in.
     """
 
-    shards: list[Tensor]  # each (4, items, hidden), float32, on the processor
-    kept: Tensor  # (items,), the places of these items among those asked for
-    left_out: int  # items in sentences too long for the model, or without a word piece
-    folder: Path | None = None  # of the store they are kept in
+    shards: list[Tensor]
+    kept: Tensor
+    left_out: int
+    folder: Path | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(4, items, hidden)"""
+        """(4, items, hidden)."""
         return (4, len(self.kept), self.shards[0].shape[-1])
 
     def subset(self, name: str) -> Tensor:
@@ -52,10 +58,17 @@ def word_terms(
 ) -> Features:
     """The terms of words: of each, the sum over its word pieces (as the paper's scripts do).
 
-    spans: (sentence, start, end) of each word, in characters.
-    folder: of stores; without it the terms are kept in memory.
+    Args:
+        loaded: The model.
+        sentences: The corpus.
+        spans: (sentence, start, end) of each word, in characters.
+        folder: Of stores; without it the terms are kept in memory.
 
-    Raises `DissectError` when there is no word, and what `decompose` raises.
+    Returns:
+        The terms, (4, words, hidden) when its shards are put together.
+
+    Raises:
+        DissectError: There is no word; besides, what `decompose` raises.
     """
     ids, pieces = [], []
     encoded = loaded.tokenizer(list(sentences), return_offsets_mapping=True, truncation=False, verbose=False)
@@ -71,10 +84,14 @@ def word_terms(
 
 @dataclass(frozen=True)
 class Shard:
-    """Whole sentences, and the targets in them."""
+    """Whole sentences, and the targets in them.
+
+    Attributes:
+        targets: Places among all targets, in the order of their sentences.
+    """
 
     sentences: list[int]
-    targets: list[int]  # places among all targets, in the order of their sentences
+    targets: list[int]
 
 
 def target_terms(
@@ -86,11 +103,19 @@ def target_terms(
 ) -> Features:
     """The terms of targets: of each, the sum over its positions in a tokenized sentence.
 
-    targets: (sentence, positions).
-    folder: of stores. Shards that are there are read, the others made and kept: what was
-    interrupted goes on where it was. Without a folder the terms are kept in memory.
+    Args:
+        loaded: The model.
+        input_ids: The sentences, each a list of token ids.
+        targets: (sentence, positions).
+        label: What the progress is called.
+        folder: Of stores. Shards that are there are read, the others made and kept: what was interrupted
+            goes on where it was. Without a folder the terms are kept in memory.
 
-    Raises `DissectError` when no target is left, and what `decompose` raises.
+    Returns:
+        The terms, (4, targets, hidden) when its shards are put together.
+
+    Raises:
+        DissectError: No target is left; besides, what `decompose` raises.
     """
     longest = longest_input(loaded.model)
     kept = [
@@ -118,7 +143,13 @@ def target_terms(
 def in_shards(
     input_ids: Sequence[list[int]], targets: Sequence[tuple[int, list[int]]], kept: Sequence[int]
 ) -> list[Shard]:
-    """Consecutive sentences with targets, about `TOKENS_PER_SHARD` tokens a shard."""
+    """Consecutive sentences with targets, about `TOKENS_PER_SHARD` tokens a shard.
+
+    Args:
+        input_ids: The sentences, each a list of token ids.
+        targets: (sentence, positions).
+        kept: Places of the targets that count.
+    """
     shards: list[Shard] = []
     tokens = TOKENS_PER_SHARD
     for n in kept:
@@ -140,7 +171,18 @@ def shard_terms(
     targets: Sequence[tuple[int, list[int]]],
     shard: Shard,
 ) -> Tensor:
-    """The terms of one shard's targets, (4, targets, hidden)."""
+    """The terms of one shard's targets.
+
+    Args:
+        loaded: The model.
+        decomposer: Its decomposer.
+        input_ids: All sentences, each a list of token ids.
+        targets: All targets, (sentence, positions).
+        shard: Which of both are meant.
+
+    Returns:
+        (4, targets, hidden), float32, on the processor.
+    """
     rows: dict[int, list[int]] = {}
     for row, n in enumerate(shard.targets):
         rows.setdefault(targets[n][0], []).append(row)
@@ -172,7 +214,15 @@ def open_store(
     targets: Sequence[tuple[int, list[int]]],
     shards: Sequence[Shard],
 ) -> Store:
-    """The store of these targets under this model: its key is a hash of both, and of what computes."""
+    """The store of these targets under this model: its key is a hash of both, and of what computes.
+
+    Args:
+        folder: Of stores.
+        loaded: The model.
+        input_ids: The sentences, each a list of token ids.
+        targets: (sentence, positions).
+        shards: How the targets are parted.
+    """
     about = {
         "model": loaded.label, "model_sha256": fingerprint(loaded.model),
         "text_sha256": of_object([list(input_ids), list(targets)]),
@@ -189,6 +239,10 @@ def batches(lengths: Sequence[int], tokens: int = TOKENS_PER_BATCH) -> list[list
 
     Sentences of like length go together, which saves padding; the longest come first, so that
     memory is at its peak at once and not after an hour.
+
+    Args:
+        lengths: Of the sentences, in tokens.
+        tokens: So many a batch.
     """
     order = sorted(range(len(lengths)), key=lambda n: -lengths[n])
     result: list[list[int]] = []
@@ -213,7 +267,8 @@ def padded(loaded: Loaded, ids: Sequence[list[int]]) -> dict[str, Any]:
 def tokenized(loaded: Loaded, sentences: Sequence[str]) -> list[list[int]]:
     """The sentences as token ids; those longer than the model takes are left out.
 
-    Raises `DissectError` when none is left.
+    Raises:
+        DissectError: None is left.
     """
     longest = longest_input(loaded.model)
     encoded = loaded.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]
@@ -226,7 +281,14 @@ def tokenized(loaded: Loaded, sentences: Sequence[str]) -> list[list[int]]:
 def over_text(
     loaded: Loaded, sentences: Sequence[str], label: str, use: Callable[[dict[str, Any]], T]
 ) -> Iterator[T]:
-    """What `use` makes of the sentences, batch by batch; of half a batch where memory runs out."""
+    """What `use` makes of the sentences, batch by batch; of half a batch where memory runs out.
+
+    Args:
+        loaded: The model.
+        sentences: The text.
+        label: What the progress is called.
+        use: Called with what the tokenizer makes of a batch, as tensors on the model's device.
+    """
     ids = tokenized(loaded, sentences)
     for batch in track(batches([len(row) for row in ids]), label):
         yield from in_halves(batch, lambda rows: use(padded(loaded, [ids[n] for n in rows])))

@@ -25,7 +25,11 @@ from dissect.files import write_parquet, write_text, written_whole
 class Store:
     """The shards under `folder`/`key`, each a tensor (4, items, hidden).
 
-    about: what the key was made of, in words; kept as about.json for those who find the folder.
+    Args:
+        folder: Of stores.
+        key: A hash of all that the terms depend on.
+        items: A table of the items, kept beside the shards.
+        about: What the key was made of, in words; kept as about.json for those who find the folder.
     """
 
     def __init__(self, folder: str | Path, key: str, items: pd.DataFrame, about: dict):
@@ -35,9 +39,15 @@ class Store:
             write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
 
     def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor]) -> Tensor:
-        """Shard n, mapped into memory; made where it is not there, or damaged.
+        """A shard, mapped into memory; made where it is not there, or damaged.
 
-        Raises `DissectError` when the disk is full.
+        Args:
+            n: Its number.
+            shape: (4, items, hidden), which it must have.
+            make: Makes it.
+
+        Raises:
+            DissectError: The disk is full.
         """
 
         def whole(kept: dict[str, Tensor]) -> bool:
@@ -48,9 +58,12 @@ class Store:
 
 
 def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What `make` returns; kept in `folder` under a hash of `about`, and taken from there next time.
+    """What `make` returns; kept under a hash of `about`, and taken from there next time.
 
-    With folder None it is made each time.
+    Args:
+        folder: Where it is kept; with None it is made each time.
+        about: All that it depends on.
+        make: Makes tensors by name.
     """
     key = hashing.of_object(about)
     return kept(folder and folder / "answers" / f"{key[:16]}.safetensors", "probes", make)
@@ -62,7 +75,14 @@ def kept(
     make: Callable[[], dict[str, Tensor]],
     whole: Callable[[dict[str, Tensor]], bool] = bool,
 ) -> dict[str, Tensor]:
-    """What a file holds, where it is `whole`; else what `make` returns, which the file then holds."""
+    """What a file holds, where it is `whole`; else what `make` returns, which the file then holds.
+
+    Args:
+        path: The file; with None nothing is kept.
+        kind: The work by which it is counted, see `reuse.record`.
+        make: Makes tensors by name.
+        whole: Whether what was read is all that there should be.
+    """
     found = None if path is None else read_tensors(path)
     taken = None if path is None else _seconds(path)
     if found is not None and taken is not None and whole(found):
@@ -103,7 +123,8 @@ def read_tensors(path: Path) -> dict[str, Tensor] | None:
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Write tensors whole or not at all, and return them as `read_tensors` does.
 
-    Raises `DissectError` when the disk is full, or does not keep what it was given.
+    Raises:
+        DissectError: The disk is full, or does not keep what it was given.
     """
     with written_whole(path) as unfinished:
         save_file(tensors, unfinished, {"sha256": checksum(tensors)})

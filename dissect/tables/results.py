@@ -14,11 +14,13 @@ from dissect.tables.schema import TABLES, conform
 class Results:
     """What an experiment on all subsets finds.
 
-    scores: a row a predictor, subset and run.
-    intervals: predictor, score, terms, mean and std over runs, low and high (95 %, over sentences).
-    pairs: predictor, score, terms_a, terms_b, difference, low, high, p; see `statistics.pairs`.
-    agreement: predictor, terms_a, terms_b, agreement, the mean over runs; None where not asked for.
     All scores are between 0 and 1, but for cross-entropy, in nats.
+
+    Attributes:
+        scores: A row a predictor, subset and run.
+        intervals: Predictor, score, terms, mean and std over runs, low and high (95 %, over sentences).
+        pairs: Predictor, score, terms_a, terms_b, difference, low, high, p; see `statistics.pairs`.
+        agreement: Predictor, terms_a, terms_b, agreement, the mean over runs; None where not asked for.
     """
 
     scores: pd.DataFrame
@@ -27,7 +29,7 @@ class Results:
     agreement: pd.DataFrame | None = None
 
     def save(self, name: str, folder: str | Path | None) -> "Results":
-        """Write the tables as `name`, `name`_intervals and so on; returns the results."""
+        """Write the tables as `NAME`, `NAME_intervals` and so on; returns the results."""
         save(self.scores, name, folder)
         save(self.intervals, f"{name}_intervals", folder)
         save(self.pairs, f"{name}_pairs", folder)
@@ -39,8 +41,13 @@ class Results:
 def save(table: pd.DataFrame, name: str, folder: str | Path | None) -> pd.DataFrame:
     """Write a table to `folder`/`name`.parquet, whole or not at all; returns the table.
 
-    With folder None, as when a chapter is opened in Jupyter, nothing is written.
-    Raises `DissectError` when the table is not as the schema has it, or cannot be written.
+    Args:
+        table: With the columns that the schema has for it.
+        name: Its name in the schema.
+        folder: Of tables; with None, as when a chapter is opened in Jupyter, nothing is written.
+
+    Raises:
+        DissectError: The table is not as the schema has it, or cannot be written.
     """
     table = conform(name, table)
     if folder is not None:
@@ -51,7 +58,8 @@ def save(table: pd.DataFrame, name: str, folder: str | Path | None) -> pd.DataFr
 def read(folder: Path) -> dict[str, pd.DataFrame]:
     """The tables of a run, by name.
 
-    Raises `DissectError` when a file is damaged, or holds other columns than the schema has.
+    Raises:
+        DissectError: A file is damaged, or holds other columns than the schema has.
     """
     tables = {}
     for file in sorted(folder.glob("*.parquet")):
@@ -69,7 +77,8 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
 def export(folder: Path, out: Path) -> list[Path]:
     """Write every table in `folder` to `out` as CSV (UTF-8, a header line); returns the files.
 
-    Raises `DissectError` when there is none, and what `read` raises.
+    Raises:
+        DissectError: There is none; besides, what `read` raises.
     """
     tables = read(folder)
     if not tables:

@@ -79,7 +79,12 @@ COLUMNS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """What a table holds: what a row is, and its columns in order. `chapters.CHAPTERS` says who writes it."""
+    """What a table holds. `chapters.CHAPTERS` says who writes it.
+
+    Attributes:
+        about: What a row is.
+        columns: Its columns in order.
+    """
 
     about: str
     columns: tuple[str, ...]
@@ -144,7 +149,8 @@ KINDS = {"text": "str", "whole": "int64", "number": "float64"}  # and what panda
 def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """The table, with its columns as the schema has them; an empty one gets their types.
 
-    Raises `DissectError` when the table is not in the schema, or columns or what they hold differ.
+    Raises:
+        DissectError: The table is not in the schema, or columns or what they hold differ.
     """
     if name not in TABLES:
         raise DissectError(f"no table {name!r} is in the schema of results (dissect/tables/schema.py)")
