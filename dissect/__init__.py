@@ -22,8 +22,10 @@ MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load torch and transformers, which takes seconds, when something is asked for that needs them: so
-    `dissect --help` answers at once, and Ctrl-C is heard while they load."""
+    """Load torch and transformers, which takes seconds, when something is asked for that needs them.
+
+    So `dissect --help` answers at once, and Ctrl-C is heard while they load.
+    """
     if name not in MODULES:
         raise AttributeError(f"module 'dissect' has no attribute {name!r}")
     return getattr(import_module(f"dissect.{MODULES[name]}"), name)

@@ -8,11 +8,18 @@ from dissect.models import Loaded
 
 
 def explain(loaded: Loaded, sentence: str, layer: int | None = None) -> pd.DataFrame:
-    """Importance of each term for each token: columns token, i, h, f, c.
+    """Importance of each term for each token.
 
-    layer: 0 is the embedding layer; the last by default.
+    Args:
+        loaded: The model.
+        sentence: The text.
+        layer: 0 is the embedding layer; the last by default.
 
-    Raises `DissectError` for an empty or too long sentence or a layer the model does not have.
+    Returns:
+        Columns: token, i, h, f, c.
+
+    Raises:
+        DissectError: The sentence is empty or too long, or the model does not have the layer.
     """
     try:
         sentence.encode()

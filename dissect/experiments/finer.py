@@ -19,12 +19,16 @@ class Word:
     """A word in a sentence. Its vectors are sums over its word pieces, as everywhere in this report.
 
     The tables give importance e·x / e·e, where e is the word's embedding and x a part of it.
+
+    Attributes:
+        tokens: All word pieces of the sentence.
+        positions: Those of the word.
     """
 
     decomposer: Decomposer
     inputs: dict[str, Any]
-    tokens: list[str]  # all word pieces of the sentence
-    positions: list[int]  # those of the word
+    tokens: list[str]
+    positions: list[int]
 
     def terms(self) -> pd.DataFrame:
         """Columns term, importance: the four terms, whose importances add up to one."""
@@ -77,7 +81,13 @@ JOINS = rf"(?:(?![{UNSPACED}])[\w\u0300-\u036f])"
 def word_in(loaded: Loaded, sentence: str, word: str) -> Word:
     """The first place of a word in a sentence.
 
-    Raises `DissectError` when the sentence does not hold it as a word of its own.
+    Args:
+        loaded: The model.
+        sentence: The text.
+        word: As it stands there.
+
+    Raises:
+        DissectError: The sentence does not hold it as a word of its own.
     """
     encoded: Any = loaded.tokenizer(
         sentence, return_tensors="pt", return_offsets_mapping=True, truncation=False, verbose=False
@@ -107,17 +117,23 @@ def logits(
 ) -> pd.DataFrame:
     """What each part says for the next word: its share of the logits (logit attribution).
 
-    head: the linear map from embeddings to the vocabulary, see `models.load_unembedding`.
-    words: candidates; a candidate of several pieces stands for its first.
-    by: "layer", "head" (of h), "source" (the tokens that h came from) or "neuron" (units that wrote f).
-    layers: split what these wrote, counted from 1; by default all.
-
-    Columns term, layer, word, logit; before word also head (from 1), source (a position) or unit (from
-    0). What is not split has layer 0, and none of these: i, c, the other sublayers' term, the rest of a
-    term of which only some layers were asked for, and the head's own bias. Over all rows of a word they
-    add up to the model's logit after the last token of the sentence.
+    What is not split has layer 0, and neither head nor source nor unit: i, c, the other sublayers' term,
+    the rest of a term of which only some layers were asked for, and the head's own bias. Over all rows of a
+    word they add up to the model's logit after the last token of the sentence.
 
     Raises what `decompose` raises.
+
+    Args:
+        loaded: The model.
+        head: The linear map from embeddings to the vocabulary, see `models.load_unembedding`.
+        sentence: The text before the next word.
+        words: Candidates; a candidate of several pieces stands for its first.
+        by: "layer", "head" (of h), "source" (the tokens that h came from) or "neuron" (units that wrote f).
+        layers: Split what these wrote, counted from 1; by default all.
+
+    Returns:
+        Columns: term, layer, word, logit; before word also head (from 1), source (a position) or unit
+        (from 0).
     """
     encoded = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)
     inputs: dict[str, Any] = {name: value.to(loaded.model.device) for name, value in encoded.items()}

@@ -56,8 +56,19 @@ def search_on(
 ) -> tuple[Training, pd.DataFrame]:
     """`search` for a probe on the vectors of a subset; trials are kept beside the features.
 
-    probe: vectors (items, hidden), `training` and `watch` -> whatever; name: of its architecture. data: what
-    it learns from beside the labels. These are those of `probes.trained`.
+    Args:
+        probe: Vectors (items, hidden), `training` and `watch` -> whatever; as those of `probes.trained`.
+        name: Of its architecture.
+        features: The terms of the items.
+        subset: Of the terms, such as "i+h".
+        labels: (items,).
+        split: Which items are trained on, and which are not.
+        default: The first trial.
+        trials: How many.
+        **data: What the probe learns from beside the labels.
+
+    Returns:
+        As of `search`.
     """
 
     def trial(training: Training, watch: Watch) -> object:
@@ -77,13 +88,18 @@ def search(
 ) -> tuple[Training, pd.DataFrame]:
     """The training with the lowest loss on the development items among so many trials.
 
-    probe: trains one, telling its Watch of every epoch; a trial that does worse than the median of
-    the others at the same epoch is broken off. The first trial is `default`.
-    folder: keeps the finished trials, so that an interrupted search goes on; about: what else they
-    depend on.
+    Args:
+        probe: Trains one, telling its Watch of every epoch; a trial that does worse than the median of
+            the others at the same epoch is broken off.
+        default: The first trial.
+        trials: How many, the first among them.
+        folder: Keeps the finished trials, so that an interrupted search goes on.
+        seed: Of what is tried.
+        **about: What else the trials depend on.
 
-    Returns the training and a table of trials: trial, state, loss, and the parameters. With
-    trials 0 these are `default` and an empty table.
+    Returns:
+        The training and a table of trials: trial, state, loss, and the parameters. With trials 0 these
+        are `default` and an empty table.
     """
     if trials == 0:
         return default, pd.DataFrame(columns=COLUMNS)

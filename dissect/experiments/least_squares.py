@@ -52,13 +52,14 @@ class LeastSquares:
         self.yy += y.square().sum(0)
 
     def r2(self) -> float:
-        """1 − residual / total sum of squares, averaged over the outputs that vary; NaN if none does.
+        """`1 − residual / total` sum of squares, averaged over the outputs that vary; NaN if none does.
 
         Each input is divided by its deviation. Inputs after a layer norm depend on one another
         linearly: directions in which they hardly vary are left out.
 
-        Raises `DissectError` when there are no more rows than inputs, where the fit means nothing,
-        and when the share of any output is not between 0 and 1, as with infinite inputs.
+        Raises:
+            DissectError: There are no more rows than inputs, where the fit means nothing, or the share of any
+                output is not between 0 and 1, as with infinite inputs.
         """
         if self.rows <= self.inputs + 1:
             raise DissectError(
@@ -97,13 +98,28 @@ def scale_of(x: Tensor) -> Tensor:
 def about_mean(x: Tensor, mean: Tensor, weight: float, share: float) -> tuple[Tensor, Tensor]:
     """Rows about their own mean and, as one row more, what that adds to sums about the joint mean.
 
-    mean: of the rows before, (columns,); returned is also that of all. weight: n·m / (n + m) for n rows
-    after m; share: n / (n + m).
+    Args:
+        x: (rows, columns).
+        mean: Of the rows before, (columns,).
+        weight: n·m / (n + m) for n rows after m.
+        share: n / (n + m).
+
+    Returns:
+        (rows + 1, columns), and the mean of all, (columns,).
     """
     own = x.mean(0)
     return torch.cat([x - own, (weight**0.5 * (own - mean))[None]]), mean + share * (own - mean)
 
 
 def constant(deviations: Tensor, means: Tensor, rows: int) -> Tensor:
-    """Which columns vary by rounding alone; deviations: the roots of their sums of squares."""
+    """Which columns vary by rounding alone.
+
+    Args:
+        deviations: The roots of their sums of squares, (columns,).
+        means: (columns,).
+        rows: How many there are.
+
+    Returns:
+        (columns,), true or false.
+    """
     return deviations <= CONSTANT * rows**0.5 * means.abs().cpu()

@@ -24,11 +24,16 @@ TRAINING = Training(epochs=20, batch_size=256, learning_rate=2e-3, dropout=0.2, 
 
 @dataclass(frozen=True)
 class MaskedTargets:
-    """The terms of masked positions, and what stood there."""
+    """The terms of masked positions, and what stood there.
+
+    Attributes:
+        labels: (targets,) token ids.
+        source: The sentence of each target.
+    """
 
     features: Features
-    labels: Tensor  # (targets,) token ids
-    source: list[int]  # the sentence of each target
+    labels: Tensor
+    source: list[int]
 
     def split(self, seed: int) -> Split:
         """8:1:1 by sentence: a sentence masked several times never spans two parts."""
@@ -42,9 +47,16 @@ class MaskedTargets:
 def masked_targets(
     loaded: Loaded, sentences: Sequence[str], times: int, seed: int, folder: str | Path | None = None
 ) -> MaskedTargets:
-    """Mask each sentence so many times and take the terms at the targets; folder: of stores.
+    """Mask each sentence so many times and take the terms at the targets.
 
     Raises what `mask_text` and `target_terms` raise.
+
+    Args:
+        loaded: The model.
+        sentences: The text.
+        times: How often each is masked.
+        seed: Of the masks.
+        folder: Of stores; without it the terms are kept in memory.
     """
     masked = mask_text(loaded, sentences, times=times, seed=seed)
     targets = [(sentence, [position]) for sentence, position in masked.targets]
@@ -63,10 +75,16 @@ def masked_words(
 ) -> Results:
     """A head learned for every subset and seed, and a head for whole embeddings applied to each.
 
-    head: the head for whole embeddings, where there is one; see `models.load_masked_head`.
-    Predictors are "learned" and the kind of that head, "pretrained" or "trained afterwards"; one that
-    does not say its kind is a pretrained one. Scores are accuracy, over all test targets, and
-    cross_entropy, of learned heads over test targets whose type was seen in training.
+    Args:
+        targets: The terms of masked positions, and what stood there.
+        seeds: Of the split and of what is learned.
+        head: The head for whole embeddings, where there is one; see `models.load_masked_head`.
+        training: Of the learned heads.
+
+    Returns:
+        Predictors are "learned" and the kind of that head, "pretrained" or "trained afterwards"; one that
+        does not say its kind is a pretrained one. Scores are accuracy, over all test targets, and
+        cross_entropy, of learned heads over test targets whose type was seen in training.
     """
     predictors: dict[str, Predictor] = {"learned": partial(learned, training=training)}
     if head is not None:
@@ -81,7 +99,16 @@ def masked_words(
 
 
 def counts(targets: MaskedTargets, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
-    """Of each test target whether it was named, and the loss on it; see `experiments.Experiment`."""
+    """Of each test target whether it was named, and the loss on it; see `units.Experiment`.
+
+    Args:
+        targets: All of them.
+        split: Which of them are tested.
+        said: What is said of these, a subset each.
+
+    Returns:
+        By score.
+    """
     where, labels = np.array(targets.source)[split.test.numpy()], targets.labels[split.test]
     right = np.stack([(of["predicted"] == labels).numpy() for of in said])
     loss = np.stack([loss_counts(of["log_chance"]) for of in said])
@@ -94,19 +121,41 @@ EXPERIMENT = Experiment("masked words, head", counts, share)
 def learned(
     targets: MaskedTargets, subset: str, split: Split, training: Training, seed: int
 ) -> dict[str, Tensor]:
-    """What a head learned for a subset says of the test targets; see `probes.masked_head`."""
+    """What a head learned for a subset says of the test targets; see `probes.masked_head`.
+
+    Args:
+        targets: All of them.
+        subset: Of the terms.
+        split: Which of them are learned from, and which tested.
+        training: Of the head.
+        seed: Of the head's first weights and of the batches.
+    """
     probe = partial(masked_head, labels=targets.labels, split=split, training=training, seed=seed)
     return trained(probe, "masked head", targets.features, subset, targets.labels, split, training, seed)
 
 
 def read(targets: MaskedTargets, subset: str, split: Split, head: nn.Module, seed: int) -> dict[str, Tensor]:
-    """What a head for whole embeddings says of the test targets; the seed has no say beside the split."""
+    """What a head for whole embeddings says of the test targets; the seed has no say beside the split.
+
+    Args:
+        targets: All of them.
+        subset: Of the terms.
+        split: Which of them are tested.
+        head: (items, hidden) to logits, (items, vocabulary).
+        seed: Of no use, and there as predictors have one.
+    """
     return read_by(head, targets.features.subset(subset)[split.test], targets.labels[split.test])
 
 
 @torch.no_grad()
 def read_by(head: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """What a head for whole embeddings says of x (items, hidden); see `probes.masked_head`."""
+    """What a head for whole embeddings says; see `probes.masked_head`.
+
+    Args:
+        head: (items, hidden) to logits, (items, vocabulary).
+        x: (items, hidden).
+        labels: Token ids, (items,).
+    """
     answers, chances = [], []
     for part, right in zip(x.split(1024), labels.split(1024), strict=True):
         logits = head(part)
@@ -129,7 +178,14 @@ def cross_entropy(log_chance: Tensor) -> float:
 def choose(
     targets: MaskedTargets, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
 ) -> tuple[Training, pd.DataFrame]:
-    """Hyper-parameters for the learned heads; see `hyperparameters.search`."""
+    """Hyper-parameters for the learned heads; see `hyperparameters.search`.
+
+    Args:
+        targets: The terms of masked positions, and what stood there.
+        trials: How many.
+        subset: Of the terms, on which they are tried.
+        default: The first trial.
+    """
     split = targets.split(0)
     probe = partial(masked_head, labels=targets.labels, split=split, seed=0)
     return search_on(probe, "masked head", targets.features, subset, targets.labels, split, default, trials)
@@ -144,7 +200,15 @@ def full_vocabulary(
 ) -> pd.DataFrame:
     """One subset's learned head over the types seen in training, and over the whole vocabulary.
 
-    Columns: output, types, accuracy, cross_entropy; both over test targets of types seen.
+    Args:
+        targets: The terms of masked positions, and what stood there.
+        vocabulary: How many types it has.
+        subset: Of the terms.
+        seed: Of the split and of what is learned.
+        training: Of the heads.
+
+    Returns:
+        Columns: output, types, accuracy, cross_entropy; both over test targets of types seen.
     """
     split = targets.split(seed)
     labels = targets.labels[split.test]

@@ -11,12 +11,18 @@ from dissect.models import Loaded
 
 @dataclass(frozen=True)
 class MaskedText:
-    """Masked sentences, and the positions in them that hold a target."""
+    """Masked sentences, and the positions in them that hold a target.
+
+    Attributes:
+        targets: (sentence, position).
+        labels: The token that stood there.
+        source: For each target, the unmasked sentence it comes from.
+    """
 
     input_ids: list[list[int]]
-    targets: list[tuple[int, int]]  # (sentence, position)
-    labels: list[int]  # the token that stood there
-    source: list[int]  # for each target, the unmasked sentence it comes from
+    targets: list[tuple[int, int]]
+    labels: list[int]
+    source: list[int]
 
 
 def mask_text(
@@ -26,12 +32,20 @@ def mask_text(
     times: int = 1,
     seed: int = 0,
 ) -> MaskedText:
-    """Choose each position with probability `rate`; of those, 80 % become the mask token, 10 % a
-    random token and 10 % stay (Mickus et al. 2022, on masked words, after Devlin et al. 2019).
+    """Choose each position with probability `rate`, and mask what is chosen.
 
-    times: how often each sentence is masked, each time anew.
+    Of those, 80 % become the mask token, 10 % a random token and 10 % stay (Mickus et al. 2022, on masked
+    words, after Devlin et al. 2019).
 
-    Raises `DissectError` when the model has no mask token, or no sentence fits it.
+    Args:
+        loaded: The model, whose tokenizer it is done with.
+        sentences: The text.
+        rate: Between 0 and 1.
+        times: How often each sentence is masked, each time anew.
+        seed: Of the draws.
+
+    Raises:
+        DissectError: The model has no mask token, or no sentence fits it.
     """
     if loaded.tokenizer.mask_token_id is None:
         raise DissectError(f"{loaded.label} has no mask token: this chapter needs a masked-word model")

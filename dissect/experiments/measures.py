@@ -18,12 +18,15 @@ from dissect.models import Loaded
 
 
 def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
-    """e·x / e·e of every word piece, (layers + 1, 4, pieces) (Mickus et al. 2022, Figure 1).
+    """e·x / e·e of every word piece (Mickus et al. 2022, Figure 1).
 
     Layer 0 is the embedding layer. Special tokens such as [CLS] are left out. Two models with the
     same tokenizer give their pieces in the same order.
 
     Raises what `decompose` raises.
+
+    Returns:
+        (layers + 1, 4, pieces).
     """
     decomposer = Decomposer(loaded.model)
     special = torch.tensor(loaded.tokenizer.all_special_ids)
@@ -53,9 +56,17 @@ def importance_table(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
 def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Spearman's correlation of importance between models, over word pieces.
 
-    Columns: model_a, model_b, layer, term, spearman. Where all that differs is rounding there is no row:
-    the embedding layer has no h and f, and may be nothing but i.
-    Raises `DissectError` when the models did not see the same word pieces.
+    Where all that differs is rounding there is no row: the embedding layer has no h and f, and may be
+    nothing but i.
+
+    Args:
+        values: By model, as `importance` gives them.
+
+    Returns:
+        Columns: model_a, model_b, layer, term, spearman.
+
+    Raises:
+        DissectError: The models did not see the same word pieces.
     """
     rows = []
     names = list(values)
@@ -74,8 +85,12 @@ def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
 def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFrame:
     """How often two subsets' predictors say the same: F1 of one against the other.
 
-    predictions: by subset, (items,). average: "micro" (word senses) or "macro" (entities).
-    Columns: terms_a, terms_b, agreement; between 0 and 1.
+    Args:
+        predictions: By subset, (items,).
+        average: "micro" (word senses) or "macro" (entities).
+
+    Returns:
+        Columns: terms_a, terms_b, agreement; between 0 and 1.
     """
     names = list(predictions)
     rows = [
@@ -87,14 +102,21 @@ def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFra
 
 
 def adjusted(r2: float, rows: int, inputs: int) -> float:
-    """R² less what `inputs` unrelated columns would explain of so many rows by chance."""
+    """R² less what `inputs` unrelated columns would explain of so many rows by chance.
+
+    Args:
+        r2: As it was fitted.
+        rows: How many it was fitted to.
+        inputs: How many columns it was fitted with.
+    """
     return 1 - (1 - r2) * (rows - 1) / (rows - inputs - 1)
 
 
 def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     """How well a linear map stands in for each feed-forward (Mickus et al. 2022, Figure 2).
 
-    Columns: model, layer (from 1), r2, adjusted_r2, pieces.
+    Returns:
+        Columns: model, layer (from 1), r2, adjusted_r2, pieces.
     """
     decomposer = Decomposer(loaded.model)
     fits: dict[int, LeastSquares] = {}
@@ -121,7 +143,8 @@ def fit_feedforwards(fits: dict[int, LeastSquares], found: Iterable[tuple[int, T
 def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     """How far each term of the last layer follows linearly from each other one.
 
-    Columns: source, target, r2 (adjusted; near 0 for unrelated terms, 1 for a linear map).
+    Returns:
+        Columns: source, target, r2 (adjusted; near 0 for unrelated terms, 1 for a linear map).
     """
     decomposer = Decomposer(loaded.model)
     fits = {(a, b): LeastSquares() for a in TERMS for b in TERMS if a != b}

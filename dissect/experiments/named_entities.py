@@ -26,11 +26,15 @@ TRAINING = Training(epochs=60, batch_size=256, learning_rate=2e-3, dropout=0.3, 
 
 @dataclass(frozen=True)
 class WordTerms:
-    """The terms of the words of tagged sentences."""
+    """The terms of the words of tagged sentences.
+
+    Attributes:
+        sentence: Which sentence each word stands in.
+    """
 
     features: Features
     tags: list[str]
-    sentence: list[int]  # which sentence each word stands in
+    sentence: list[int]
     split: Split
 
     def numbered(self) -> tuple[list[str], Tensor]:
@@ -48,7 +52,12 @@ def tagged_terms(
 ) -> WordTerms:
     """Take the terms of every word of the "train", "dev" and "test" sentences.
 
-    folder: of stores. Raises what `word_terms` raises.
+    Raises what `word_terms` raises.
+
+    Args:
+        loaded: The model.
+        parts: The sentences of each part, by its name.
+        folder: Of stores; without it the terms are kept in memory.
     """
     sentences = [s for part in ("train", "dev", "test") for s in parts[part]]
     bounds = np.cumsum([len(parts[part]) for part in ("train", "dev", "test")])
@@ -77,8 +86,13 @@ def named_entities(
 ) -> Results:
     """The two-layer probe for every model, subset and seed.
 
-    models: terms by the name under which they are to stand in the tables ("base", "finetuned").
-    Scores are macro_f1 (over tags) and entity_f1.
+    Args:
+        models: Terms by the name under which they are to stand in the tables ("base", "finetuned").
+        seeds: Of what is learned; the split is the corpus's.
+        training: Of the probes.
+
+    Returns:
+        Scores are macro_f1 (over tags) and entity_f1.
     """
     return results(
         [
@@ -98,14 +112,32 @@ def learned(
     training: Training,
     seed: int,
 ) -> dict[str, Tensor]:
-    """The tags, by number, that a probe learned for a subset names; numbers: as `numbered` has them."""
+    """The tags, by number, that a probe learned for a subset names.
+
+    Args:
+        words: All words.
+        subset: Of the terms.
+        split: Which of them are learned from, and which tested.
+        numbers: As `numbered` has them.
+        training: Of the probe.
+        seed: Of the probe's first weights and of the batches.
+    """
     names, labels = numbers
     probe = partial(two_layer, labels=labels, classes=len(names), split=split, training=training, seed=seed)
     return trained(probe, "two layers", words.features, subset, labels, split, training, seed)
 
 
 def counts(words: WordTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
-    """What both scores count of the test words; see `experiments.Experiment`."""
+    """What both scores count of the test words; see `units.Experiment`.
+
+    Args:
+        words: All words.
+        split: Which of them are tested.
+        said: What is said of these, a subset each.
+
+    Returns:
+        By score.
+    """
     names, labels = words.numbered()
     where, truth = np.array(words.sentence)[split.test.numpy()], labels[split.test].numpy()
     tags = np.stack([of["predicted"].numpy() for of in said])
@@ -121,7 +153,14 @@ EXPERIMENT = Experiment("probes for entities,", counts, macro_f1, average="macro
 def choose(
     words: WordTerms, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
 ) -> tuple[Training, pd.DataFrame]:
-    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
+    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`.
+
+    Args:
+        words: The terms of words, and their tags.
+        trials: How many.
+        subset: Of the terms, on which they are tried.
+        default: The first trial.
+    """
     names, labels = words.numbered()
     probe = partial(two_layer, labels=labels, classes=len(names), split=words.split, seed=0)
     return search_on(probe, "two layers", words.features, subset, labels, words.split, default, trials)
@@ -130,7 +169,14 @@ def choose(
 def count_entities(
     sentence: Sequence[int], answers: np.ndarray, truth: np.ndarray, names: Sequence[str]
 ) -> Counted:
-    """Entities by sentence: right ones, named ones, true ones; F1 of these three is entity F1."""
+    """Entities by sentence: right ones, named ones, true ones; F1 of these three is entity F1.
+
+    Args:
+        sentence: Which sentence each word stands in.
+        answers: Tags by number, (subsets, words).
+        truth: Tags by number, (words,).
+        names: The tags, by number.
+    """
     tags = np.array(names)
     true = [set(get_entities(s)) for s in by_sentence(tags[truth].tolist(), sentence)]
     counts = np.empty((len(answers), len(true), 3))

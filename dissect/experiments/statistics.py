@@ -19,10 +19,15 @@ Score = Callable[[np.ndarray], np.ndarray]  # counts (…, k) -> score (…)
 
 @dataclass(frozen=True)
 class Counted:
-    """What the predictors of one run counted on their test items, sentence by sentence."""
+    """What the predictors of one run counted on their test items, sentence by sentence.
 
-    sentences: np.ndarray  # (groups,), which sentence of the corpus each group is
-    counts: np.ndarray  # (subsets, groups, k)
+    Attributes:
+        sentences: (groups,), which sentence of the corpus each group is.
+        counts: (subsets, groups, k).
+    """
+
+    sentences: np.ndarray
+    counts: np.ndarray
 
 
 def count(sentences: Sequence[int] | np.ndarray, by_item: np.ndarray) -> Counted:
@@ -46,9 +51,15 @@ def share(counts: np.ndarray) -> np.ndarray:
 
 
 def tag_counts(answers: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """answers: (subsets, items), truth: (items,), numbers of classes.
+    """For each class hits, answers, truths.
 
-    Returns (subsets, items, 3 · classes): for each class hits, answers, truths.
+    Args:
+        answers: Numbers of classes, (subsets, items).
+        truth: Numbers of classes, (items,).
+        classes: How many there are.
+
+    Returns:
+        (subsets, items, 3 · classes).
     """
     eye = np.eye(classes, dtype=np.int8)
     said, true = eye[answers], np.broadcast_to(eye[truth], (*answers.shape, classes))
@@ -63,7 +74,17 @@ def macro_f1(counts: np.ndarray) -> np.ndarray:
 
 
 def replicates(runs: Sequence[Counted], score: Score, times: int = TIMES, seed: int = 0) -> np.ndarray:
-    """Scores of resampled test sentences, mean over runs: (times, subsets)."""
+    """Scores of resampled test sentences, mean over runs.
+
+    Args:
+        runs: What each counted.
+        score: Of counts that are added up.
+        times: How often sentences are drawn.
+        seed: Of the draws.
+
+    Returns:
+        (times, subsets).
+    """
     rng = np.random.default_rng(seed)
     last = max(int(run.sentences.max()) for run in runs)
     found = []
@@ -79,7 +100,14 @@ def replicates(runs: Sequence[Counted], score: Score, times: int = TIMES, seed: 
 def intervals(
     names: Sequence[str], runs: Sequence[Counted], score: Score, resampled: np.ndarray
 ) -> pd.DataFrame:
-    """A row a subset: terms, mean and std over runs, low and high of the 95 % interval."""
+    """A row a subset: terms, mean and std over runs, low and high of the 95 % interval.
+
+    Args:
+        names: Of the subsets.
+        runs: What each counted.
+        score: Of counts that are added up.
+        resampled: As `replicates` gives them, (times, subsets).
+    """
     points = np.array([score(run.counts.sum(1)) for run in runs])  # (runs, subsets)
     low, high = np.nanpercentile(resampled, [2.5, 97.5], axis=0)
     columns = {"terms": names, "mean": points.mean(0), "std": points.std(0), "low": low, "high": high}
@@ -90,6 +118,12 @@ def pairs(names: Sequence[str], runs: Sequence[Counted], score: Score, resampled
     """A row a pair of subsets: terms_a, terms_b, difference (a − b), low, high, p (two-sided).
 
     p is not corrected for the number of pairs: that depends on how many a claim compares.
+
+    Args:
+        names: Of the subsets.
+        runs: What each counted.
+        score: Of counts that are added up.
+        resampled: As `replicates` gives them, (times, subsets).
     """
     point = np.mean([score(run.counts.sum(1)) for run in runs], axis=0)
     rows = []
@@ -106,7 +140,15 @@ def pairs(names: Sequence[str], runs: Sequence[Counted], score: Score, resampled
 def compared(
     predictor: str, score_name: str, names: Sequence[str], runs: Sequence[Counted], score: Score
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`intervals` and `pairs` of one predictor, with the columns predictor and score in front."""
+    """`intervals` and `pairs` of one predictor, with the columns predictor and score in front.
+
+    Args:
+        predictor: Its name in the tables.
+        score_name: That of the score.
+        names: Of the subsets.
+        runs: What each counted.
+        score: Of counts that are added up.
+    """
     drawn = replicates(runs, score)
     tables = intervals(names, runs, score, drawn), pairs(names, runs, score, drawn)
     for table in tables:

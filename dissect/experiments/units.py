@@ -26,28 +26,48 @@ class Predictor(Protocol):
     """What answers for the test items of a split, given one subset of the terms of all items."""
 
     def __call__(self, items: Any, subset: str, split: Split, *, seed: int) -> Answers:
-        """What is said of the test items, in their order."""
+        """What is said of the test items, in their order.
+
+        Args:
+            items: Their terms and labels.
+            subset: Of the terms.
+            split: Which items are learned from, and which tested.
+            seed: Of what is drawn.
+        """
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What an experiment has of its own, beside its items and its predictors."""
+    """What an experiment has of its own, beside its items and its predictors.
 
-    label: str  # of its progress, before the predictor's name
+    Attributes:
+        label: Of its progress, before the predictor's name.
+        counts: Items, split and the answers on each subset -> by score the counts of test items, or of
+            sentences.
+        score: Of such counts, added up.
+        average: Of agreement, see `measures.agreement`; None where it is not asked for.
+    """
+
+    label: str
     # items, split and the answers on each subset -> by score the counts of test items, or of sentences
     counts: Callable[[Any, Split, Sequence[Answers]], dict[str, Counted]]
-    score: Score  # of such counts, added up
-    average: str | None = None  # of agreement, see `measures.agreement`; None where it is not asked for
+    score: Score
+    average: str | None = None
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One predictor with one seed, on all subsets of the terms of some items."""
+    """One predictor with one seed, on all subsets of the terms of some items.
+
+    Attributes:
+        predictor: Its name in the tables.
+        items: Their terms and labels, as predictor and experiment know them.
+    """
 
     experiment: Experiment
-    predictor: str  # its name in the tables
+    predictor: str
     predict: Predictor
-    items: Any  # their terms and labels, as predictor and experiment know them
+    items: Any
     split: Split
     seed: int
 
@@ -56,9 +76,11 @@ class Unit:
 class Found:
     """What a unit finds.
 
-    scores: predictor, terms, seed, and a column a score; a row a subset.
-    counted: by score what it is computed from, added up over sentences, (subsets, sentences, k).
-    agreement: predictor, terms_a, terms_b, agreement; the baseline, which has no terms, left out.
+    Attributes:
+        predictor: Its name in the tables.
+        scores: Predictor, terms, seed, and a column a score; a row a subset.
+        counted: By score what it is computed from, added up over sentences, (subsets, sentences, k).
+        agreement: Predictor, terms_a, terms_b, agreement; the baseline, which has no terms, left out.
     """
 
     predictor: str

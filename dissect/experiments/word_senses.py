@@ -34,12 +34,16 @@ TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, 
 
 @dataclass(frozen=True)
 class SenseTerms:
-    """The terms of the items of a corpus of senses, and their labels."""
+    """The terms of the items of a corpus of senses, and their labels.
+
+    Attributes:
+        sentences: In which each item stands.
+    """
 
     features: Features
     lemmas: list[str]
     senses: list[str]
-    sentences: list[int]  # in which each item stands
+    sentences: list[int]
 
     def split(self, seed: int) -> Split:
         """8:1:1 over items, as the paper's."""
@@ -51,7 +55,15 @@ class SenseTerms:
 
 
 def sense_terms(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> SenseTerms:
-    """Take the terms of every item; folder: of stores. Raises what `word_terms` raises."""
+    """Take the terms of every item.
+
+    Raises what `word_terms` raises.
+
+    Args:
+        loaded: The model.
+        corpus: Sentences and items.
+        folder: Of stores; without it the terms are kept in memory.
+    """
     spans = [(item.sentence, item.start, item.end) for item in corpus.items]
     features = word_terms(loaded, corpus.sentences, spans, folder)
     items = [corpus.items[n] for n in features.kept.tolist()]
@@ -63,9 +75,16 @@ def sense_terms(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None =
 def word_senses(
     items: SenseTerms, seeds: Sequence[int], k: int = 5, training: Training = TRAINING
 ) -> Results:
-    """kNN and the two-layer probe for every subset and seed.
+    """The k nearest neighbours and the two-layer probe for every subset and seed.
 
-    Predictors are "knn" and "classifier"; the score is accuracy, over test items.
+    Args:
+        items: Terms, lemmas and senses.
+        seeds: Of the split and of what is learned.
+        k: How many neighbours vote.
+        training: Of the probes.
+
+    Returns:
+        Predictors are "knn" and "classifier"; the score is accuracy, over test items.
     """
     predictors: dict[str, Predictor] = {
         "knn": partial(neighbours, k=k),
@@ -81,7 +100,15 @@ def word_senses(
 
 
 def neighbours(items: SenseTerms, subset: str, split: Split, k: int, seed: int) -> Answers:
-    """The senses that neighbours of the test items have; the seed has no say beside the split."""
+    """The senses that neighbours of the test items have; the seed has no say beside the split.
+
+    Args:
+        items: All items.
+        subset: Of the terms.
+        split: Which of them are neighbours, and which tested.
+        k: How many vote.
+        seed: Of no use, and there as predictors have one.
+    """
     x = vectors_of(items.features, subset, split.train)
     return {"predicted": np.array(nearest_neighbours(x, items.senses, items.lemmas, split, k))}
 
@@ -94,7 +121,16 @@ def learned(
     training: Training,
     seed: int,
 ) -> Answers:
-    """The senses that a probe learned for a subset names; numbers: as `numbered` has them."""
+    """The senses that a probe learned for a subset names.
+
+    Args:
+        items: All items.
+        subset: Of the terms.
+        split: Which of them are learned from, and which tested.
+        numbers: As `numbered` has them.
+        training: Of the probe.
+        seed: Of the probe's first weights and of the batches.
+    """
     names, labels, choices = numbers
     probe = partial(
         sense_probe, labels=labels, senses=len(names), choices=choices, split=split,
@@ -107,7 +143,16 @@ def learned(
 
 
 def counts(items: SenseTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
-    """Of each test item whether its sense was named; see `experiments.Experiment`."""
+    """Of each test item whether its sense was named; see `units.Experiment`.
+
+    Args:
+        items: All items.
+        split: Which of them are tested.
+        said: What is said of these, a subset each.
+
+    Returns:
+        By score.
+    """
     test = split.test.numpy()
     truth = np.array(items.senses)[test]
     right = np.stack([of["predicted"] == truth for of in said])
@@ -120,7 +165,14 @@ EXPERIMENT = Experiment("probes for senses,", counts, share, average="micro")
 def choose(
     items: SenseTerms, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
 ) -> tuple[Training, pd.DataFrame]:
-    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`."""
+    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`.
+
+    Args:
+        items: Terms, lemmas and senses.
+        trials: How many.
+        subset: Of the terms, on which they are tried.
+        default: The first trial.
+    """
     names, labels, choices = numbered(items)
     split = items.split(0)
     probe = partial(
