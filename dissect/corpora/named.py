@@ -98,7 +98,7 @@ def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> S
         seed: Of the draw.
 
     Returns:
-        {"train": …, "dev": …, "test": …}.
+        By part, "train", "dev" and "test".
 
     Raises:
         MissingCorpus: The corpus is not found.

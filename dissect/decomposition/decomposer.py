@@ -102,10 +102,10 @@ class Decomposer:
         Args:
             by: What `parts.split[term]` is to hold; d is the hidden size.
 
-                - "layer": h, f and s by layer, (layers, batch, tokens, d);
-                - "head": h and s by attention head, (layers, heads, batch, tokens, d);
-                - "source": h and s by the token they came from, (layers, batch, tokens, sources, d);
-                - "neuron": f by feed-forward unit, (layers, batch, tokens, units, d).
+                - `"layer"`: h, f and s by layer, (layers, batch, tokens, d);
+                - `"head"`: h and s by attention head, (layers, heads, batch, tokens, d);
+                - `"source"`: h and s by the token they came from, (layers, batch, tokens, sources, d);
+                - `"neuron"`: f by feed-forward unit, (layers, batch, tokens, units, d).
             layers: Split only what these wrote, counted from 1; by default all.
             tokens: Split only at these positions; by default all.
             **inputs: What the model's tokenizer returns, as tensors.

@@ -152,7 +152,7 @@ def split(
         tolerance: How far parts may miss their sum, relative to the largest embedding.
 
     Returns:
-        {term: (layers, …)}.
+        By term, (layers, …).
 
     Raises:
         TooLarge: They would not fit; said before anything is computed.

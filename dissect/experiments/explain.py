@@ -16,7 +16,7 @@ def explain(loaded: Loaded, sentence: str, layer: int | None = None) -> pd.DataF
         layer: 0 is the embedding layer; the last by default.
 
     Returns:
-        Columns: token, i, h, f, c.
+        Columns token, i, h, f, c.
 
     Raises:
         DissectError: The sentence is empty or too long, or the model does not have the layer.

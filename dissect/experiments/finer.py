@@ -132,7 +132,7 @@ def logits(
         layers: Split what these wrote, counted from 1; by default all.
 
     Returns:
-        Columns: term, layer, word, logit; before word also head (from 1), source (a position) or unit
+        Columns term, layer, word, logit; before word also head (from 1), source (a position) or unit
         (from 0).
     """
     encoded = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)

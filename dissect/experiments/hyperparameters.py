@@ -98,8 +98,8 @@ def search(
         **about: What else the trials depend on.
 
     Returns:
-        The training and a table of trials: trial, state, loss, and the parameters. With trials 0 these
-        are `default` and an empty table.
+        The training and a table of trials, with the columns trial, state, loss and the parameters. With
+        trials 0 these are `default` and an empty table.
     """
     if trials == 0:
         return default, pd.DataFrame(columns=COLUMNS)

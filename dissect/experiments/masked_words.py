@@ -208,7 +208,7 @@ def full_vocabulary(
         training: Of the heads.
 
     Returns:
-        Columns: output, types, accuracy, cross_entropy; both over test targets of types seen.
+        Columns output, types, accuracy, cross_entropy; both over test targets of types seen.
     """
     split = targets.split(seed)
     labels = targets.labels[split.test]

@@ -63,7 +63,7 @@ def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
         values: By model, as `importance` gives them.
 
     Returns:
-        Columns: model_a, model_b, layer, term, spearman.
+        Columns model_a, model_b, layer, term, spearman.
 
     Raises:
         DissectError: The models did not see the same word pieces.
@@ -90,7 +90,7 @@ def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFra
         average: "micro" (word senses) or "macro" (entities).
 
     Returns:
-        Columns: terms_a, terms_b, agreement; between 0 and 1.
+        Columns terms_a, terms_b, agreement; between 0 and 1.
     """
     names = list(predictions)
     rows = [
@@ -116,7 +116,7 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     """How well a linear map stands in for each feed-forward (Mickus et al. 2022, Figure 2).
 
     Returns:
-        Columns: model, layer (from 1), r2, adjusted_r2, pieces.
+        Columns model, layer (from 1), r2, adjusted_r2, pieces.
     """
     decomposer = Decomposer(loaded.model)
     fits: dict[int, LeastSquares] = {}
@@ -144,7 +144,7 @@ def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     """How far each term of the last layer follows linearly from each other one.
 
     Returns:
-        Columns: source, target, r2 (adjusted; near 0 for unrelated terms, 1 for a linear map).
+        Columns source, target, r2 (adjusted; near 0 for unrelated terms, 1 for a linear map).
     """
     decomposer = Decomposer(loaded.model)
     fits = {(a, b): LeastSquares() for a in TERMS for b in TERMS if a != b}

@@ -119,7 +119,7 @@ def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
     """A language model with the linear map that turns its embeddings into logits.
 
     Returns:
-        None for models that have no such map: encoders have no head, or one that is not linear.
+        None for models that have no such map; encoders have no head, or one that is not linear.
 
     Raises:
         UnknownModel: There is no such model.
@@ -184,7 +184,7 @@ def names(base: Loaded, tuned: Sequence[Loaded]) -> pd.DataFrame:
         tuned: Models tuned from it.
 
     Returns:
-        Columns: model, task, checkpoint; the pretrained one first.
+        Columns model, task, checkpoint; the pretrained one first.
     """
     rows = [("pretrained", task(base.model), base.label)]
     for one in tuned:
