@@ -24,7 +24,9 @@ def compare(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
 def titled(table: pd.DataFrame, **formats: str) -> pd.DataFrame:
     """The first column as row labels, its name at the head of the columns.
 
-    formats: how to write the numbers of a column, as in `share="{:.0%}"`.
+    Args:
+        table: A table for a reader.
+        **formats: How to write the numbers of a column, as in `share="{:.0%}"`.
     """
     for column, form in formats.items():
         table = table.assign(**{column: table[column].map(form.format)})
@@ -38,10 +40,15 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences:
-    "mean ± std [low, high]"; a row a subset, a column a predictor and score.
+    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences.
 
     Shares are shown in percent, cross-entropy in nats.
+
+    Args:
+        intervals: Predictor, score, terms, mean, std, low, high.
+
+    Returns:
+        "mean ± std [low, high]"; a row a subset, a column a predictor and score.
     """
     columns: dict[str, dict[str, str]] = {}
     for row in intervals.itertuples():
@@ -55,7 +62,14 @@ def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
 
 
 def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:
-    """The checks of the derivation: compared, difference (the largest, relative)."""
+    """The checks of the derivation: compared, difference (the largest, relative).
+
+    Args:
+        toy: The difference in the layer of random numbers.
+        parts: A decomposition.
+        states: One at every layer.
+        routes: The largest difference between terms computed backwards and forwards.
+    """
     rows = [
         ("little Transformer: e and the formulas' sum (float64)", toy),
         (f"real model: e and i+h+f+c, last layer ({parts.embedding.dtype})", parts.error),
@@ -66,7 +80,14 @@ def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) 
 
 
 def derivation(toy: float, parts: Parts, r2: pd.DataFrame, dependence: pd.DataFrame) -> pd.DataFrame:
-    """Exactness, linearity and dependence."""
+    """Exactness, linearity and dependence.
+
+    Args:
+        toy: The difference in the layer of random numbers.
+        parts: A decomposition.
+        r2: As `measures.feedforward_r2` gives it.
+        dependence: As `measures.term_dependence` gives it.
+    """
     theirs = published.feedforward_r2()["r2"]
     between = readings.most_dependent(dependence)
     return compare(
@@ -256,7 +277,10 @@ def units_apart(by_unit: pd.DataFrame, count: int = 8) -> pd.DataFrame:
 def finer(by_layer: pd.DataFrame, by_source: pd.DataFrame, own: Collection[str]) -> pd.DataFrame:
     """Each sentence's shares: attention, feed-forward, the last layer, and what was read from the word.
 
-    own: the word's pieces.
+    Args:
+        by_layer: Sentence, term, layer, importance.
+        by_source: Sentence, layer, source, token, importance.
+        own: The word's pieces.
     """
     shares = by_layer.groupby(["sentence", "term"], sort=False)["importance"].sum().unstack()
     last = by_layer[by_layer["layer"] == by_layer["layer"].max()]

@@ -25,7 +25,9 @@ sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "sav
 def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
     """Mean importance of each term by layer with a band of one standard deviation; a panel a model.
 
-    table: model, layer, term, mean, std.
+    Args:
+        table: Model, layer, term, mean, std.
+        columns: Panels side by side.
     """
     models = list(dict.fromkeys(table["model"]))
     columns = min(columns, len(models))
@@ -70,7 +72,10 @@ def importance_correlation(table: pd.DataFrame) -> Figure:
 def feedforward_r2(table: pd.DataFrame) -> Figure:
     """R² of the linear stand-in for each feed-forward, by layer; a line a model.
 
-    table: model, layer, r2. Layers are set side by side by relative depth, since models differ.
+    Layers are set side by side by relative depth, since models differ.
+
+    Args:
+        table: Model, layer, r2.
     """
     table = table.assign(depth=table["layer"] / table.groupby("model")["layer"].transform("max"))
     figure, axis = plt.subplots(figsize=(6, 3.4))
@@ -83,8 +88,10 @@ def feedforward_r2(table: pd.DataFrame) -> Figure:
 def senses_beside_paper(table: pd.DataFrame) -> Figure:
     """The probe's accuracy by subset, a run's filled and the paper's hollow; a panel a run.
 
-    table: run, terms, paper, here. Subsets stand in the paper's order; those with h, with f, with both
-    and with neither are told apart.
+    Subsets stand in the paper's order; those with h, with f, with both and with neither are told apart.
+
+    Args:
+        table: Run, terms, paper, here.
     """
     if table.empty:
         figure, axis = plt.subplots(figsize=(5, 1.2))
@@ -135,7 +142,12 @@ def term_dependence(table: pd.DataFrame) -> Figure:
 def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, percent: bool = True) -> Figure:
     """A score for every subset of the terms, a point a seed and a bar over the mean.
 
-    table: terms, seed, the column `score`, and the column `hue` that tells predictors apart.
+    Args:
+        table: Terms, seed, the column `score`, and the column `hue`.
+        score: The column that is drawn.
+        label: What its axis is called.
+        hue: The column that tells predictors apart.
+        percent: Whether the score is shown in percent.
     """
     table = table.assign(
         terms=table["terms"].replace("", BASELINE), value=table[score] * (100 if percent else 1)
@@ -162,7 +174,11 @@ def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, perc
 def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> Figure:
     """How far predictors agree, in percent: one above the diagonal, the other below it.
 
-    table: predictor, terms_a, terms_b, agreement (0 to 1).
+    Args:
+        table: Predictor, terms_a, terms_b, agreement (0 to 1).
+        above: The predictor above the diagonal.
+        below: That below it.
+        title: Of the figure.
     """
     names = [name for name in subsets() if name]
     grid = pd.DataFrame(np.nan, index=names, columns=names)
@@ -188,7 +204,8 @@ def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> F
 def sentence_importance(table: pd.DataFrame) -> Figure:
     """One sentence, token by token: stacked importance of the four terms at the last layer.
 
-    table: token, i, h, f, c; a row a token.
+    Args:
+        table: Token, i, h, f, c; a row a token.
     """
     figure, axis = plt.subplots(figsize=(max(6, 0.55 * len(table)), 3.2))
     x = np.arange(len(table))
@@ -206,7 +223,8 @@ def sentence_importance(table: pd.DataFrame) -> Figure:
 def shares_by_layer(table: pd.DataFrame) -> Figure:
     """What each layer's sublayers wrote into one word's vector; a panel a sentence.
 
-    table: sentence, term, layer, importance.
+    Args:
+        table: Sentence, term, layer, importance.
     """
     sentences = list(dict.fromkeys(table["sentence"]))
     figure, axes = plt.subplots(
@@ -226,7 +244,8 @@ def shares_by_layer(table: pd.DataFrame) -> Figure:
 def shares_by_head(table: pd.DataFrame) -> Figure:
     """What each attention head wrote: heads across, layers upward; a panel a sentence.
 
-    table: sentence, layer, head, importance.
+    Args:
+        table: Sentence, layer, head, importance.
     """
     return _grids(table, "layer", "head", "head")
 
@@ -234,7 +253,8 @@ def shares_by_head(table: pd.DataFrame) -> Figure:
 def shares_by_source(table: pd.DataFrame) -> Figure:
     """Which token attention's contribution came from: tokens across, layers upward; a panel a sentence.
 
-    table: sentence, layer, source, token, importance.
+    Args:
+        table: Sentence, layer, source, token, importance.
     """
     return _grids(table, "layer", "source", "", labels="token")
 
@@ -269,7 +289,8 @@ def _grids(table: pd.DataFrame, down: str, across: str, name: str, labels: str |
 def units(table: pd.DataFrame) -> Figure:
     """How few feed-forward units write how much: the running sum over units, largest first.
 
-    table: sentence, importance; a row a unit.
+    Args:
+        table: Sentence, importance; a row a unit.
     """
     figure, axis = plt.subplots(figsize=(6, 3.2))
     for sentence, part in table.groupby("sentence", sort=False):
@@ -284,7 +305,8 @@ def units(table: pd.DataFrame) -> Figure:
 def logits_by_layer(table: pd.DataFrame) -> Figure:
     """What each term of each layer says for the candidates: logits less their mean over candidates.
 
-    table: term, layer, word, logit.
+    Args:
+        table: Term, layer, word, logit.
     """
     centred = table.assign(logit=table["logit"] - table.groupby(["term", "layer"])["logit"].transform("mean"))
     centred = centred.assign(
@@ -301,7 +323,8 @@ def logits_by_layer(table: pd.DataFrame) -> Figure:
 def cost_by_tokens(table: pd.DataFrame) -> Figure:
     """Seconds over tokens, both logarithmic, with the line of equal cost per token.
 
-    table: tokens, seconds, batches (how they were made).
+    Args:
+        table: Tokens, seconds, batches (how they were made).
     """
     figure, axis = plt.subplots(figsize=(6, 3.4))
     sns.scatterplot(table, x="tokens", y="seconds", hue="batches", style="batches", s=70, ax=axis)

@@ -20,31 +20,58 @@ WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in nam
 def means(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
     """A predictor's mean over seeds by subset, from 0 to 1 (cross-entropy in nats); the baseline is "".
 
-    Seeds without a number (NaN) are left out; empty where the table has no such predictor. Raises `KeyError`
-    where it has no such score.
+    Seeds without a number (NaN) are left out; empty where the table has no such predictor.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
+
+    Raises:
+        KeyError: The table has no such score.
     """
     return scores[scores["predictor"] == predictor].groupby("terms")[score].mean()
 
 
 def by_seed(scores: pd.DataFrame, predictor: str, score: str) -> pd.DataFrame:
-    """A predictor's scores in percent: a row a seed, a column a subset; NaN where a seed has no number.
+    """A predictor's scores in percent.
 
-    Raises `ValueError` where a seed has two.
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
+
+    Returns:
+        A row a seed, a column a subset; NaN where a seed has no number.
+
+    Raises:
+        ValueError: A seed has two.
     """
     part = scores[scores["predictor"] == predictor]
     return 100 * part.pivot(index="seed", columns="terms", values=score)
 
 
 def percent(scores: pd.DataFrame, predictor: str, score: str = "accuracy") -> pd.Series:
-    """`means` in percent."""
+    """`means` in percent.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
+    """
     return 100 * means(scores, predictor, score)
 
 
 def deviation(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
-    """A predictor's standard deviation over seeds by subset, in the unit of the score, as tables of intervals
-    have it: of these seeds, not an estimate from them, so 0 of one.
+    """A predictor's standard deviation over seeds by subset, in the unit of the score.
 
-    Seeds without a number (NaN) are left out.
+    As tables of intervals have it: of these seeds, not an estimate from them, so 0 of one. Seeds without a
+    number (NaN) are left out.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
     """
     return scores[scores["predictor"] == predictor].groupby("terms")[score].std(ddof=0)
 
@@ -53,6 +80,11 @@ def from_worst_to_best(scores: pd.DataFrame, predictor: str, score: str) -> pd.S
     """How far the seeds of each subset are apart, in points; the baseline, which has no terms, left out.
 
     Seeds without a number (NaN) are left out.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
     """
     of_subsets = scores[(scores["predictor"] == predictor) & (scores["terms"] != "")]
     by_subset = of_subsets.groupby("terms")[score]
@@ -60,7 +92,13 @@ def from_worst_to_best(scores: pd.DataFrame, predictor: str, score: str) -> pd.S
 
 
 def with_and_without_f(scores: pd.DataFrame, predictor: str, score: str) -> tuple[float, float]:
-    """Means in percent over the eight subsets with f, and over the four with h and without f."""
+    """Means in percent over the eight subsets with f, and over the four with h and without f.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
+    """
     mean = percent(scores, predictor, score)
     return mean[WITH_F].mean(), mean[WITH_H_WITHOUT_F].mean()
 
@@ -76,14 +114,34 @@ def whole_head(scores: pd.DataFrame) -> str | None:
 def of_pair(table: pd.DataFrame, predictor: str, a: str, b: str) -> pd.Series:
     """The row of two different subsets, in whichever order it has them.
 
-    Raises `IndexError` where there is none.
+    Args:
+        table: Predictor, terms_a, terms_b, and numbers of the two.
+        predictor: Its name in the table.
+        a: One subset.
+        b: The other.
+
+    Raises:
+        IndexError: There is none.
     """
     rows = table[(table["predictor"] == predictor) & (table["terms_a"] != table["terms_b"])]
     return rows[rows[["terms_a", "terms_b"]].isin([a, b]).all(axis=1)].iloc[0]
 
 
 def difference(pairs: pd.DataFrame, predictor: str, score: str, a: str, b: str) -> tuple[float, float, float]:
-    """a less b in points, and its 95 % interval over test sentences. Raises what `of_pair` raises."""
+    """How far one subset is above another, with its 95 % interval over test sentences.
+
+    Raises what `of_pair` raises.
+
+    Args:
+        pairs: Predictor, score, terms_a, terms_b, difference, low, high.
+        predictor: Its name in the table.
+        score: That of the score.
+        a: The subset that is compared.
+        b: That which it is compared with.
+
+    Returns:
+        a less b, low and high, in points.
+    """
     row = of_pair(pairs[pairs["score"] == score], predictor, a, b)
     sign = 100 if row["terms_a"] == a else -100
     low, high = sorted((sign * row["low"], sign * row["high"]))
@@ -91,7 +149,13 @@ def difference(pairs: pd.DataFrame, predictor: str, score: str, a: str, b: str) 
 
 
 def odd_ones(agreement: pd.DataFrame, predictor: str, count: int = 3) -> list[str]:
-    """The subsets whose predictors agree least with all others, by the mean over these; the least first."""
+    """The subsets whose predictors agree least with all others, by the mean over these; the least first.
+
+    Args:
+        agreement: Predictor, terms_a, terms_b, agreement.
+        predictor: Its name in the table.
+        count: How many.
+    """
     part = agreement[agreement["predictor"] == predictor]
     both = pd.concat(
         [part, part.rename(columns={"terms_a": "terms_b", "terms_b": "terms_a"})], ignore_index=True
@@ -109,17 +173,31 @@ def models_of(importance: pd.DataFrame) -> tuple[str, list[str]]:
 
 
 def shares(importance: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Mean importance over word pieces, which adds up to 1: a row a layer from 1 on, a column a term.
+    """Mean importance over word pieces, which adds up to 1.
 
-    0 where a layer has no row for a term. Raises `KeyError` for a term that has none at all.
+    Args:
+        importance: Model, layer, term, mean.
+        model: Its name in the table.
+
+    Returns:
+        A row a layer from 1 on, a column a term; 0 where a layer has no row for a term.
+
+    Raises:
+        KeyError: A term has no row at all.
     """
     part = importance[(importance["model"] == model) & (importance["layer"] > 0)]
     return part.pivot(index="layer", columns="term", values="mean")[list(TERMS)].fillna(0)
 
 
 def correlations(table: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, pd.Series]]:
-    """Spearman's correlation of the pretrained model with each fine-tuned one, term by term: the mean over
-    layers from 1 on, and that of the last layer. Layers that have no row for a term are left out of its mean.
+    """Spearman's correlation of the pretrained model with each fine-tuned one, term by term.
+
+    Args:
+        table: Model_a, model_b, layer, term, spearman.
+
+    Returns:
+        The mean over layers from 1 on, and that of the last layer, each by model. Layers that have no row
+        for a term are left out of its mean.
     """
     with_base = table[(table["model_a"] == table["model_a"].iloc[0]) & (table["layer"] > 0)]
     means, last = {}, {}
