@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 class Chapter:
     """A chapter of the report, whose text and title are in its notebook.
 
-    corpus: the kind of corpus that it reads, one of `corpora.KINDS`, or "".
-    parameters: names in its `parameters` cell beside `model` and `results`; see `Settings.parameters`.
-    tables: those that it writes; columns are in `schema.TABLES`.
-    tuned: whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
-    head: whether it reads with a head for masked words.
-    longest: begun first where chapters run side by side, so that no core is idle at the end.
-    unsuited: says why a model cannot be taken through it, or "".
-    fitted: parameters that a model asks for.
-    seconds: an estimate of its work.
-    sample: what a verification computes again.
-    headline: the name of a picture of it that the home page shows.
+    Attributes:
+        corpus: The kind of corpus that it reads, one of `corpora.KINDS`, or "".
+        parameters: Names in its `parameters` cell beside `model` and `results`; see `Settings.parameters`.
+        tables: Those that it writes; columns are in `schema.TABLES`.
+        tuned: Whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
+        head: Whether it reads with a head for masked words.
+        longest: Begun first where chapters run side by side, so that no core is idle at the end.
+        unsuited: Says why a model cannot be taken through it, or "".
+        fitted: Parameters that a model asks for.
+        seconds: An estimate of its work.
+        sample: What a verification computes again.
+        headline: The name of a picture of it that the home page shows.
     """
 
     corpus: str = ""

@@ -39,9 +39,12 @@ TRAINED = 3.5  # a step of fine-tuning beside a forward pass over the same token
 
 
 def examine(settings: Settings) -> pd.DataFrame:
-    """What a run with these settings would find: what, state, detail. States: ok, missing, note.
+    """What a run with these settings would find.
 
     Seconds are estimated from a few timed batches and probe epochs: good to a factor of two.
+
+    Returns:
+        Columns what, state, detail; a state is ok, missing or note.
     """
     from dissect.runs.run import environment
 
@@ -168,7 +171,13 @@ def memory_and_disk(loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]
 
 
 def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterator[Finding]:
-    """Seconds by chapter, estimated, and of them all when so many run at a time."""
+    """Seconds by chapter, estimated, and of them all when so many run at a time.
+
+    Args:
+        settings: Of the run.
+        loaded: Its model.
+        sizes: Of its corpora, by kind.
+    """
     seconds = estimates(settings, loaded, sizes)
     left_out = unsuited(loaded, settings.chapters())
     asked = {name: s for name, s in seconds.items() if name in settings.chapters() and name not in left_out}
@@ -183,10 +192,17 @@ def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterato
 class Cost:
     """What a run's work is made of, and how long each part takes here.
 
-    terms, layers, linear, dependence: seconds a token of a pass that takes the terms of the last layer,
-    of all layers, the input and output of the feed-forwards, and how far one term follows from another.
-    epoch: seconds of an epoch of a kind of probe.
-    models: how many are compared. masked_tokens: those of the text, as often as it is masked.
+    Attributes:
+        terms: Seconds a token of a pass that takes the terms of the last layer.
+        layers: Of one that takes those of all layers.
+        linear: Of the input and output of the feed-forwards.
+        dependence: Of how far one term follows from another.
+        epoch: Seconds of an epoch of a kind of probe.
+        sizes: Of the corpora, by kind.
+        models: How many are compared.
+        masked_tokens: Those of the text, as often as it is masked.
+        seeds: Of the probes, how many.
+        trials: Of hyper-parameters, how many.
     """
 
     terms: float
@@ -211,7 +227,13 @@ class Cost:
 
 
 def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dict[str, float]:
-    """Seconds by chapter, with its share of the threads, of fine-tuning and of the site."""
+    """Seconds by chapter, with its share of the threads, of fine-tuning and of the site.
+
+    Args:
+        settings: Of the run.
+        loaded: Its model.
+        sizes: Of its corpora, by kind.
+    """
     masked = settings.maskings() * sizes["text"].tokens
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads(threads))
@@ -270,7 +292,13 @@ def pass_rates(loaded: Loaded) -> dict[str, float]:
 
 
 def epoch_seconds(hidden: int, targets: int, sizes: dict[str, Size]) -> dict[str, float]:
-    """Seconds of an epoch of each probe, from one on few random items."""
+    """Seconds of an epoch of each probe, from one on few random items.
+
+    Args:
+        hidden: The width of the embeddings.
+        targets: How many masked positions there are.
+        sizes: Of the corpora, by kind.
+    """
     few = 2000
     x = torch.randn(few, hidden)
     split = Split(torch.arange(few), torch.arange(100), torch.arange(100))

@@ -43,10 +43,14 @@ def side_by_side(
 ) -> None:
     """Run chapters, so many at a time, and tell `done` of each that is finished, and what `work` gave.
 
-    work: a chapter and the file for its progress -> what it took; it calls `execute`.
-
     Raises what the first chapter that failed raised; those that were at work then are finished, no
     other is begun. When interrupted, or when `done` raises, all are ended at once.
+
+    Args:
+        chapters: Their names.
+        work: A chapter and the file for its progress -> what it took; it calls `execute`.
+        done: Called with a chapter and what `work` gave.
+        jobs: How many at a time.
     """
     stop = threading.Event()
 
@@ -86,10 +90,16 @@ def execute(
 ) -> Took:
     """Run one notebook; `target` appears when it is finished, and not before.
 
-    folder: the run's, in which the chapter works. lines: a new file, to which it writes its progress.
-    threads: for its matrix products; by default as many as there are cores.
+    Args:
+        source: The notebook.
+        target: Where it is to stand with its results.
+        parameters: What goes into its `parameters` cell.
+        folder: The run's, in which the chapter works.
+        lines: A new file, to which it writes its progress.
+        threads: For its matrix products; by default as many as there are cores.
 
-    Raises `DissectError` when a cell fails; the notebook up to there is kept beside as *.failed.
+    Raises:
+        DissectError: A cell fails; the notebook up to there is kept beside as `*.failed`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -129,8 +139,10 @@ def execute(
 
 
 def kernel(environment: dict[str, str], folder: Path) -> type[AsyncKernelManager]:
-    """A manager whose process has this environment and folder; papermill can only change our own, which
-    other chapters share."""
+    """A manager whose process has this environment and folder.
+
+    Papermill can only change our own, which other chapters share.
+    """
 
     class Kernel(AsyncKernelManager):
         async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
@@ -165,8 +177,9 @@ def clean(book: nbformat.NotebookNode) -> None:
 
 
 def same_code(one: list[str], other: list[str]) -> bool:
-    """Whether the code cells of two notebooks are the same, but for comments, and for where in the package
-    the names that they import are.
+    """Whether the code cells of two notebooks are the same.
+
+    But for comments, and for where in the package the names that they import are.
     """
     try:
         return without_imports(one) == without_imports(other)

@@ -62,18 +62,26 @@ class Read(BaseModel):
 
 
 class Chapter(BaseModel):
-    """A finished chapter: what decides whether it is up to date, and what it left."""
+    """A finished chapter: what decides whether it is up to date, and what it left.
+
+    Attributes:
+        seconds: From its beginning to its end.
+        work: What of it was done then, and what was found done; None: not told.
+        commit: That the code was at.
+        notebook: SHA-256 of the executed notebook.
+        results: SHA-256 of its tables, by file name.
+    """
 
     model_config = STRICT
 
     key: Sha
     parameters: dict[Name, Any]
-    seconds: Amount  # from its beginning to its end
-    work: dict[Name, Work] | None = None  # what of it was done then, and what was found done; None: not told
+    seconds: Amount
+    work: dict[Name, Work] | None = None
     date: Date
-    commit: Sha = ""  # that the code was at
-    notebook: Sha = ""  # SHA-256 of the executed notebook
-    results: Tables = {}  # SHA-256 of its tables, by file name
+    commit: Sha = ""
+    notebook: Sha = ""
+    results: Tables = {}
 
     @field_validator("parameters")
     @classmethod
@@ -104,22 +112,29 @@ class Manifest(BaseModel):
     """A run, as its folder tells it. Paths in it are relative to the run's folder.
 
     A run may be anybody's: each value is of its type and on one line, and no name leads out of the folder.
+
+    Attributes:
+        seeds: Of the probes.
+        revisions: Of models and corpora.
+        left_out: Chapters that the model does not fit, and why.
+        results: SHA-256 of all tables.
+        work: Done for all chapters: models fine-tuned; None: not told.
     """
 
     model_config = STRICT
 
     settings: Settings
     command: Annotated[str, StringConstraints(max_length=20_000)] = ""
-    seeds: list[Count] = []  # of the probes
+    seeds: list[Count] = []
     date: Date
     versions: dict[Name, Name]
     machine: Machine
-    revisions: dict[Name, dict[Annotated[str, StringConstraints(pattern=READ)], Sha]]  # of models and corpora
+    revisions: dict[Name, dict[Annotated[str, StringConstraints(pattern=READ)], Sha]]
     git: dict[Name, Name | StrictBool] = {}
     chapters: dict[Name, Chapter] = Field(default_factory=dict)
-    left_out: dict[Name, Line] = {}  # chapters that the model does not fit, and why
-    results: Tables = {}  # SHA-256 of all tables
-    work: dict[Name, Work] | None = None  # done for all chapters: models fine-tuned; None: not told
+    left_out: dict[Name, Line] = {}
+    results: Tables = {}
+    work: dict[Name, Work] | None = None
 
     def seconds(self) -> float:
         """How long the chapters took, together."""
@@ -135,7 +150,8 @@ class Manifest(BaseModel):
 def read(folder: Path) -> Manifest | None:
     """The manifest of a run; None where there is none.
 
-    Raises `DissectError` when it cannot be read, or when what a run leaves is no plain file of the folder.
+    Raises:
+        DissectError: It cannot be read, or what a run leaves is no plain file of the folder.
     """
     path = folder / "manifest.json"
     try:
@@ -187,7 +203,13 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def begun(settings: Settings, folder: Path, revisions: dict[str, dict[str, str]]) -> Manifest:
-    """The manifest of a run that starts now."""
+    """The manifest of a run that starts now.
+
+    Args:
+        settings: Of the run.
+        folder: Of the run.
+        revisions: Checksums of its models and corpora.
+    """
     settings = portable(settings, folder)
     return Manifest(
         settings=settings, command=command(settings),

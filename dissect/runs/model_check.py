@@ -26,8 +26,9 @@ STACKS = ("encoder", "decoder")
 def check_model(name: str) -> str:
     """What `dissect check` says of a model, in a few sentences.
 
-    Raises `DissectError` when the model cannot be loaded, its family has no row, the sum is not exact,
-    or a term is not what it is said to be; where other rows fit a model without one, the message has them.
+    Raises:
+        DissectError: The model cannot be loaded, its family has no row, the sum is not exact, or a term is
+            not what it is said to be; where other rows fit a model without one, the message has them.
     """
     loaded = models.load(name, "cpu")
     family = family_name(loaded)
@@ -90,9 +91,13 @@ def largest_of_terms(loaded: Loaded, stack: str | None = None) -> float:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row of the table, with some of its words changed, for each stack."""
+    """A row of the table, with some of its words changed, for each stack.
 
-    alike: str  # the family whose row it is
+    Attributes:
+        alike: The family whose row it is.
+    """
+
+    alike: str
     changes: dict[str, Any]
 
     def rows(self, name: str) -> dict[str, Family]:

@@ -13,7 +13,9 @@ TOKENIZER = "tokenizer of "  # before the name of its model
 def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, str]]:
     """SHA-256 of the models' settings and weights, of their tokenizers, and of what is read from each corpus.
 
-    tuned: the fine-tuned models; they are numbered, since the folder of one may be called anything.
+    Args:
+        settings: Of the run.
+        tuned: The fine-tuned models; they are numbered, since the folder of one may be called anything.
     """
     named = {"model": settings.model} | {f"tuned {n}": place for n, place in enumerate(tuned, start=1)}
     of_models = {}

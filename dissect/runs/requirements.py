@@ -43,8 +43,17 @@ def context_first(loaded: Loaded) -> dict[str, str]:
 
 
 def refuse_other_head(name: str, loaded: Loaded) -> None:
-    """Raises `DissectError` when a checkpoint has no head for masked words, or one for other embeddings
-    or word pieces than the model's; and what loading it raises."""
+    """Refuse a checkpoint whose head for masked words is not one for this model.
+
+    Raises what loading it raises.
+
+    Args:
+        name: The checkpoint's.
+        loaded: The model.
+
+    Raises:
+        DissectError: There is no head, or one for other embeddings or word pieces than the model's.
+    """
     head = models.load_masked_head(name)
     if head is None:
         raise DissectError(f"{name} has no head for masked words: leave --head out, or give another")

@@ -38,13 +38,18 @@ OF_RESULTS = ("model", "profile", "tuned", "corpus", "head", "limit", "seeds", "
 
 @dataclass(frozen=True)
 class Planned:
-    """A chapter that is to be executed."""
+    """A chapter that is to be executed.
 
-    title: str  # what it is called on the terminal
+    Attributes:
+        title: What it is called on the terminal.
+        key: See `key_of`.
+    """
+
+    title: str
     source: Path
     target: Path
     parameters: dict
-    key: str  # see `key_of`
+    key: str
 
 
 def run(
@@ -56,11 +61,16 @@ def run(
 ) -> Path:
     """Run the chapters that are not up to date; returns the run's folder.
 
-    force: run all chapters again, and make the terms and probes kept from before anew.
-    finish: is called with the folder afterwards, before another run may begin there; builds the site, say.
+    Args:
+        settings: The options of `dissect run`.
+        runs: The folder of runs.
+        force: Run all chapters again, and make the terms and probes kept from before anew.
+        say: Called with a line on what is done.
+        finish: Called with the folder afterwards, before another run may begin there; builds the site, say.
 
-    Raises `DissectError` when something is missing, another run is at work in the folder, or a
-    chapter fails; finished chapters are kept.
+    Raises:
+        DissectError: Something is missing, another run is at work in the folder, or a chapter fails;
+            finished chapters are kept.
     """
     if not NOTEBOOKS.is_dir():
         raise DissectError(
@@ -80,7 +90,14 @@ def run(
 
 
 def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[str], None]) -> None:
-    """Run the chapters that are not up to date, and judge the claims by their tables."""
+    """Run the chapters that are not up to date, and judge the claims by their tables.
+
+    Args:
+        settings: The options of `dissect run`.
+        folder: Of the run.
+        force: Run all chapters again.
+        say: Called with a line on what is done.
+    """
     before = manifest.read(folder)
     loaded = models.load(settings.model, "cpu")
     left_out = unsuited(loaded, settings.chapters())
@@ -142,10 +159,17 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
 def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -> None:
     """Put the chapters that an earlier run left in the folder into the manifest of this one.
 
-    again: the chapters that this run runs or checks. The settings told are then those of all.
+    The settings told are then those of all.
 
-    Raises `DissectError` when one of the others is of another model or profile, or was run with other
-    settings than it would be now.
+    Args:
+        before: The manifest that is there.
+        told: That of this run.
+        again: The chapters that this run runs or checks.
+        folder: Of the run.
+
+    Raises:
+        DissectError: One of the others is of another model or profile, or was run with other settings than
+            it would be now.
     """
     then, now = before.settings, told.settings
     others = {name for name in before.chapters if name not in again}
@@ -168,7 +192,14 @@ def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -
 
 
 def up_to_date(folder: Path, chapter: str, key: str, told: Manifest) -> bool:
-    """Whether a chapter was run with this key, and all it left is there as it was left."""
+    """Whether a chapter was run with this key, and all it left is there as it was left.
+
+    Args:
+        folder: Of the run.
+        chapter: Its name.
+        key: As `key_of` makes it.
+        told: The run's manifest.
+    """
     done = told.chapters.get(chapter)
     if done is None or done.key != key:
         return False
@@ -185,7 +216,8 @@ def files_of(chapter: str) -> list[str]:
 def check(settings: Settings) -> None:
     """Fail now rather than an hour later: is the model supported and sound, are the corpora there?
 
-    Raises `DissectError`.
+    Raises:
+        DissectError: They are not.
     """
     for kind, name in settings.corpora().items():
         corpora.KINDS[kind](name, 1)
@@ -221,6 +253,11 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
     """The fine-tuned models as seen from the run's folder, one for named entities first.
 
     Tunes a copy where none is given.
+
+    Args:
+        settings: The options of `dissect run`.
+        folder: Of the run.
+        say: Called with a line on what is done.
     """
     places = list(settings.tuned)
     if not places:
@@ -235,10 +272,15 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
 
 
 def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
-    """What decides whether a chapter is up to date: its code, parameters, models, corpora and versions, and
-    the modules of the package that its code reaches.
+    """What decides whether a chapter is up to date.
 
-    Prose is not part of it: the site takes prose from the repository.
+    Its code, parameters, models, corpora and versions, and the modules of the package that its code
+    reaches. Prose is not part of it: the site takes prose from the repository.
+
+    Args:
+        source: The notebook.
+        parameters: What goes into its `parameters` cell.
+        revisions: Checksums of what it reads.
     """
     code = kernels.code_of(source)
     reached = sorted(hashing.reached_from(code))
@@ -252,7 +294,8 @@ def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of a run's folder; the lock goes with the process, however it ends.
 
-    Raises `DissectError` when another run is at work there, or it cannot be made.
+    Raises:
+        DissectError: Another run is at work there, or the folder cannot be made.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -273,7 +316,8 @@ def locked(folder: Path) -> Iterator[None]:
 def environment(settings: Settings) -> Iterator[None]:
     """The device and the data folder of a run, where its chapters' processes look for them.
 
-    Raises `DissectError` when the device is not to be had.
+    Raises:
+        DissectError: The device is not to be had.
     """
     given = {
         models.DEVICE: settings.device,

@@ -73,7 +73,14 @@ def entities(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Aga
 
 
 def score_of(scores: pd.DataFrame, predictor: str, score: str, now: float) -> Again:
-    """The score of the sampled subset in the first run beside that computed now."""
+    """The score of the sampled subset in the first run beside that computed now.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        predictor: Its name in the table.
+        score: The name of the score's column.
+        now: What was computed.
+    """
     rows = scores[(scores["predictor"] == predictor) & (scores["terms"] == SUBSET)]
     spread = readings.deviation(scores, predictor, score)[SUBSET]
     return float(rows.loc[rows["seed"] == 0, score].iloc[0]), now, EXACT, float(spread)

@@ -24,18 +24,25 @@ Positive = Annotated[int, Field(ge=1, le=10**9)]
 
 @dataclass(frozen=True)
 class Profile:
-    """Which corpora a run takes, and how much is done with them."""
+    """Which corpora a run takes, and how much is done with them.
+
+    Attributes:
+        sentences: Of text, drawn at random.
+        times: How often a sentence is masked.
+        vocabulary: Whether masked words are also told by a head over the whole vocabulary.
+        tuned: What the model is compared with; none: a copy of it is tuned.
+    """
 
     text: str
     senses: str
     entities: str
     tuning: str
-    sentences: int | None  # of text, drawn at random
-    times: int  # how often a sentence is masked
-    vocabulary: bool  # whether masked words are also told by a head over the whole vocabulary
+    sentences: int | None
+    times: int
+    vocabulary: bool
     seeds: int
     model: str
-    tuned: tuple[str, ...]  # what the model is compared with; none: a copy of it is tuned
+    tuned: tuple[str, ...]
 
 
 PROFILES = {
@@ -48,16 +55,25 @@ PROFILES = {
 
 
 class Settings(BaseModel):
-    """The options of `dissect run`. Raises `DissectError` through `settings_from`."""
+    """The options of `dissect run`. Raises `DissectError` through `settings_from`.
+
+    Attributes:
+        model: By default the profile's, with its fine-tuned kin.
+        head: Whose masked-word head chapter 3 reads with; by default the model's.
+        corpus: Text for chapters 1 to 3, in place of the profile's.
+        device: "cpu", "cuda", …; by default the accelerator that torch finds.
+        jobs: Chapters run side by side, each with its share of the cores.
+        data: The folder of corpora that are plain files.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "default"
     profile: Literal["teach", "paper"] = "teach"
-    model: Line  # by default the profile's, with its fine-tuned kin
+    model: Line
     tuned: tuple[Line, ...] = ()
-    head: Line | None = None  # whose masked-word head chapter 3 reads with; by default the model's
-    corpus: Line | None = None  # text for chapters 1 to 3, in place of the profile's
+    head: Line | None = None
+    corpus: Line | None = None
     sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
         tuple(range(1, len(CHAPTERS) + 1))
     )
@@ -65,9 +81,9 @@ class Settings(BaseModel):
     limit: Positive | None = None
     trials: Annotated[int, Field(ge=0, le=10**9)] = 0
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
-    device: Line | None = None  # "cpu", "cuda", …; by default the accelerator that torch finds
-    jobs: Positive = 1  # chapters run side by side, each with its share of the cores
-    data: Line | None = None  # the folder of corpora that are plain files
+    device: Line | None = None
+    jobs: Positive = 1
+    data: Line | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -130,7 +146,10 @@ class Settings(BaseModel):
     def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
         """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
 
-        tuned: the fine-tuned models, as seen from there; the first is the one for named entities.
+        Args:
+            chapter: Its name.
+            folder: Of the run.
+            tuned: The fine-tuned models, as seen from there; the first is the one for named entities.
         """
         profile, row = PROFILES[self.profile], CHAPTERS[chapter]
         text = _seen_from(folder, self.corpus) if self.corpus else profile.text
@@ -150,7 +169,8 @@ class Settings(BaseModel):
 def settings_from(options: dict) -> Settings:
     """Settings from options; those that are None keep their default.
 
-    Raises `DissectError`, with one sentence, for a wrong option.
+    Raises:
+        DissectError: An option is wrong; the message is one sentence.
     """
     try:
         return Settings(**{key: value for key, value in options.items() if value is not None})
@@ -169,7 +189,8 @@ def settings_from(options: dict) -> Settings:
 def settings_file(path: Path) -> dict[str, Any]:
     """The options in a YAML file, with the names that `dissect run` has for them.
 
-    Raises `DissectError` when there is no such file, or it does not hold settings by name.
+    Raises:
+        DissectError: There is no such file, or it does not hold settings by name.
     """
     try:
         options = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -24,16 +24,20 @@ Finding = tuple[str, str, str]  # what, one of the above, in words
 
 
 def verify(folder: Path, sample: bool = True) -> pd.DataFrame:
-    """What holds of a run: what, finding, detail.
+    """What holds of a run.
 
-    Findings: same, differs, not here, other version, other hardware.
+    Args:
+        folder: The run's.
+        sample: Also recompute some results: importance of the pretrained model, and one predictor of each
+            experiment. They are the same to the last digit on the same hardware. On other hardware a probe
+            trained on other last digits may differ by a little more: "other hardware" where it is by less
+            than the standard deviation of that score over the run's seeds.
 
-    sample: also recompute some results: importance of the pretrained model, and one predictor of each
-    experiment. They are the same to the last digit on the same hardware. On other hardware a probe
-    trained on other last digits may differ by a little more: "other hardware" where it is by less than
-    the standard deviation of that score over the run's seeds.
+    Returns:
+        Columns what, finding, detail; a finding is same, differs, not here, other version or other hardware.
 
-    Raises `DissectError` when the folder holds no run whose manifest and tables can be read.
+    Raises:
+        DissectError: The folder holds no run whose manifest and tables can be read.
     """
     told = manifest.required(folder)
     rows = [*files(folder, told), *inside(folder), *versions(told), *read_from(folder, told)]
@@ -114,7 +118,13 @@ def compared(sha: str, found: Callable[[], str]) -> tuple[str, str]:
 
 
 def model_revision(folder: Path, told: Manifest, name: str) -> str:
-    """The checksum of a model of the run, as it is found here."""
+    """The checksum of a model of the run, as it is found here.
+
+    Args:
+        folder: Of the run.
+        told: Its manifest.
+        name: What the manifest calls the model.
+    """
     settings = told.settings
     if name == "head":
         head = models.load_masked_head(manifest.place(folder, settings.head or settings.model))
@@ -139,7 +149,13 @@ def tuned_of(told: Manifest) -> list[str]:
 
 
 def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
-    """The checksum of a corpus of the run, as it is found here."""
+    """The checksum of a corpus of the run, as it is found here.
+
+    Args:
+        folder: Of the run.
+        told: Its manifest.
+        name: What the manifest calls the corpus.
+    """
     every = {"sections": tuple(range(1, len(CHAPTERS) + 1)), "tuned": ()}
     named = told.settings.model_copy(update=every).corpora()
     if name not in named:
@@ -149,7 +165,13 @@ def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
 
 
 def sampled_again(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Finding]:
-    """Some results computed again, of chapters whose model and corpus are here and the same."""
+    """Some results computed again, of chapters whose model and corpus are here and the same.
+
+    Args:
+        folder: Of the run.
+        told: Its manifest.
+        found: By model or corpus, whether it is here and the same.
+    """
     try:
         tables = results.read(folder / "results")
     except DissectError:
