@@ -26,13 +26,18 @@ ABSENT = "–"
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name, what it was made of, and its tables."""
+    """A run's name, what it was made of, and its tables.
+
+    Attributes:
+        known: Single values, too few to judge a claim by.
+        evidence: How a page links to a table: Markdown with {text}, {chapter} and {table}.
+    """
 
     name: str
     about: str
     tables: Tables
-    known: Tables = field(default_factory=dict)  # single values, too few to judge a claim by
-    evidence: str = ""  # how a page links to a table: Markdown with {text}, {chapter} and {table}
+    known: Tables = field(default_factory=dict)
+    evidence: str = ""
 
 
 HERE = "[{text}](../notebooks/{chapter}.ipynb)"
@@ -40,9 +45,14 @@ ELSEWHERE = "[{text}](published/%s/results/{table}.parquet)"
 
 
 def read(folder: Path, here: bool = False) -> Run:
-    """The run in a folder, by its manifest and its results; here: it is the one whose book is built.
+    """The run in a folder, by its manifest and its results.
 
-    Raises `DissectError` when the folder holds no run.
+    Args:
+        folder: The run's.
+        here: Whether it is the one whose book is built.
+
+    Raises:
+        DissectError: The folder holds no run.
     """
     told = manifest.required(folder)
     settings = told.settings
@@ -122,7 +132,14 @@ def numbers(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def mean(tables: Tables, table: str, predictor: str, score: str = "accuracy") -> pd.Series:
-    """`readings.percent` of one of a run's tables."""
+    """`readings.percent` of one of a run's tables.
+
+    Args:
+        tables: The run's.
+        table: Its name among them.
+        predictor: Its name in the table.
+        score: The name of the score's column.
+    """
     return readings.percent(tables[table], predictor, score)
 
 

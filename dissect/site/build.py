@@ -64,10 +64,16 @@ def build_site(
 ) -> None:
     """Build the book of a run, finished or published, without executing anything.
 
-    others: the folders of the runs that Across models sets beside it; by default the published ones.
-    with_pdf: also print it to book.pdf beside `out`. live: build in the model for the reader's sentences.
+    Args:
+        folder: The run's.
+        out: As of `build.build`.
+        say: Called with a line on what is done.
+        others: The folders of the runs that Across models sets beside it; by default the published ones.
+        with_pdf: Also print it to book.pdf beside `out`.
+        live: Build in the model for the reader's sentences.
 
-    Raises `DissectError` when the folder holds no run, or the book cannot be built.
+    Raises:
+        DissectError: The folder holds no run, or the book cannot be built.
     """
     told = manifest.required(folder)
     say("building the site …")
@@ -107,16 +113,19 @@ def build(
 ) -> Path:
     """Build the site of a run; returns its first page, `out`/index.html.
 
-    folder: the run's. A chapter that is not there is shown without results, and says so.
-    told: its manifest.
-    included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
-    "verdicts", "criteria", "across". pictures: figures by name, which they show.
-    out: replaced when the build has succeeded, and left as it was when not.
-    with_pdf: also print the book to book.pdf beside `out`, and link to it from the site.
-    live: build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
+    Args:
+        folder: The run's. A chapter that is not there is shown without results, and says so.
+        told: Its manifest.
+        included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
+            "verdicts", "criteria", "across".
+        out: Replaced when the build has succeeded, and left as it was when not.
+        pictures: Figures by name, which pages show.
+        with_pdf: Also print the book to book.pdf beside `out`, and link to it from the site.
+        live: Build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
 
-    Raises `DissectError` without a checkout of the repository, without a chapter, or when the
-    build fails; the log is then beside `out`. Also without Chromium, where a PDF is wanted.
+    Raises:
+        DissectError: There is no checkout of the repository, or no chapter, or the build fails; the log is
+            then beside `out`. Also without Chromium, where a PDF is wanted.
     """
     if with_pdf:
         pdf.browser()
@@ -148,7 +157,14 @@ def build(
 
 
 def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Path) -> None:
-    """Lay out in the new folder `staged` what Jupyter Book is to read."""
+    """Lay out in the new folder `staged` what Jupyter Book is to read.
+
+    Args:
+        folder: The run's.
+        told: Its manifest.
+        included: Markdown on the run by name, which pages of the book include.
+        staged: The new folder.
+    """
     staged.mkdir()
     for name in COPIED:
         shutil.copy(ROOT / name, staged)
@@ -213,9 +229,13 @@ def glued_picture(executed: Path, name: str) -> bytes | None:
 def jupyter_book(staged: Path, log: Path, builder: str = "html") -> Path:
     """Run Jupyter Book on a staged book, warnings as errors; returns the folder of the pages.
 
-    builder: "html", or "singlehtml" for all pages on one.
+    Args:
+        staged: The folder of the book.
+        log: A file for what it says.
+        builder: "html", or "singlehtml" for all pages on one.
 
-    Raises `DissectError`, with the first thing that Jupyter Book complained of, when it fails.
+    Raises:
+        DissectError: It fails; the message has the first thing that it complained of.
     """
     options = ["--all", "-W", "-n", "--keep-going", "--builder", builder]
     command = [sys.executable, "-c", START, "build", str(staged), *options]

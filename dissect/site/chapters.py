@@ -43,9 +43,13 @@ Here is that code with what came of it.
 def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
     """A chapter of a run, to be written where Jupyter Book reads it.
 
-    source: the notebook of the repository. executed: the run's; it need not exist.
+    Args:
+        source: The notebook of the repository.
+        executed: The run's; it need not exist.
+        told: The run's manifest.
 
-    Raises `DissectError` when the executed notebook is damaged.
+    Raises:
+        DissectError: The executed notebook is damaged.
     """
     if not executed.is_file():
         reason = told.left_out.get(source.stem)

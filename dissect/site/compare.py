@@ -46,7 +46,13 @@ def compare(folders: list[Path], out: Path, site: bool = True) -> pd.DataFrame:
     Leaves across.parquet and across.md in `out` and, with site, the book of the first run, whose
     page Across models sets these runs side by side.
 
-    Raises `DissectError` when a folder holds no run, or one is named twice.
+    Args:
+        folders: The runs'.
+        out: A folder.
+        site: Whether the book is built.
+
+    Raises:
+        DissectError: A folder holds no run, or one is named twice.
     """
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise DissectError("a run is named twice: name each once")

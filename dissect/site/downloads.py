@@ -25,8 +25,12 @@ def title(chapter: str) -> str:
 def link(book: Path, results: Path, package: Path) -> None:
     """Copy the run's tables into the staged `book`, and link what the chapters' evidence names.
 
-    results: the folder of the run's tables. package: the folder of the package's modules.
     A table that the run did not write is left as a name, and said to be missing.
+
+    Args:
+        book: The staged folder.
+        results: The folder of the run's tables.
+        package: The folder of the package's modules.
     """
     tables = book / "_run" / "results"
     tables.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,8 @@ TIMES = ("chapter", "exercises, with their minutes", "all but the open one", "co
 def pages(manifest: Manifest) -> dict[str, str]:
     """What the book's pages include, by name: "exercises-1" and so on, "exercises", the list, and "times".
 
-    manifest: of the run that the book shows.
+    Args:
+        manifest: Of the run that the book shows.
     """
     return without_run() | {"times": times(manifest)}
 

@@ -10,7 +10,8 @@ from dissect.site.scorecard import chip
 def page(verdicts: pd.DataFrame) -> str:
     """Counts, a row of marks for each chapter, and the claims that failed, in Markdown.
 
-    verdicts: as `claims.verdicts` returns them.
+    Args:
+        verdicts: As `claims.verdicts` returns them.
     """
     counts = readings.verdict_counts(verdicts)
     summary = ", ".join(f"{chip(name, str(counts[name]))} {name}" for name in claims.VERDICTS)

@@ -47,7 +47,8 @@ LARGEST = 2**31 - 2**20  # bytes: one file of this format holds no more
 class Dissected(nn.Module):
     """An encoder that returns its terms, as a function of the token ids and the mask.
 
-    Raises `UnsupportedModel` for a model that does not read text with one stack.
+    Raises:
+        UnsupportedModel: The model does not read text with one stack.
     """
 
     def __init__(self, decomposer: Decomposer):
@@ -62,13 +63,20 @@ class Dissected(nn.Module):
         self.sites = decomposer.sites()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        """In the order of `OUTPUTS`; 0 is the embedding layer, L the last.
+        """Terms and what follows from them; 0 is the embedding layer, L the last.
 
-        last_hidden_state: (batch, tokens, hidden), e, what the model returns.
-        terms: (4, batch, tokens, hidden), those of the last layer.
-        importance: (L + 1, 4, batch, tokens), e·x / e·e.
-        products: (L + 1, 4, 4, batch, tokens), x·y / e·e; e·x_S, the length of x_S and its cosine
-        with e follow from them for every subset S.
+        Args:
+            input_ids: (batch, tokens).
+            attention_mask: (batch, tokens).
+
+        Returns:
+            These, in the order of `OUTPUTS`.
+
+            - last_hidden_state: (batch, tokens, hidden), e, what the model returns;
+            - terms: (4, batch, tokens, hidden), those of the last layer;
+            - importance: (L + 1, 4, batch, tokens), e·x / e·e;
+            - products: (L + 1, 4, 4, batch, tokens), x·y / e·e; e·x_S, the length of x_S and its cosine
+              with e follow from them for every subset S.
         """
         with recording(self.sites, keep=("states",)) as trace:
             out = self.base(input_ids=input_ids, attention_mask=attention_mask, return_dict=True)
@@ -118,7 +126,9 @@ def fold_plainly(trace: Trace, names: Sequence[str]) -> list[Tensor]:
 def graph_of(loaded: Loaded) -> onnx.ModelProto:
     """The graph of a model and its decomposition: `INPUTS` to `OUTPUTS`, for any batch and length.
 
-    Raises `UnsupportedModel` for a model that cannot be exported, `DissectError` for one too large.
+    Raises:
+        UnsupportedModel: The model cannot be exported.
+        DissectError: It is too large.
     """
     module = Dissected(Decomposer(loaded.model)).eval()
     size = sum(weight.numel() * weight.element_size() for weight in loaded.model.parameters())
@@ -209,9 +219,15 @@ def session_of(graph: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:
 
 
 def measure(loaded: Loaded, graph: onnx.ModelProto | Path, texts: Sequence[str]) -> dict[str, float]:
-    """How far the graph's importance is from `Decomposer`'s, |difference| over layers, terms, tokens.
+    """How far the graph's importance is from `Decomposer`'s, over layers, terms and tokens.
 
-    One sentence at a time. Keys: sentences, tokens, max, p99 (the 99th percentile), mean.
+    Args:
+        loaded: The model.
+        graph: Its graph, or the file of it.
+        texts: Sentences, which are taken one at a time.
+
+    Returns:
+        Under sentences, tokens, max, p99 (the 99th percentile), mean; these three of `|difference|`.
     """
     session, decomposer = session_of(graph), Decomposer(loaded.model)
     missed, tokens = [], 0
@@ -235,7 +251,14 @@ def measure(loaded: Loaded, graph: onnx.ModelProto | Path, texts: Sequence[str])
 def save(loaded: Loaded, graph: onnx.ModelProto, out: Path, quantise: bool) -> dict[str, Any]:
     """Write a graph to `out`, and beside it, as .json, what it is and how exact: the dictionary returned.
 
-    Raises `DissectError` when a float graph does not give PyTorch's numbers.
+    Args:
+        loaded: The model.
+        graph: Its graph.
+        out: A file.
+        quantise: Whether matrices become 8-bit integers.
+
+    Raises:
+        DissectError: A float graph does not give PyTorch's numbers.
     """
     graph = quantised(graph) if quantise else graph
     error = measure(loaded, graph, text(limit=CHECKED))
@@ -264,5 +287,10 @@ def export(loaded: Loaded, out: Path, quantise: bool = False) -> dict[str, Any]:
     """`dissect export-onnx`: the graph of a model, written to `out`, and its .json beside it.
 
     Raises what `graph_of` and `save` raise.
+
+    Args:
+        loaded: The model.
+        out: A file.
+        quantise: Whether matrices become 8-bit integers.
     """
     return save(loaded, graph_of(loaded), out, quantise)

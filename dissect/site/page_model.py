@@ -93,7 +93,10 @@ def products(parts: Parts) -> list[list[float]]:
 def as_table(sentence: str, tokens: Sequence[str], upper: Sequence[Sequence[float]]) -> str:
     """The importance of the terms of one sentence, in Markdown, by the sums that the page's script makes.
 
-    upper: by token, as `products` has them.
+    Args:
+        sentence: The text.
+        tokens: Its word pieces.
+        upper: By token, as `products` has them.
     """
     of_term = ((0, 1, 2, 3), (1, 4, 5, 6), (2, 5, 7, 8), (3, 6, 8, 9))
     rows = [
@@ -109,10 +112,14 @@ def as_table(sentence: str, tokens: Sequence[str], upper: Sequence[Sequence[floa
 
 @dataclass(frozen=True)
 class Assets:
-    """The folder of what a browser needs to run the model, or the reason why there is none."""
+    """The folder of what a browser needs to run the model, or the reason why there is none.
+
+    Attributes:
+        reason: In words that follow "Here you cannot type your own:".
+    """
 
     folder: Path | None
-    reason: str = ""  # in words that follow "Here you cannot type your own:"
+    reason: str = ""
 
     def put(self, site: Path) -> None:
         """Copy them into a built site, with `built.js`, which tells the page what there is.
@@ -175,7 +182,8 @@ def version(name: str) -> str:
 def make(loaded: Loaded, folder: Path) -> None:
     """Fill a folder with the runtime, the tokenizer, the graphs, and `built.json` on their sizes and errors.
 
-    Raises `DissectError` when npm or the export fails.
+    Raises:
+        DissectError: npm or the export fails.
     """
     fetch_runtime(folder)  # first, since it fails sooner
     from dissect.site import onnx_export  # its packages may be missing
@@ -199,7 +207,8 @@ def make(loaded: Loaded, folder: Path) -> None:
 def fetch_runtime(folder: Path) -> None:
     """Let npm fetch the pinned packages, and keep the three files that the page loads.
 
-    Raises `DissectError` when npm is not there, fails, or takes too long.
+    Raises:
+        DissectError: npm is not there, fails, or takes too long.
     """
     npm = shutil.which("npm")
     if npm is None:

@@ -43,9 +43,14 @@ def browser() -> str:
 
 
 def write(single: Path, out: Path) -> Path:
-    """Print a book to `out`; single: the folder that Sphinx's builder singlehtml wrote.
+    """Print a book.
 
-    Raises `DissectError` without Chromium, or when it prints nothing.
+    Args:
+        single: The folder that Sphinx's builder singlehtml wrote.
+        out: The file.
+
+    Raises:
+        DissectError: There is no Chromium, or it prints nothing.
     """
     chromium = browser()
     page = single / "print.html"

@@ -40,7 +40,8 @@ WITH_MODEL = 'id="os-data"'  # what the page with the model has
 def secure(site: Path) -> None:
     """Give every page of a built site its policy; themes keep fragments of pages under _static.
 
-    Raises `DissectError` when a page holds a script that is not known.
+    Raises:
+        DissectError: A page holds a script that is not known.
     """
     for page in sorted(site.rglob("*.html")):
         if "_static" not in page.relative_to(site).parts:

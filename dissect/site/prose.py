@@ -29,9 +29,15 @@ def filled(text: str, runs: Mapping[str, Run]) -> str:
 
 
 def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
-    """A mean over seeds, in percent (cross-entropy in nats): table, predictor, score, subset.
+    """A mean over seeds, in percent (cross-entropy in nats).
 
-    Predictor `whole` is the head for whole embeddings, pretrained or trained afterwards.
+    Args:
+        run: Whose it is.
+        table: Its name.
+        predictor: Its name in the table; `whole` is the head for whole embeddings, pretrained or trained
+            afterwards.
+        name: That of the score.
+        terms: The subset; "none" is the baseline.
     """
     tables = {**run.tables, **run.known}
     of = str(readings.whole_head(tables[table])) if predictor == "whole" else predictor
@@ -41,8 +47,14 @@ def score(run: Run, table: str, predictor: str, name: str, terms: str) -> str:
 
 
 def importance(run: Run, model: str, term: str, layer: str) -> str:
-    """Mean importance: the model's place in the table (0 is the pretrained one), term, and a layer, the
-    `last` one, or the `mean` over layers."""
+    """Mean importance.
+
+    Args:
+        run: Whose it is.
+        model: Its place in the table; 0 is the pretrained one.
+        term: Its name.
+        layer: A number, `last`, or `mean` for that over layers.
+    """
     table = run.tables["importance"]
     first, tuned = readings.models_of(table)
     of = readings.shares(table, [first, *tuned][int(model)])[term]
@@ -56,7 +68,16 @@ def correlation(run: Run, term: str) -> str:
 
 
 def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) -> str:
-    """a less b in points, with its 95 % interval over test sentences."""
+    """How far one subset is above another in points, with its 95 % interval over test sentences.
+
+    Args:
+        run: Whose it is.
+        table: Its name.
+        predictor: Its name in the table.
+        name: That of the score.
+        a: The subset that is compared.
+        b: That which it is compared with.
+    """
     points, low, high = readings.difference(run.tables[f"{table}_pairs"], predictor, name, a, b)
     return f"{points:+.1f} points ({low:+.1f} to {high:+.1f})"
 
@@ -78,7 +99,15 @@ def evidence(run: Run, claim: str) -> str:
 
 
 def agreement(run: Run, table: str, predictor: str, a: str, b: str) -> str:
-    """How far two subsets' predictions agree, in percent."""
+    """How far two subsets' predictions agree, in percent.
+
+    Args:
+        run: Whose it is.
+        table: Its name.
+        predictor: Its name in the table.
+        a: One subset.
+        b: The other.
+    """
     row = readings.of_pair(run.tables[f"{table}_agreement"], predictor, a, b)
     return f"{100 * row['agreement']:.0f} %"
 

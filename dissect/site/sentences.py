@@ -39,7 +39,8 @@ Data = dict[str, Any]
 def loaded_for(name: str) -> Loaded:
     """The run's own model; the default one where that is not to be had, as when a run was copied here.
 
-    Raises `DissectError` when the default is not there either.
+    Raises:
+        DissectError: The default is not there either.
     """
     try:
         return models.load(name, "cpu")
