@@ -34,9 +34,12 @@ Minutes are for a student who has read the chapter.""",
 def teach(out: Path, force: bool = False) -> Path:
     """Write `out`/student, `out`/teacher and `out`/slides; returns `out`.
 
-    force: write over what is there; other files are left alone.
+    Args:
+        out: A folder.
+        force: Write over what is there; other files are left alone.
 
-    Raises `DissectError` when `out` is not empty and `force` is not set, or without a checkout.
+    Raises:
+        DissectError: `out` is not empty and `force` is not set, or there is no checkout.
     """
     if not NOTEBOOKS.is_dir():
         raise DissectError(
@@ -56,7 +59,13 @@ def teach(out: Path, force: bool = False) -> Path:
 
 
 def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
-    """A chapter without outputs, in plain Markdown, followed by its exercises; kind: one of `KINDS`."""
+    """A chapter without outputs, in plain Markdown, followed by its exercises.
+
+    Args:
+        source: The notebook.
+        chapter: Its number.
+        kind: One of `KINDS`.
+    """
     notebook = nbformat.read(source, as_version=4)
     notebook.cells = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
     exercises = of_chapter(chapter)

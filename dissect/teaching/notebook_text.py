@@ -43,7 +43,8 @@ def for_notebook(text: str, chapter: int) -> str:
     Links lead to a place in the hand-out, or to the repository where `_config.yml` has its address; of
     the others the words are left.
 
-    Raises `DissectError` at a role, link or directive that it does not know.
+    Raises:
+        DissectError: There is a role, link or directive that it does not know.
     """
 
     def shown(match: re.Match[str]) -> str:
@@ -66,7 +67,16 @@ def displayed(formula: str, label: str | None) -> str:
 
 
 def role(name: str, content: str, chapter: int) -> str:
-    """The words of a role. Raises `DissectError` when there is no such role, or nothing of that name."""
+    """The words of a role.
+
+    Args:
+        name: The role's.
+        content: What stands between its backticks.
+        chapter: The number of the chapter whose hand-out it is.
+
+    Raises:
+        DissectError: There is no such role, or nothing of that name.
+    """
     try:
         if name == "term":
             named = NAMED.fullmatch(content)
@@ -82,7 +92,16 @@ def role(name: str, content: str, chapter: int) -> str:
 
 
 def link(text: str, target: str, chapter: int) -> str:
-    """A link as the hand-out has it, or its words. Raises `DissectError` when it leads nowhere."""
+    """A link as the hand-out has it, or its words.
+
+    Args:
+        text: Its words.
+        target: Where it leads in the book.
+        chapter: The number of the chapter whose hand-out it is.
+
+    Raises:
+        DissectError: It leads nowhere.
+    """
     words = for_notebook(text, chapter)
     if target.startswith(("https://", "http://")):
         return f"[{words}]({target})"
@@ -112,7 +131,16 @@ def exercise_heading(label: str, chapter: int) -> tuple[int, str]:
 
 
 def elsewhere(words: str, path: str, chapter: int) -> str:
-    """A link to another page of the book: to the repository, or else its words."""
+    """A link to another page of the book: to the repository, or else its words.
+
+    Args:
+        words: Of the link.
+        path: Of the page.
+        chapter: The number of the chapter whose hand-out it is.
+
+    Raises:
+        DissectError: It leads nowhere.
+    """
     source = (NOTEBOOKS / path).resolve()
     if not source.is_file() or not source.is_relative_to(ROOT):
         raise DissectError(f"chapter {chapter}: the link to {path} leads nowhere")

@@ -71,7 +71,8 @@ addEventListener("keydown", event => {{
 def write(folder: Path) -> None:
     """Write slides.md with its pictures, and slides.html, into a folder.
 
-    Raises `DissectError` when a picture is not in the published run.
+    Raises:
+        DissectError: A picture is not in the published run.
     """
     text = SOURCE.read_text(encoding="utf-8")
     pictures = {f"{chapter}/{name}": picture(chapter, name) for _, chapter, name in PICTURE.findall(text)}

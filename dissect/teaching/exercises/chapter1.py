@@ -121,9 +121,16 @@ def arrived(
     first: int = 1,
     step: Arrive = lambda x, norm: x * norm.gain / norm.deviation,
 ) -> list[torch.Tensor]:
-    """What is left of each norm's bias in the embedding, each (tokens, hidden).
+    """What is left of each norm's bias in the embedding.
 
-    first: from how many norms later on they rescale it; step: how one does.
+    Args:
+        norms: Those of the stream, in order.
+        e: The embedding, (tokens, hidden).
+        first: From how many norms later on they rescale it.
+        step: How one does.
+
+    Returns:
+        A norm each, (tokens, hidden).
     """
     result = []
     for n, norm in enumerate(norms):

@@ -107,7 +107,8 @@ def both_signs(answer: Any) -> None:
 def share_at(pair: Any) -> tuple[str, float]:
     """The token at a (sentence, position), and the importance of c there.
 
-    Raises `NotYet` where there is no such token.
+    Raises:
+        NotYet: There is no such token.
     """
     form = "Each of the two is to be a sentence and a position in it, in this order."
     need(isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str), form)
@@ -255,7 +256,13 @@ def joined(
     orders: Sequence[tuple[int, ...]] = tuple(permutations(range(4))),
     worth: Callable[[np.ndarray], Any] = squared,
 ) -> np.ndarray:
-    """By how much each of four terms raises what the sum is worth when it joins, mean over orders."""
+    """By how much each of four terms raises what the sum is worth when it joins, mean over orders.
+
+    Args:
+        terms: (4, hidden).
+        orders: In which they join.
+        worth: Of a sum.
+    """
     total = np.zeros(len(terms))
     for order in orders:
         at = np.zeros(terms.shape[1])

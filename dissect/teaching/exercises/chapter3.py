@@ -50,7 +50,13 @@ def expected(answer: Any) -> None:
 
 
 def kinds(ids: list[list[int]], places: list[tuple[int, int]], labels: list[int]) -> np.ndarray:
-    """How many places of some sentences read [MASK], another than their label, and their label."""
+    """How many places of some sentences read [MASK], another than their label, and their label.
+
+    Args:
+        ids: The sentences, each a list of token ids.
+        places: (sentence, position).
+        labels: The token that stood at each place.
+    """
     mask = materials.loaded().tokenizer.mask_token_id
     there = [(s, p, label) for (s, p), label in zip(places, labels, strict=True) if p < len(ids[s])]
     masked = sum(ids[s][p] == mask for s, p, _ in there)

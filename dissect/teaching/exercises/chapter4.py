@@ -82,13 +82,29 @@ def neighbours(
     nearness: Callable[[np.ndarray, np.ndarray], np.ndarray] = by_cosine,
     leave: int = 0,
 ) -> str:
-    """The majority among the k nearest, but for so many; of equals, the one with the nearest neighbour."""
+    """The majority among the k nearest; of equals, the one with the nearest neighbour.
+
+    Args:
+        x: (items, hidden).
+        senses: Of the items.
+        query: (hidden,).
+        k: How many vote.
+        nearness: Of x and the query, (items,).
+        leave: So many of the nearest are passed over before.
+    """
     order = np.argsort(-nearness(x, query))
     return most_frequent([senses[n] for n in order[leave : leave + k]])
 
 
 def weighted(x: np.ndarray, senses: Sequence[str], query: np.ndarray, k: int) -> str:
-    """The sense with the largest sum of cosines among the k nearest."""
+    """The sense with the largest sum of cosines among the k nearest.
+
+    Args:
+        x: (items, hidden).
+        senses: Of the items.
+        query: (hidden,).
+        k: How many count.
+    """
     near = by_cosine(x, query)
     votes: Counter[str] = Counter()
     for n in np.argsort(-near)[:k]:
@@ -182,7 +198,13 @@ def distances(x: np.ndarray) -> np.ndarray:
 
 
 def left_out(nearness: np.ndarray, senses: Sequence[str], k: int = 1) -> float:
-    """How often the k nearest others of an item name its sense. nearness: (items, items)."""
+    """How often the k nearest others of an item name its sense.
+
+    Args:
+        nearness: (items, items).
+        senses: Of the items.
+        k: How many vote.
+    """
     nearness = np.where(np.eye(len(senses), dtype=bool), -np.inf, nearness)
     named = [most_frequent([senses[n] for n in np.argsort(-row)[:k]]) for row in nearness]
     return float(np.mean([a == b for a, b in zip(named, senses, strict=True)]))

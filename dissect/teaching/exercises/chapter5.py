@@ -31,7 +31,13 @@ def legal(tags: Sequence[str]) -> bool:
 
 
 def drawn(seed: int, sentences: int = 6, words: int = 8) -> list[list[str]]:
-    """Random legal tags."""
+    """Random legal tags.
+
+    Args:
+        seed: Of the draw.
+        sentences: How many.
+        words: In each.
+    """
     rng = np.random.default_rng(seed)
     result: list[list[str]] = []
     for _ in range(sentences):
@@ -44,7 +50,13 @@ def drawn(seed: int, sentences: int = 6, words: int = 8) -> list[list[str]]:
 
 
 def mixed(true: Sequence[str], other: Sequence[str], every: int = 3) -> list[str]:
-    """The true tags, but for each third one."""
+    """The true tags, but for one in so many.
+
+    Args:
+        true: The true tags.
+        other: Tags that stand in for some.
+        every: Of so many tags the first is another.
+    """
     return [t if n % every else s for n, (t, s) in enumerate(zip(true, other, strict=True))]
 
 
@@ -164,7 +176,17 @@ NOT_ENTITY_F1: dict[str, Score] = {
 
 
 def compared(answer: Any, score: Score, cases: Iterable[tuple[Any, Any]], mistakes: dict[str, Score]) -> None:
-    """Compare a student's function with a score; raises `NotYet` with the mistake that fits all cases."""
+    """Compare a student's function with a score.
+
+    Args:
+        answer: The function.
+        score: What it is to compute.
+        cases: What both are given.
+        mistakes: Scores that somebody may have computed, by what to say of them.
+
+    Raises:
+        NotYet: They differ; the message has the mistake that fits all cases.
+    """
     cases = list(cases)
     said = [one(called(answer, *case), "a function that returns one number") for case in cases]
     right = [score(*case) for case in cases]
@@ -204,7 +226,13 @@ def over(kept: Callable[[set[str], set[str]], set[str]]) -> Score:
 
 
 def by_sklearn(function: Callable[..., Any] = f1_score, cut: int = 0, **options: Any) -> Score:
-    """A score of sklearn's; cut: how many letters of each tag not to read."""
+    """A score of sklearn's.
+
+    Args:
+        function: sklearn's.
+        cut: How many letters of each tag not to read.
+        **options: The function's.
+    """
     return lambda true, said: float(
         function([t[cut:] for t in true], [s[cut:] for s in said], zero_division=0, **options)
     )

@@ -69,7 +69,8 @@ def check(name: str, answer: Any = ...) -> Verdict:
 
     Whatever the answer is or does, the verdict is a sentence; what does not end is stopped after a while.
 
-    Raises `DissectError` when there is no such exercise.
+    Raises:
+        DissectError: There is no such exercise.
     """
     if not isinstance(name, str) or name not in exercises():
         raise DissectError(f"there is no exercise {name!r}: give one of {', '.join(exercises())}")
@@ -129,9 +130,15 @@ def need(condition: Any, off: str) -> None:
 
 
 def numbers(answer: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """The answer as numbers of a shape, float64; what: it is to be, as in "one number".
+    """The answer as numbers of a shape, float64.
 
-    Raises `NotYet` when it is something else.
+    Args:
+        answer: What a student gave.
+        shape: That it must have.
+        what: It is to be, as in "one number".
+
+    Raises:
+        NotYet: It is something else.
     """
     array = as_array(answer)
     if array is None:
@@ -160,7 +167,8 @@ def as_array(answer: Any) -> np.ndarray | None:
 def plain(answer: Any) -> Any:
     """The answer with arrays in the place of tensors, and lists in that of tuples and iterators.
 
-    Raises `TypeError` when text, a dictionary or the like is among it, in which numpy would find numbers.
+    Raises:
+        TypeError: Text, a dictionary or the like is among it, in which numpy would find numbers.
     """
     if isinstance(answer, torch.Tensor):
         answer = answer.detach().cpu()
@@ -177,7 +185,8 @@ def plain(answer: Any) -> Any:
 def by_name(answer: Any, names: Sequence[str]) -> dict[str, Any]:
     """What the answer, a dictionary or series, has under these keys, in capital or small letters.
 
-    Raises `NotYet` when it is something else.
+    Raises:
+        NotYet: It is something else.
     """
     answer = answer.to_dict() if isinstance(answer, pd.Series) else answer
     need(isinstance(answer, Mapping), f"The answer is to be a dictionary, not a {type(answer).__name__}.")
@@ -220,7 +229,10 @@ def returned(answer: Any, *given: Any) -> Any:
 def near(a: Any, b: Any, within: float = 1e-3) -> bool:
     """Are two (arrays of) numbers the same, for a student's purposes?
 
-    within: relative to the largest of b, so that rounding to three digits is forgiven.
+    Args:
+        a: Numbers.
+        b: What they should be.
+        within: Relative to the largest of b, so that rounding to three digits is forgiven.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     return bool(np.abs(a - b).max() <= within * max(np.abs(b).max(), 1e-12))
@@ -229,7 +241,10 @@ def near(a: Any, b: Any, within: float = 1e-3) -> bool:
 def same(said: Any, right: Any, decimals: int = 2) -> bool:
     """Are numbers right to three digits, as `near` says, or rounded from the right ones?
 
-    decimals: how many have to be left.
+    Args:
+        said: A student's.
+        right: What they should be.
+        decimals: How many have to be left.
     """
     said, right = np.asarray(said, dtype=np.float64), np.asarray(right, dtype=np.float64)
     off = np.abs(said - right).max()
@@ -242,8 +257,10 @@ def same(said: Any, right: Any, decimals: int = 2) -> bool:
 def report(answer: Any, least: int) -> None:
     """The form of an answer to an open exercise: finding, evidence of so many numbers, and limit.
 
-    Raises `NotYet` when a part is missing, or evidence that is all one number. Whether the words make
-    sense it cannot know.
+    Whether the words make sense it cannot know.
+
+    Raises:
+        NotYet: A part is missing, or the evidence is all one number.
     """
     parts = by_name(answer, KEYS)
     for key in ("finding", "limit"):
@@ -256,9 +273,12 @@ def report(answer: Any, least: int) -> None:
 
 
 def sentence(text: Any, what: str) -> None:
-    """Raises `NotYet` unless the text is as long as a sentence, in words that are not all the same.
+    """Ask for a text as long as a sentence, in words that are not all the same.
 
     In Japanese, Chinese and the like, characters are counted in the place of words.
+
+    Raises:
+        NotYet: It is not.
     """
     need(isinstance(text, str), f"{what} is to be a sentence in quotation marks.")
     words = words_of(text)

@@ -32,18 +32,26 @@ CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise; texts are Markdown; starter, solution and wrong answers are code that sets the answer."""
+    """An exercise; texts are Markdown; starter, solution and wrong answers are code that sets the answer.
 
-    name: str  # "1.2": chapter and place in it
+    Attributes:
+        name: "1.2": chapter and place in it.
+        level: One of `LEVELS`.
+        minutes: That a student is expected to need.
+        discuss: For the teacher.
+        wrong: (words that the check has to say, code after the solution).
+    """
+
+    name: str
     title: str
-    level: str  # one of `LEVELS`
-    minutes: int  # that a student is expected to need
+    level: str
+    minutes: int
     statement: str
     hint: str
     starter: str
     solution: str
-    discuss: str  # for the teacher
-    wrong: tuple[tuple[str, str], ...]  # (words that the check has to say, code after the solution)
+    discuss: str
+    wrong: tuple[tuple[str, str], ...]
 
     @property
     def chapter(self) -> int:
@@ -69,7 +77,8 @@ class Exercise:
 def of_chapter(chapter: int) -> tuple[Exercise, ...]:
     """The exercises of a chapter, by its number; it may have none.
 
-    Raises `DissectError` when there is no such chapter.
+    Raises:
+        DissectError: There is no such chapter.
     """
     if chapter not in range(1, len(CHAPTERS) + 1):
         raise DissectError(f"there is no chapter {chapter}: the chapters are 1 to {len(CHAPTERS)}")
@@ -90,7 +99,18 @@ def read(text: str) -> tuple[Exercise, ...]:
 
 
 def one(name: str, title: str, level: str, minutes: str, body: str) -> Exercise:
-    """One exercise from its heading's words and its text. Raises `DissectError` where a part lacks."""
+    """One exercise from its heading's words and its text.
+
+    Args:
+        name: Chapter and place in it, as "1.2".
+        title: Of the exercise.
+        level: One of `LEVELS`.
+        minutes: Digits.
+        body: What stands below the heading.
+
+    Raises:
+        DissectError: A part lacks.
+    """
     statement, *rest = PART.split(body)
     parts = dict(zip(rest[::2], rest[1::2], strict=True))
     try:

@@ -58,12 +58,19 @@ def dissected(sentence: str = CRANE) -> Parts:
 
 @dataclass(frozen=True)
 class Norm:
-    """A layer norm at work: what it learned, and what it met at each token."""
+    """A layer norm at work: what it learned, and what it met at each token.
 
-    gain: Tensor  # (hidden,)
-    bias: Tensor  # (hidden,)
-    mean: Tensor  # (tokens, 1)
-    deviation: Tensor  # (tokens, 1)
+    Attributes:
+        gain: (hidden,).
+        bias: (hidden,).
+        mean: (tokens, 1).
+        deviation: (tokens, 1).
+    """
+
+    gain: Tensor
+    bias: Tensor
+    mean: Tensor
+    deviation: Tensor
 
 
 @given_anew
@@ -88,21 +95,32 @@ def norms(sentence: str = CRANE) -> list[Norm]:
 
 @dataclass(frozen=True)
 class ToyLayer:
-    """A layer with one attention head, post-norm, every number random. n tokens of d numbers."""
+    """A layer with one attention head, post-norm, every number random. n tokens of d numbers.
 
-    x: np.ndarray  # (n, d), the input
-    a: np.ndarray  # (n, n), the attention weights; rows sum to one
-    V: np.ndarray  # (d, d), values, and their bias (d,)
+    Attributes:
+        x: (n, d), the input.
+        a: (n, n), the attention weights; rows sum to one.
+        V: (d, d), values, and their bias (d,).
+        M: (d, d), output projection, and its bias (d,).
+        g_1: (d,), gain of the norm after attention, and its bias (d,).
+        W1: (d, width), into the feed-forward, and its bias (width,).
+        W2: (width, d), out of the feed-forward, and its bias (d,).
+        g_2: (d,), gain of the norm after the feed-forward, and its bias (d,).
+    """
+
+    x: np.ndarray
+    a: np.ndarray
+    V: np.ndarray
     b_V: np.ndarray
-    M: np.ndarray  # (d, d), output projection, and its bias (d,)
+    M: np.ndarray
     b_M: np.ndarray
-    g_1: np.ndarray  # (d,), gain of the norm after attention, and its bias (d,)
+    g_1: np.ndarray
     b_1: np.ndarray
-    W1: np.ndarray  # (d, width), into the feed-forward, and its bias (width,)
+    W1: np.ndarray
     b_W1: np.ndarray
-    W2: np.ndarray  # (width, d), out of the feed-forward, and its bias (d,)
+    W2: np.ndarray
     b_W2: np.ndarray
-    g_2: np.ndarray  # (d,), gain of the norm after the feed-forward, and its bias (d,)
+    g_2: np.ndarray
     b_2: np.ndarray
 
     def attention(self, x: np.ndarray) -> np.ndarray:
@@ -122,13 +140,29 @@ class ToyLayer:
 
 
 def norm(y: np.ndarray, g: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Layer norm: its output (n, d), and the mean m and standard deviation s of each row, (n, 1)."""
+    """Layer norm.
+
+    Args:
+        y: (n, d).
+        g: The gain, (d,).
+        b: The bias, (d,).
+
+    Returns:
+        Its output, (n, d), and the mean m and standard deviation s of each row, (n, 1).
+    """
     m, s = y.mean(-1, keepdims=True), y.std(-1, keepdims=True)
     return g * (y - m) / s + b, m, s
 
 
 def toy_layer(seed: int = 0, n: int = 5, d: int = 6, width: int = 10) -> ToyLayer:
-    """A layer drawn with a seed."""
+    """A layer drawn with a seed.
+
+    Args:
+        seed: Of the draw.
+        n: Tokens.
+        d: Numbers a token.
+        width: Units of the feed-forward.
+    """
     rng = np.random.default_rng(seed)
     sizes = {
         "V": (d, d), "b_V": (d,), "M": (d, d), "b_M": (d,), "b_1": (d,), "W1": (d, width),
@@ -190,7 +224,10 @@ def tagged() -> tuple[list[list[str]], list[list[str]]]:
 def without(where: nn.Module, change: Callable[[Tensor], Tensor], sentence: str = CRANE) -> Tensor:
     """The embeddings (tokens, hidden) of a sentence when what enters a module is changed.
 
-    where: a module of `loaded().model`; change: of its input (batch, tokens, …) into another.
+    Args:
+        where: A module of `loaded().model`.
+        change: Of its input (batch, tokens, …) into another.
+        sentence: The text.
     """
     hook = where.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
     try:

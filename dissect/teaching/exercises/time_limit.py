@@ -16,10 +16,13 @@ class TooLong(BaseException):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises `TooLong` in the block after so many seconds; limits may stand within one another.
+    """Stop the block after so many seconds; limits may stand within one another.
 
     A timer and a handler that others have set are put back, the timer with the time that it has left.
     Code that does not return to the interpreter, such as `sum(itertools.count())`, is not stopped.
+
+    Raises:
+        TooLong: In the block, when its time is up.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
