@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def written_whole(path: Path) -> Iterator[Path]:
     """A place to write to, which takes the name `path` when the block has ended well.
 
-    Raises `DissectError` when the disk is full or the folder cannot be written to.
+    Raises:
+        DissectError: The disk is full, or the folder cannot be written to.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

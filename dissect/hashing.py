@@ -57,7 +57,8 @@ def of_file(path: Path) -> str:
 def of_code(modules: Iterable[str]) -> str:
     """SHA-256 of modules of the package, such as "corpora.files", as `plain` has them.
 
-    Raises `FileNotFoundError` for a module that is not there.
+    Raises:
+        FileNotFoundError: A module is not there.
     """
     return of_object({name: of_module(name) for name in modules})
 

@@ -16,7 +16,8 @@ NO_MEMORY = ("can't allocate memory", "MPS backend out of memory", "CUBLAS_STATU
 def in_halves(batch: list[int], use: Callable[[list[int]], T]) -> Iterator[T]:
     """What `use` makes of a batch; where memory runs out, of its halves one after the other.
 
-    Raises `TooLarge` when one sentence alone does not fit.
+    Raises:
+        TooLarge: One sentence alone does not fit.
     """
     result = None
     try:

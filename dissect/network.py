@@ -22,7 +22,8 @@ given_up: dict[str, float] = {}  # hosts, and when
 def patience() -> float:
     """Seconds without a byte after which a host is given up: the setting DISSECT_PATIENCE, else 30.
 
-    Raises `DissectError` when the setting is no positive number.
+    Raises:
+        DissectError: The setting is no positive number.
     """
     try:
         seconds = float(os.environ.get(PATIENCE) or USUAL)

@@ -32,7 +32,13 @@ def tell(path: str, record: dict) -> None:
 
 
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """The items, one by one, while showing how far the work is."""
+    """The items, one by one, while showing how far the work is.
+
+    Args:
+        items: What is gone through.
+        label: What the progress is called.
+        total: How many items there are, where they do not tell.
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
     path = os.environ.get(VARIABLE)

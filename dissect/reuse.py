@@ -20,19 +20,29 @@ UNKNOWN = "how much of its work was found done is not recorded"
 
 
 class Work(BaseModel):
-    """Pieces of work of one kind, such as shards of terms: done here, and found done."""
+    """Pieces of work of one kind, such as shards of terms: done here, and found done.
+
+    Attributes:
+        seconds: That those took.
+        reused_seconds: That those took when done.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     computed: Annotated[int, Field(ge=0)] = 0
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # that those took
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     reused: Annotated[int, Field(ge=0)] = 0
-    reused_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # that those took when done
+    reused_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
 def record(kind: str, seconds: float, reused: bool) -> None:
-    """Say that a piece of work of this kind was done in so many seconds, or was found done, having taken
-    that long."""
+    """Say that a piece of work was done, or was found done.
+
+    Args:
+        kind: Of work.
+        seconds: That it took, or had taken.
+        reused: Whether it was found done.
+    """
     if path := os.environ.get(VARIABLE):
         tell(path, {"kind": kind, "seconds": seconds, "reused": reused})
 
