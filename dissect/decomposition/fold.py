@@ -216,9 +216,9 @@ def vectors_of(
         like: A tensor (…, hidden) of the device and format that are wanted.
 
     Returns:
-        The gains, K + 1 of them, each (hidden,), of which one is `Π g_λ` over the norms from the k-th on, the
-        largest element between 1 and 2; the K sizes, whose product from the k-th on is what the gain was divided by; and by
-        term what each row of `numbers_of` multiplies, (rows, hidden).
+        The gains, K + 1 of them, each (hidden,); one is `Π g_λ` over the norms from the k-th on, the
+        largest element between 1 and 2; the K sizes, whose product from the k-th on is what the gain was
+        divided by; and by term what each row of `numbers_of` multiplies, (rows, hidden).
     """
     norms = [operation for operation in stretch if isinstance(operation, Norm)]
     branches = [one for one in stretch if isinstance(one, Add) and one.scale is not None]

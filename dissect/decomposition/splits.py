@@ -100,6 +100,7 @@ class Sight:
 
     @property
     def where(self) -> tuple[Any, Any]:
+        """The layer's module, and the row's line, of the sublayer."""
         assert self.add.where is not None
         return self.add.where
 

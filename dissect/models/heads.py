@@ -26,6 +26,7 @@ class MaskedHead(nn.Module):
         self.kind = AFTERWARDS if getattr(model.config, MARK, None) == AFTERWARDS else PRETRAINED
 
     def forward(self, embeddings: Tensor) -> Tensor:
+        """Logits, (…, vocabulary), for embeddings (…, width)."""
         return after_embedding(self.model, embeddings)
 
 

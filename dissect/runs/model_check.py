@@ -106,6 +106,7 @@ class Candidate:
         return {key.replace(self.alike, name, 1): self.changed(FAMILIES[key]) for key in found}
 
     def changed(self, row: Family) -> Family:
+        """A family's row with the words changed."""
         of_values = {key: value for key, value in self.changes.items() if key == "values"}
         first, *rest = row.sublayers
         others = {key: value for key, value in self.changes.items() if key != "values"}

@@ -55,6 +55,7 @@ class Exercise:
 
     @property
     def chapter(self) -> int:
+        """The number of its chapter."""
         return int(self.name.partition(".")[0])
 
     @property

@@ -124,9 +124,11 @@ class ToyLayer:
     b_2: np.ndarray
 
     def attention(self, x: np.ndarray) -> np.ndarray:
+        """What attention makes of x, (n, d), biases included."""
         return self.a @ (x @ self.V + self.b_V) @ self.M + self.b_M
 
     def feedforward(self, x: np.ndarray) -> np.ndarray:
+        """What the feed-forward makes of x, (n, d), biases included."""
         return np.maximum(x @ self.W1 + self.b_W1, 0) @ self.W2 + self.b_W2
 
     def embedding(self) -> np.ndarray:

@@ -40,6 +40,7 @@ class Forward:
 
     @property
     def c(self) -> np.ndarray:
+        """What biases and means add up to, (n, d)."""
         return np.sum(np.broadcast_arrays(*self.constants), axis=0)
 
     def scaled(self, x: np.ndarray, powers: tuple[int, ...]) -> np.ndarray:
