@@ -48,14 +48,6 @@ def pages_of(site: Path) -> list[Path]:
     return sorted(page for page in pages if page not in former)
 
 
-def looked_at(site: Path, device: str) -> list[Path]:
-    """The pages to open: of those on single functions, which are made alike, half on one device."""
-    pages = pages_of(site)
-    functions = [page for page in pages if page.parent.parent.name == "api"]
-    half = functions[list(WIDTHS).index(device) :: len(WIDTHS)]
-    return sorted(set(pages) - set(functions) | set(half))
-
-
 def is_local(address: str) -> bool:
     return address.startswith(("file:", "data:", "blob:"))
 
@@ -148,7 +140,7 @@ def test_every_page_is_whole_and_accessible(
 ) -> None:
     wrong = {}
     with tab_of(browser, WIDTHS[device], first) as (tab, trouble):
-        for page in looked_at(site, device):
+        for page in pages_of(site):
             tab.emulate_media(color_scheme=first)
             go(tab, page)
             found = complaints(tab.evaluate(LOOK)) | {"errors": list(trouble)}  # axe makes its own
