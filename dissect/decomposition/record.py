@@ -16,34 +16,57 @@ from dissect.errors import UnsupportedModel
 
 @dataclass
 class Norm:
-    """A norm on the stream: x becomes gain · (x − mean) · rstd + bias; RMS norms have no mean."""
+    """A norm on the stream: x becomes gain · (x − mean) · rstd + bias; RMS norms have no mean.
 
-    gain: Tensor  # (hidden,)
-    bias: Tensor | None  # (hidden,)
-    mean: Tensor | None  # (batch, tokens, 1)
-    rstd: Tensor  # (batch, tokens, 1), one over the standard deviation (or root mean square)
+    Attributes:
+        gain: (hidden,).
+        bias: (hidden,).
+        mean: (batch, tokens, 1).
+        rstd: (batch, tokens, 1), one over the standard deviation (or root mean square).
+    """
+
+    gain: Tensor
+    bias: Tensor | None
+    mean: Tensor | None
+    rstd: Tensor
 
 
 @dataclass
 class Add:
-    """A sublayer's output joins the stream; the part of it that biases make is scale · constant."""
+    """A sublayer's output joins the stream; the part of it that biases make is scale · constant.
+
+    Attributes:
+        term: "h", "f" or "s".
+        layer: From 1.
+        output: (batch, tokens, hidden), that part included.
+        constant: (hidden,).
+        scale: (batch, tokens, 1), of a norm on the branch; None for 1.
+        gain: (hidden,), of that norm; already in `constant`.
+        where: The layer's module, and the row's line.
+        seen: What `recording` was asked to keep.
+    """
 
     term: str
     layer: int
-    output: Tensor  # (batch, tokens, hidden), that part included
-    constant: Tensor  # (hidden,)
-    scale: Tensor | None = None  # (batch, tokens, 1), of a norm on the branch; None for 1
-    gain: Tensor | float = 1.0  # (hidden,), of that norm; already in `constant`
-    where: tuple[Any, Sublayer] | None = None  # the layer's module, and the row's line
-    seen: dict[str, Tensor] = field(default_factory=dict)  # what `recording` was asked to keep
+    output: Tensor
+    constant: Tensor
+    scale: Tensor | None = None
+    gain: Tensor | float = 1.0
+    where: tuple[Any, Sublayer] | None = None
+    seen: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass
 class Map:
-    """The stream goes through an affine map (ALBERT, ELECTRA: from embedding to hidden size)."""
+    """The stream goes through an affine map (ALBERT, ELECTRA: from embedding to hidden size).
 
-    weight: Tensor  # (after, before)
-    bias: Tensor | None  # (after,)
+    Attributes:
+        weight: (after, before).
+        bias: (after,).
+    """
+
+    weight: Tensor
+    bias: Tensor | None
 
 
 Operation = Norm | Add | Map
@@ -51,12 +74,18 @@ Operation = Norm | Add | Map
 
 @dataclass
 class Trace:
-    """The raw embeddings x₀ and, in order, all that was done to them."""
+    """The raw embeddings x₀ and, in order, all that was done to them.
 
-    start: Tensor | None = None  # (batch, tokens, hidden)
+    Attributes:
+        start: (batch, tokens, hidden).
+        states: The stream after layer 0, 1, …, where kept.
+        ends: Operations up to there.
+    """
+
+    start: Tensor | None = None
     operations: list[Operation] = field(default_factory=list)
-    states: list[Tensor] = field(default_factory=list)  # the stream after layer 0, 1, …, where kept
-    ends: list[int] = field(default_factory=list)  # operations up to there
+    states: list[Tensor] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
 
 def work_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -68,9 +97,11 @@ def work_dtype(dtype: torch.dtype) -> torch.dtype:
 def recording(sites: Sites, keep: tuple[str, ...] = (), only: str | None = None) -> Iterator[Trace]:
     """Record the next forward pass; the hooks are gone when the block ends.
 
-    keep: "states", and what to keep of sublayers in `Add.seen`: "entered" (the input of a
-    feed-forward), "projected" (the input of the output projection), "values" (of attention).
-    only: record nothing but the additions to this term.
+    Args:
+        sites: Where the model has what its family's row names.
+        keep: "states", and what to keep of sublayers in `Add.seen`: "entered" (the input of a
+            feed-forward), "projected" (the input of the output projection), "values" (of attention).
+        only: Record nothing but the additions to this term.
     """
     recorder = Recorder(sites, keep, only)
     try:
@@ -114,6 +145,7 @@ class Recorder:
                 self.after(module, self.on_final)
 
     def attach_sublayer(self, site: Site) -> None:
+        """Hang the hooks on one sublayer."""
         keep = self.seen.__setitem__
         if "entered" in self.keep and site.enters is not None:
             self.before(site.enters, lambda x: keep("entered", x))
@@ -137,22 +169,33 @@ class Recorder:
     # ---- what hooks do ----
 
     def on_start(self, x: Tensor) -> None:
+        """Note where the stream begins; only the first time counts."""
         if self.trace.start is None:
             self.trace.start = self.work(x)
 
     def on_first_layer(self, x: Tensor) -> None:
+        """Note the stream before the first layer."""
         if not self.trace.states:  # where layers are one and the same module, it comes again
             self.on_layer_end(x)
 
     def on_layer_end(self, out: Tensor) -> None:
+        """Note the stream after a layer, and which operations led there."""
         self.trace.states.append(out)
         self.trace.ends.append(len(self.trace.operations))
 
     def on_final(self, out: Tensor) -> None:
+        """Note the stream after a final norm, in the place of that before it."""
         self.trace.states[-1] = out
         self.trace.ends[-1] = len(self.trace.operations)
 
     def on_add(self, site: Site, constant: Tensor, out: Tensor) -> None:
+        """Note what a sublayer adds, as it leaves its projection.
+
+        Args:
+            site: The sublayer's.
+            constant: What it adds whatever its input, (hidden,).
+            out: All that it adds, (batch, tokens, hidden).
+        """
         seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
         self.seen.clear()
         term = site.sublayer.term
@@ -162,12 +205,18 @@ class Recorder:
         self.trace.operations.append(Add(term, self.added[term], output, constant, where=where, seen=seen))
 
     def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
+        """Note what a norm makes of the sublayer's output before it joins the stream.
+
+        Raises:
+            UnsupportedModel: It is no RMS norm, or not on a sublayer's output.
+        """
         add, norm = self.trace.operations[-1], self.norm_of(module, x)
         if not isinstance(add, Add) or norm.mean is not None or norm.bias is not None:
             raise UnsupportedModel("a norm on a branch has to be an RMS norm on a sublayer's output")
         add.scale, add.gain, add.constant = norm.rstd, norm.gain, norm.gain * add.constant
 
     def on_branch_end(self, out: Tensor) -> None:
+        """Note what joins the stream after the norm."""
         add = self.trace.operations[-1]
         assert isinstance(add, Add)
         add.output = self.work(out)
@@ -192,9 +241,11 @@ class Recorder:
             self.before(module, lambda x: operations.append(self.norm_of(module, x)))
 
     def map_of(self, module: nn.Linear) -> Map:
+        """An affine map of the stream."""
         return Map(self.work(module.weight), None if module.bias is None else self.work(module.bias))
 
     def layer_norm(self, module: nn.LayerNorm, x: Tensor) -> Tensor:
+        """What a layer norm returns, whose mean and deviation are noted."""
         if x.dtype != self.dtype:  # statistics of half formats are taken in float32
             self.trace.operations.append(self.norm_of(module, x))
             return nn.LayerNorm.forward(module, x)
@@ -207,6 +258,7 @@ class Recorder:
         return out
 
     def norm_of(self, module: Any, x: Tensor) -> Norm:
+        """A norm, with its numbers for what goes into it."""
         x = self.like_stream(self.work(x))
         eps = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
         gain = self.gain_of(module, x)

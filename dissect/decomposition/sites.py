@@ -11,11 +11,15 @@ from dissect.decomposition.families import Family, Sublayer, find, find_all, fin
 
 @dataclass(frozen=True)
 class Site:
-    """Where one sublayer writes to the stream: its modules, and what it adds whatever its input."""
+    """Where one sublayer writes to the stream: its modules, and what it adds whatever its input.
+
+    Attributes:
+        constant: (hidden,).
+    """
 
     layer: nn.Module
     sublayer: Sublayer
-    constant: Tensor  # (hidden,)
+    constant: Tensor
     out: nn.Module
     norm: nn.Module | None
     branch_norm: nn.Module | None
@@ -36,7 +40,16 @@ class Sites:
 
 
 def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
-    """Look up what a row names. Raises `UnsupportedModel` for a part that is not there."""
+    """Look up what a row names.
+
+    Args:
+        base: The model without its head.
+        family: The row.
+        config: The model's configuration.
+
+    Raises:
+        UnsupportedModel: A part is not there.
+    """
 
     def found(root: nn.Module, path: str) -> nn.Module | None:
         return find_if(root, path, config) if path else None
@@ -60,11 +73,19 @@ def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
 
 @torch.no_grad()
 def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
-    """What a sublayer adds whatever its input, (hidden,).
+    """What a sublayer adds whatever its input.
 
     Attention rows sum to one, so the value bias passes attention unchanged and meets the output
-    projection: W_O b_V + b_O. Asking the modules for their answer to zeros, rather than reading
+    projection: `W_O b_V + b_O`. Asking the modules for their answer to zeros, rather than reading
     their weights, also serves adapters and quantised layers.
+
+    Args:
+        layer: The layer's module.
+        sublayer: The row's line.
+        config: The model's configuration.
+
+    Returns:
+        (hidden,).
     """
     out: Any = find(layer, sublayer.out)
     return out(value_bias(layer, sublayer, config))
@@ -72,9 +93,15 @@ def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
 
 @torch.no_grad()
 def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
-    """The bias of the values as it reaches the output projection, (heads · width of a head,).
+    """The bias of the values as it reaches the output projection.
 
-    Zeros for a feed-forward.
+    Args:
+        layer: The layer's module.
+        sublayer: The row's line.
+        config: The model's configuration.
+
+    Returns:
+        (heads · width of a head,); zeros for a feed-forward.
     """
     bias = projected_bias(layer, sublayer, config)
     return bias + layer.get_parameter(sublayer.value_bias) if sublayer.value_bias else bias
@@ -82,7 +109,13 @@ def value_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
 
 @torch.no_grad()
 def projected_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
-    """What of `value_bias` is the value projection's own."""
+    """What of `value_bias` is the value projection's own.
+
+    Args:
+        layer: The layer's module.
+        sublayer: The row's line.
+        config: The model's configuration.
+    """
     out: Any = find(layer, sublayer.out)
     zeros = next(out.parameters()).new_zeros(width_of(out))
     if not sublayer.value:
@@ -106,7 +139,16 @@ def width_of(module: Any) -> int:
 
 
 def values_of(projected: Tensor, sublayer: Sublayer, config: Any) -> Tensor:
-    """The values among what the projection gives, (…, heads of values · width of a head)."""
+    """The values among what the projection gives.
+
+    Args:
+        projected: What it gives, (…, width).
+        sublayer: The row's line.
+        config: The model's configuration.
+
+    Returns:
+        (…, heads of values · width of a head).
+    """
     if sublayer.values == "last third":
         return projected.chunk(3, dim=-1)[2]
     if sublayer.values == "last third of each head":
@@ -116,7 +158,16 @@ def values_of(projected: Tensor, sublayer: Sublayer, config: Any) -> Tensor:
 
 
 def per_query_head(values: Tensor, width: int, config: Any) -> Tensor:
-    """Values repeated for the queries that share them (grouped queries), (…, width)."""
+    """Values repeated for the queries that share them (grouped queries).
+
+    Args:
+        values: (…, heads of values · width of a head).
+        width: Of the output projection's input.
+        config: The model's configuration.
+
+    Returns:
+        (…, width).
+    """
     if values.shape[-1] == width:
         return values
     groups = width // values.shape[-1]
