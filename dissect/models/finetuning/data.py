@@ -26,7 +26,13 @@ Made = tuple[PreTrainedModel, list[dict], Any]  # a model, what it learns from, 
 
 
 def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
-    """The model with a new head for tags, the sentences with their tags, and what pads them."""
+    """The model with a new head for tags, the sentences with their tags, and what pads them.
+
+    Args:
+        name: The model's.
+        recipe: How it is trained, and on what.
+        tokenizer: The model's.
+    """
     sentences = tuning(recipe.corpus, recipe.limit, recipe.seed)
     tags = sorted({tag for sentence in sentences for tag in sentence.tags})
     model = _from_pretrained(
@@ -38,8 +44,15 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
 
 
 def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
-    """The model with its head for masked words or a new one, sentences, and what masks them anew in
-    each epoch."""
+    """The model with its head for masked words or a new one, sentences, and what masks them.
+
+    They are masked anew in each epoch.
+
+    Args:
+        name: The model's.
+        recipe: How it is trained, and on what.
+        tokenizer: The model's.
+    """
     try:
         model = _from_pretrained(AutoModelForMaskedLM, name, recipe.seed)
     except ValueError:
@@ -60,7 +73,14 @@ def encode_all(
 ) -> list[dict[str, list[int]]]:
     """What `encode` makes of the sentences; says how many words have no label there, and why.
 
-    Raises `DissectError` when most have none.
+    Args:
+        tokenizer: The model's.
+        sentences: With their tags.
+        tags: All tags, by number.
+        longest: So many tokens at most.
+
+    Raises:
+        DissectError: Most words have none.
     """
     encoded = [encode(tokenizer, sentence, tags, longest) for sentence in sentences]
     lost = Counter(why for _, reasons in encoded for why in reasons)
@@ -82,6 +102,12 @@ def encode(
 
     A word's label, the number of its tag, is at its first piece: the first that overlaps with it in
     characters and is not that of a word before it.
+
+    Args:
+        tokenizer: The model's.
+        sentence: With its tags.
+        tags: All tags, by number.
+        longest: So many tokens at most.
     """
     encoded = tokenizer(sentence.text, return_offsets_mapping=True, truncation=True, max_length=longest)
     labels, lost = [IGNORED] * len(encoded["input_ids"]), []

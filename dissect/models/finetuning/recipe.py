@@ -10,16 +10,28 @@ from dissect.models.loading import _from_pretrained
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model is trained on, and how: all that decides its weights."""
+    """What a model is trained on, and how: all that decides its weights.
 
-    task: str  # "ner" or "mlm"
+    Attributes:
+        task: "ner" or "mlm".
+        corpus: As of `corpora.tuning`, or `corpora.text`.
+        limit: Sentences at most.
+        epochs: Passes over the sentences.
+        learning_rate: Of all but the head.
+        batch_size: In sentences.
+        head_rate: Of the head, in learning rates of the rest.
+        frozen: Train the head alone.
+        seed: Of the head's first weights, the batches and dropout.
+    """
+
+    task: str
     corpus: str
-    limit: int | None = None  # sentences at most
+    limit: int | None = None
     epochs: int = 6
     learning_rate: float = 2e-4
     batch_size: int = 16
-    head_rate: float = 1.0  # of the head, in learning rates of the rest
-    frozen: bool = False  # train the head alone
+    head_rate: float = 1.0
+    frozen: bool = False
     seed: int = 0
 
 
@@ -40,7 +52,8 @@ def usual(task: str, name: str) -> Recipe:
     heads learn faster than the rest: MPNet's embeddings are short, and at the rate of the rest its head
     learned little but how frequent tags are.
 
-    Raises `UnknownModel` when there is no such model.
+    Raises:
+        UnknownModel: There is no such model.
     """
     recipe = DEFAULTS[task]
     width = getattr(_from_pretrained(AutoConfig, name), "hidden_size", WIDTH)
@@ -53,7 +66,14 @@ TASKS = {"ner": "tag named entities", "mlm": "guess masked words"}
 
 
 def card(name: str, recipe: Recipe, sentences: int, loss: float) -> str:
-    """What the model was trained on, for whoever finds the folder."""
+    """What the model was trained on, for whoever finds the folder.
+
+    Args:
+        name: The model's.
+        recipe: How it was trained, and on what.
+        sentences: How many there were.
+        loss: The mean of the last epoch.
+    """
     facts = {"model": Path(name).name, **asdict(recipe), "sentences": sentences, "last loss": f"{loss:.4f}"}
     lines = "\n".join(f"- {key}: {value}" for key, value in facts.items())
     return f"# {Path(name).name}, fine-tuned to {TASKS[recipe.task]}\n\n{lines}\n"

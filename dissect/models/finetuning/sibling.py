@@ -32,13 +32,17 @@ def tuned_sibling(
     seed: int = 0,
     **changes: Any,
 ) -> str:
-    """The folder of `name` fine-tuned on the entities of a corpus; tunes it where it is not yet.
-
-    corpus: "teaching" (half of its entities), "wikigold", or a file with a word and a tag a line.
-    folder: where siblings are kept; by default the user's cache (DISSECT_CACHE).
-    changes: of `Recipe`, such as epochs or learning_rate.
+    """The folder of a model fine-tuned on the entities of a corpus; tunes it where it is not yet.
 
     Raises what `tune` raises.
+
+    Args:
+        name: The model's.
+        corpus: "teaching" (half of its entities), "wikigold", or a file with a word and a tag a line.
+        folder: Where siblings are kept; by default the user's cache (DISSECT_CACHE).
+        limit: So many sentences at most; all by default.
+        seed: Of the draw and of the training.
+        **changes: Of `Recipe`, such as epochs or learning_rate.
     """
     recipe = replace(usual("ner", name), corpus=corpus, limit=limit, seed=seed, **changes)
     loaded = load(name, "cpu")
@@ -71,10 +75,16 @@ def _seconds_of(place: Path) -> float:
 
 
 def tune(name: str, recipe: Recipe, out: Path) -> Path:
-    """Fine-tune a model by a recipe and save it in the folder `out`, which appears when it is done.
+    """Fine-tune a model by a recipe and save it in a folder, which appears when it is done.
 
-    Raises `DissectError` when `out` is there already or training diverges, and what `load` and the
-    corpora raise.
+    Args:
+        name: The model's.
+        recipe: How it is trained, and on what.
+        out: The folder.
+
+    Raises:
+        DissectError: `out` is there already, or training diverges; besides, what `load` and the corpora
+            raise.
     """
     if out.exists():
         raise DissectError(f"{out} is there already: give another folder, or delete it")

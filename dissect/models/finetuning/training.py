@@ -19,11 +19,23 @@ from dissect.progress import note, track
 def train_in_parts(
     make: Callable[[], Made], recipe: Recipe, label: str, scratch: str
 ) -> tuple[PreTrainedModel, list[dict], float]:
-    """A model trained from the start, in parts of batches that fit in memory; what from, and its `train`.
+    """A model trained from the start, in parts of batches that fit in memory.
 
     The gradient is that of the whole batch, but dropout draws other units.
 
-    Raises `TooLarge` when one sentence at a time does not fit, and what `train` raises.
+    Raises what `train` raises.
+
+    Args:
+        make: Makes the model, what it is trained on, and what collates that.
+        recipe: How it is trained.
+        label: What the progress is called.
+        scratch: A folder.
+
+    Returns:
+        The model, what it was trained on, and its mean loss in the last epoch.
+
+    Raises:
+        TooLarge: One sentence at a time does not fit.
     """
     at_once = recipe.batch_size
     while True:
@@ -53,9 +65,17 @@ def train(
 ) -> float:
     """Train the model in place; returns the mean loss of the last epoch.
 
-    at_once: so many sentences of a batch, of which it has to be a divisor; all by default.
+    Args:
+        model: With its head.
+        examples: Token ids and labels.
+        collator: Makes a batch of some.
+        recipe: How it is trained.
+        label: What the progress is called.
+        scratch: A folder.
+        at_once: So many sentences of a batch, of which it has to be a divisor; all by default.
 
-    Raises `DissectError` when the loss is not finite.
+    Raises:
+        DissectError: The loss is not finite.
     """
     model.config.pad_token_id = collator.tokenizer.pad_token_id
     parts = recipe.batch_size // (at_once or recipe.batch_size)
@@ -89,12 +109,24 @@ def train(
 
 
 def of_whole(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
-    """A part's share of the mean loss of its batch, which has so many labels."""
+    """A part's share of the mean loss of its batch.
+
+    Args:
+        outputs: The model's, with logits.
+        labels: -100 where none is asked for.
+        num_items_in_batch: How many labels the batch has.
+    """
     return mean_loss(outputs.logits.flatten(0, 1), labels.flatten(), num_items_in_batch)
 
 
 def mean_loss(logits: torch.Tensor, labels: torch.Tensor, many: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy in nats, (labels, classes) and (labels,), summed and divided by so many."""
+    """Cross-entropy in nats, summed and divided by so many.
+
+    Args:
+        logits: (labels, classes).
+        labels: (labels,).
+        many: What the sum is divided by.
+    """
     return F.cross_entropy(logits, labels, reduction="sum", ignore_index=IGNORED) / many
 
 
@@ -122,10 +154,21 @@ class OnOneDevice(TrainingArguments):
 
 
 class MaskedOnly(Trainer):
-    """Asks the head at masked positions only; its answers elsewhere, six times as many, have no part in
-    the loss, and over a whole vocabulary they are most of the work."""
+    """Asks the head at masked positions only.
+
+    Its answers elsewhere, six times as many, have no part in the loss, and over a whole vocabulary they
+    are most of the work.
+    """
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """A part's share of the mean loss of its batch.
+
+        Args:
+            model: With its head.
+            inputs: Token ids, a mask and labels.
+            return_outputs: Whether the outputs are wanted beside it.
+            num_items_in_batch: How many labels the batch has.
+        """
         labels = inputs.pop("labels")
         masked = labels != IGNORED
         hidden = model.base_model(**inputs).last_hidden_state
@@ -142,8 +185,24 @@ class Shown(TrainerCallback):
         self.label = label
 
     def on_train_begin(self, args, state, control, **kwargs):
+        """Begin to show how far the training is.
+
+        Args:
+            args: The trainer's settings.
+            state: Where the trainer is.
+            control: What it is to do.
+            **kwargs: What else it knows.
+        """
         self.steps = iter(track(range(state.max_steps), self.label))
         next(self.steps)
 
     def on_step_end(self, args, state, control, **kwargs):
+        """Show that a batch is done.
+
+        Args:
+            args: The trainer's settings.
+            state: Where the trainer is.
+            control: What it is to do.
+            **kwargs: What else it knows.
+        """
         next(self.steps, None)
