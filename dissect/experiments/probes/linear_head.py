@@ -18,9 +18,18 @@ def masked_head(
 ) -> dict[str, Tensor]:
     """Dropout and one linear layer to the word pieces seen in training, or to those of `types`.
 
-    x: (items, hidden); labels: (items,) token ids; types: sorted token ids.
-    Returns, for the test items, the predicted ids and the log_chance of the right one, minus
-    infinity where it was never seen in training; each (items,).
+    Args:
+        x: (items, hidden).
+        labels: Token ids, (items,).
+        split: Which items are learned from, and which tested.
+        training: How.
+        seed: Of the first weights, the batches and dropout.
+        types: Token ids, sorted; by default those seen in training.
+        watch: Told of every epoch; may end the training by raising.
+
+    Returns:
+        For the test items, the predicted ids and the log_chance of the right one, minus infinity where it
+        was never seen in training; each (items,).
     """
     types = torch.unique(labels[split.train]) if types is None else types
     known = torch.isin(labels, types)
@@ -41,8 +50,15 @@ def masked_head(
 
 
 def linear_from(target: Tensor, d: int, types: int) -> nn.Linear:
-    """A linear layer that begins as the baseline does: with no weights it names types by how often
-    they are the target, so that training only has to learn what the vectors add to that.
+    """A linear layer that begins as the baseline does.
+
+    With no weights it names types by how often they are the target, so that training only has to learn what
+    the vectors add to that.
+
+    Args:
+        target: Numbers of types, (items,).
+        d: The width of the vectors.
+        types: How many there are.
     """
     linear = nn.Linear(d, types)
     with torch.no_grad():

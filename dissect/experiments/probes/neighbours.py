@@ -18,10 +18,20 @@ def nearest_neighbours(
 ) -> list[str]:
     """The sense that most of the k nearest training items of the same lemma have.
 
-    x: (items, hidden). Near is by cosine. Of training items equally near, but for rounding, those
-    that stand first in the corpus count; of senses with equal votes the one with the nearest neighbour
-    wins; of a lemma without training items the answer is "". Vectors of nothing but zeros (the
-    empty subset) leave the most frequent sense.
+    Near is by cosine. Of training items equally near, but for rounding, those that stand first in the
+    corpus count; of senses with equal votes the one with the nearest neighbour wins; of a lemma without
+    training items the answer is "". Vectors of nothing but zeros (the empty subset) leave the most frequent
+    sense.
+
+    Args:
+        x: (items, hidden).
+        labels: The sense of each item.
+        lemmas: The lemma of each item.
+        split: Which items are neighbours, and which tested.
+        k: How many vote.
+
+    Returns:
+        A sense for each test item.
     """
     blind = not x.any()
     train_of, test_of = defaultdict(list), defaultdict(list)
@@ -47,10 +57,18 @@ def nearest_neighbours(
 
 
 def nearest_of(x: Tensor, others: Tensor, k: int) -> Tensor:
-    """For each vector of x the places of the k nearest among the others, nearest first, (vectors, k).
+    """For each vector the places of the k nearest among others, nearest first.
 
     Distances are those between the vectors divided by their lengths. One after another is taken: of those
     that are by at most `TIED` farther than the nearest left, the first.
+
+    Args:
+        x: (vectors, hidden).
+        others: (others, hidden).
+        k: How many.
+
+    Returns:
+        (vectors, k).
     """
     unit, other_unit = (F.normalize(sized(y.double())[1], dim=-1) for y in (x, others))
     distances = (2 - 2 * unit @ other_unit.T).clamp(min=0).sqrt()

@@ -16,15 +16,25 @@ Watch = Callable[[int, float], None]  # told the epoch and the loss on the devel
 
 @dataclass(frozen=True)
 class Training:
-    """How a probe is trained: AdamW, with early stopping on the development items."""
+    """How a probe is trained: AdamW, with early stopping on the development items.
+
+    Attributes:
+        epochs: At most.
+        batch_size: In items.
+        learning_rate: Of AdamW.
+        weight_decay: Of AdamW.
+        dropout: The share of numbers that are left out.
+        patience: Epochs without a lower loss on the development items.
+        gain: By what share the loss has to fall to count as lower.
+    """
 
     epochs: int = 30
     batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     dropout: float = 0.1
-    patience: int = 3  # epochs without a lower loss on the development items
-    gain: float = 0.0  # by what share the loss has to fall to count as lower
+    patience: int = 3
+    gain: float = 0.0
 
     def suited_to(self, items: int) -> "Training":
         """The same with larger batches where there are many items: some hundred steps an epoch."""
@@ -51,7 +61,13 @@ def split_groups(groups: Sequence[int], seed: int) -> Split:
 
 
 def vectors_of(features: Features, subset: str, fit_on: Tensor) -> Tensor:
-    """The sum of a subset of the terms, (items, hidden), scaled to unit size on `fit_on`."""
+    """The sum of a subset of the terms, (items, hidden), scaled to unit size on some items.
+
+    Args:
+        features: The terms.
+        subset: Of the terms.
+        fit_on: Places of the items that are scaled to unit size, as the others then are.
+    """
     x = features.subset(subset)
     x = near_one(x, x[fit_on].abs().max())
     size = x[fit_on].square().mean().sqrt()
@@ -59,8 +75,10 @@ def vectors_of(features: Features, subset: str, fit_on: Tensor) -> Tensor:
 
 
 def near_one(x: Tensor, largest: Tensor) -> Tensor:
-    """x times a power of two, which rounds nothing: then its largest element is just below one, and its
-    squares neither under- nor overflow."""
+    """x times a power of two, which rounds nothing.
+
+    Then its largest element is just below one, and its squares neither under- nor overflow.
+    """
     return torch.ldexp(x, -torch.frexp(largest).exponent.clamp(-126, 126))
 
 
@@ -80,8 +98,16 @@ def trained(
     Where features are in a store the answers are kept there, so that what was interrupted goes on
     with the next probe; they are taken from there when nothing that they depend on has changed.
 
-    probe: vectors (items, hidden) -> its answers by name; name: of its architecture. data: what it learns
-    from beside the labels.
+    Args:
+        probe: Vectors (items, hidden) -> its answers by name.
+        name: Of its architecture.
+        features: The terms of the items.
+        subset: Of the terms.
+        labels: (items,).
+        split: Which items are learned from, and which tested.
+        training: How.
+        seed: Of what is drawn.
+        **data: What it learns from beside the labels.
     """
     about = {
         "probe": name, "terms": subset, "seed": seed, "training": asdict(training),
@@ -92,7 +118,13 @@ def trained(
 
 
 def learned_from(labels: Tensor, split: Split, **data: Tensor) -> str:
-    """A hash of what probes learn from beside the terms, for a key."""
+    """A hash of what probes learn from beside the terms, for a key.
+
+    Args:
+        labels: (items,).
+        split: Which items are learned from, and which tested.
+        **data: What probes learn from beside these.
+    """
     parts = {"train": split.train, "dev": split.dev, "test": split.test}
     return checksum({"labels": labels, **parts, **data})
 
@@ -106,10 +138,18 @@ def fit(
     training: Training,
     watch: Watch | None = None,
 ) -> Callable[[Tensor], Tensor]:
-    """Train a probe on rows `train` of x; returns what gives its outputs for other rows.
+    """Train a probe on some rows; returns what gives its outputs for other rows.
 
-    loss: outputs and the rows they belong to -> mean loss. The weights with the lowest loss on
-    `dev` are kept; `watch` may end it by raising. Outputs are on the device that it is trained on.
+    The weights with the lowest loss on `dev` are kept. Outputs are on the device that it is trained on.
+
+    Args:
+        probe: A module, which is changed.
+        x: (items, hidden).
+        loss: Outputs and the rows they belong to -> mean loss.
+        train: Rows to train on.
+        dev: Rows to stop by.
+        training: How.
+        watch: Told of every epoch; may end the training by raising.
     """
     device = pick_device()
     probe = probe.to(device)

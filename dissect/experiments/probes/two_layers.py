@@ -21,6 +21,15 @@ def two_layer(
     """The two-layer probe for entities: what is predicted of test items, (items,).
 
     Linear(d, d), ReLU, dropout, Linear(d, classes, no bias).
+
+    Args:
+        x: (items, d).
+        labels: Numbers of classes, (items,).
+        classes: How many there are.
+        split: Which items are learned from, and which tested.
+        training: How.
+        seed: Of the first weights, the batches and dropout.
+        watch: Told of every epoch; may end the training by raising.
     """
     torch.manual_seed(seed)
     probe = hidden_layer(x.shape[1], training)
@@ -43,15 +52,25 @@ class Choices:
     """The senses among which each item has to choose: those of its own lemma.
 
     Senses are numbered so that those of a lemma follow one another.
+
+    Attributes:
+        first: (items,), the number of the lemma's first sense.
+        count: (items,), how many it has.
     """
 
-    first: Tensor  # (items,), the number of the lemma's first sense
-    count: Tensor  # (items,), how many it has
+    first: Tensor
+    count: Tensor
 
     def logits(self, hidden: Tensor, senses: Tensor, n: Tensor) -> Tensor:
-        """Logits of the items' own senses only, (items, most senses), minus infinity where fewer.
+        """Logits of the items' own senses only, minus infinity where fewer.
 
-        hidden: (items, d), the items' vectors; senses: (all senses, d); n: (items,), their places.
+        Args:
+            hidden: The items' vectors, (items, d).
+            senses: (all senses, d).
+            n: The items' places, (items,).
+
+        Returns:
+            (items, most senses).
         """
         count, first = self.count[n], self.first[n]
         item = torch.arange(len(n)).repeat_interleave(count)
@@ -73,6 +92,7 @@ class SenseProbe(nn.Module):
         self.senses = nn.Linear(d, senses, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the hidden layer makes of x, (items, d)."""
         return self.hidden(x)
 
 
@@ -90,6 +110,16 @@ def sense_probe(
 
     Only the senses of an item's own lemma compete, and only their logits are computed; loss and
     gradient are those of a softmax over all senses in which the others are masked.
+
+    Args:
+        x: (items, d).
+        labels: Numbers of senses, (items,).
+        senses: How many there are.
+        choices: Those of each item's lemma.
+        split: Which items are learned from, and which tested.
+        training: How.
+        seed: Of the first weights, the batches and dropout.
+        watch: Told of every epoch; may end the training by raising.
     """
     torch.manual_seed(seed)
     probe = SenseProbe(x.shape[1], senses, training)
