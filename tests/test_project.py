@@ -46,12 +46,7 @@ assert isinstance(COMMANDS, TyperGroup)
 Misused: type[Exception] = typer.BadParameter.__bases__[0]  # of the click that typer carries
 
 # Modules whose docstrings do not name arguments yet; ruff's rules on them are off in pyproject.toml.
-UNNAMED = {
-    "dissect.decomposition.record",
-    "dissect.models.finetuning",
-    "dissect.experiments.probes",
-    "dissect.report.claims",
-}
+UNNAMED = {"dissect.report.claims"}
 
 
 def modules() -> list[ModuleType]:
