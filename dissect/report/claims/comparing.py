@@ -23,6 +23,7 @@ class Scores:
 
     @classmethod
     def of(cls, predictor: str, score: str, table: pd.DataFrame, pairs: pd.DataFrame | None) -> "Scores":
+        """The scores of a predictor, read off the tables of an experiment."""
         if pairs is not None:
             pairs = pairs[(pairs["predictor"] == predictor) & (pairs["score"] == score)]
         by_seed = readings.by_seed(table, predictor, score)
