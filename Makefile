@@ -43,7 +43,7 @@ mutants: $(VENV)/tested ## make mistakes on purpose, and tell how many the tests
 	$(BIN)/python tests/mutants/run.py --only '$(ONLY)'
 
 older: $(OLDER)/installed ## run the tests of the decomposition with the last transformers 4
-	$(OLDER)/bin/python -m pytest tests/test_families.py tests/test_decomposition.py
+	$(OLDER)/bin/python -m pytest tests/decomposition/test_families.py tests/decomposition/test_decomposition.py
 
 dist: $(VENV)/tested ## build the package, a wheel and a source archive, in dist/
 	$(BIN)/python -m build

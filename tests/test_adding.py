@@ -106,7 +106,15 @@ def test_a_family_is_a_row_and_a_size(copy):
     put(copy, "A family of models", "dissect/decomposition/families.py", '    "roberta": ROBERTA,\n', family)
     put(copy, "A family of models", "tests/conftest.py", '    "electra": SIZES', '    "ernie": SIZES,\n')
     tried = run(
-        copy, "pytest", "-n", "0", "-v", "tests/test_families.py", "tests/test_heads.py", "-k", "ernie"
+        copy,
+        "pytest",
+        "-n",
+        "0",
+        "-v",
+        "tests/decomposition/test_families.py",
+        "tests/models/test_heads.py",
+        "-k",
+        "ernie",
     )
     assert re.search(r"[1-9]\d* passed", tried)
 

@@ -1,6 +1,6 @@
 """Answers to the exercises on word senses."""
 
-from tests.answers import Table
+from tests.teaching.answers import Table
 
 KNN = """
 def nearness(x, query):

@@ -13,12 +13,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dissect.errors import DissectError
+from dissect.places import ROOT
 from dissect.runs.chapters import CHAPTERS
 from dissect.site import pdf
 from dissect.site.build import jupyter_book
-from tests.test_links import Page, broken
+from tests.site.test_links import Page, broken
 
-ROOT = Path(__file__).resolve().parents[1]
 EXTENSIONS = ROOT / "book" / "_ext"
 LAUNCHED = {"mybinder.org", "colab.research.google.com"}
 

@@ -21,9 +21,9 @@ from dissect.experiments.named_entities import WordTerms, named_entities, tagged
 from dissect.experiments.probes import Training
 from dissect.experiments.word_senses import sense_terms, word_senses
 from dissect.models.loading import Loaded
+from dissect.places import ROOT
 from dissect.teaching.exercises import materials
 
-ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 QUICK = Training(epochs=1)
 

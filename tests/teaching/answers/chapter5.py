@@ -1,6 +1,6 @@
 """Answers to the exercises on named entities."""
 
-from tests.answers import Table
+from tests.teaching.answers import Table
 
 LEGAL = """
 def legal(tags):

@@ -15,7 +15,7 @@ from dissect.errors import UnsupportedModel, WrongTerm
 from dissect.models.loading import Loaded
 from dissect.runs import model_check
 from tests.conftest import inputs_of, read_by, tiny
-from tests.test_families import VARIANTS, both_stacks, exact
+from tests.decomposition.test_families import VARIANTS, both_stacks, exact
 
 SIZES = {
     "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,

@@ -1,6 +1,6 @@
 """Answers to the exercises on importance."""
 
-from tests.answers import Table
+from tests.teaching.answers import Table
 
 MEASURE = """
 def dot(x, y): return (x * y).sum(-1)

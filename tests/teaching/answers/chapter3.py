@@ -1,6 +1,6 @@
 """Answers to the exercises on masked words."""
 
-from tests.answers import Table
+from tests.teaching.answers import Table
 
 EXPECTED = """
 right = {"targets": 1500, "masked": 1200, "replaced": 150, "unchanged": 150}

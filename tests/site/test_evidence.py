@@ -9,10 +9,10 @@ import nbformat
 import pandas as pd
 import pytest
 
+from dissect.places import ROOT
 from dissect.report import claims
 from dissect.site import downloads, home
 
-ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

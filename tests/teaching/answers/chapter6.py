@@ -1,6 +1,6 @@
 """Answers to the exercises on finer parts."""
 
-from tests.answers import Table
+from tests.teaching.answers import Table
 
 COUNTS = """
 from dissect.experiments.finer import word_in

@@ -16,7 +16,7 @@ from dissect import Decomposer
 from dissect.decomposition.parts import TERMS, subsets
 from dissect.site import page_model
 from dissect.site.onnx_export import session_of
-from tests.test_site import LOOK, THEMES, WIDTHS, complaints, objections
+from tests.site.test_site import LOOK, THEMES, WIDTHS, complaints, objections
 
 SENTENCES = [
     "The crane stood in the river.",

@@ -19,8 +19,8 @@ from dissect.features.gathering import word_terms
 from dissect.models.loading import Loaded
 from dissect.site import sentences
 from tests.conftest import inputs_of, read_by, tiny
+from tests.decomposition.test_families import VARIANTS, both_stacks
 from tests.elsewhere import Elsewhere
-from tests.test_families import VARIANTS, both_stacks
 
 pytestmark = pytest.mark.slow
 

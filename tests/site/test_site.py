@@ -16,7 +16,7 @@ from dissect.runs.manifest import required
 from dissect.site import moved
 from dissect.site.build import build, first_complaint, replace
 from tests.conftest import AXE
-from tests.test_links import Page
+from tests.site.test_links import Page
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 THEMES = ("light", "dark")

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from dissect.teaching.exercises import check
-from tests.answers import Table
-from tests.test_exercises import told
+from tests.teaching.answers import Table
+from tests.teaching.test_exercises import told
 
 CHAPTERS = sorted(path.stem for path in (Path(__file__).parent / "answers").glob("chapter*.py"))
 TABLES: dict[str, Table] = {
     name: table
     for chapter in CHAPTERS
-    for name, table in importlib.import_module(f"tests.answers.{chapter}").TABLES.items()
+    for name, table in importlib.import_module(f"tests.teaching.answers.{chapter}").TABLES.items()
 }
 RIGHT = [(name, code) for name, table in TABLES.items() for code in table.right]
 WRONG = [(name, words, code) for name, table in TABLES.items() for words, code in table.wrong]

@@ -1,6 +1,6 @@
 """Answers to the exercises on the derivation."""
 
-from tests.answers import Table
+from tests.teaching.answers import Table
 
 WHERE = """
 answer = {

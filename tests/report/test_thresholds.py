@@ -6,7 +6,7 @@ import pytest
 
 from dissect.decomposition.parts import TERMS, subsets
 from dissect.report.answers import H_FOR_F
-from tests.test_claims import LAYERS, MODELS, agreement, correlation, importance, said, scores
+from tests.report.test_claims import LAYERS, MODELS, agreement, correlation, importance, said, scores
 
 pytestmark = pytest.mark.filterwarnings("ignore:Precision loss")  # runs that differ by little, on purpose
 YES, PARTLY, NO = "replicated", "partly", "not replicated"

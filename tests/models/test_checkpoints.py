@@ -21,7 +21,7 @@ from dissect.models import loading
 from dissect.models.checkpoints import read_by_embeddings
 from dissect.models.finetuning import Recipe, tune
 from tests.conftest import tiny
-from tests.test_families import VARIANTS
+from tests.decomposition.test_families import VARIANTS
 
 KINDS = [AutoModelForMaskedLM, AutoModelForCausalLM, AutoModelForTokenClassification, AutoModelForSeq2SeqLM]
 

@@ -1,0 +1,1 @@
+"""Tests of hand-outs and exercises."""
