@@ -23,8 +23,10 @@ class Work(BaseModel):
     """Pieces of work of one kind, such as shards of terms: done here, and found done.
 
     Attributes:
+        computed: How many were done here.
         seconds: That those took.
-        reused_seconds: That those took when done.
+        reused: How many were found done.
+        reused_seconds: That those took when they were done.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -190,7 +190,11 @@ def refuse_links(folder: Path) -> None:
 
 
 def required(folder: Path) -> Manifest:
-    """The manifest of a run. Raises `DissectError` when the folder holds none that can be read."""
+    """The manifest of a run.
+
+    Raises:
+        DissectError: The folder holds none that can be read.
+    """
     manifest = read(folder)
     if manifest is None:
         raise DissectError(f"{folder} holds no run: there is no manifest.json in it")
