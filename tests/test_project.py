@@ -45,9 +45,6 @@ COMMANDS = typer.main.get_command(work.app)
 assert isinstance(COMMANDS, TyperGroup)
 Misused: type[Exception] = typer.BadParameter.__bases__[0]  # of the click that typer carries
 
-# Modules whose docstrings do not name arguments yet; ruff's rules on them are off in pyproject.toml.
-UNNAMED = {"dissect.report.claims"}
-
 
 def modules() -> list[ModuleType]:
     found = pkgutil.walk_packages(dissect.__path__, "dissect.")
@@ -99,7 +96,7 @@ def functions() -> dict[str, Callable]:
     """The public functions, and the methods of public classes, but for commands, whose options say it."""
     found: dict[str, Callable] = {}
     for module in modules():
-        if module.__name__.startswith("dissect.cli") or module.__name__ in UNNAMED:
+        if module.__name__.startswith("dissect.cli"):
             continue
         for name, one in public(module).items():
             if not isinstance(one, type):

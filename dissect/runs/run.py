@@ -284,7 +284,7 @@ def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
     """
     code = kernels.code_of(source)
     reached = sorted(hashing.reached_from(code))
-    paper = {file.name: hashing.of_file(file) for file in sorted((PACKAGE / "data/published").iterdir())}
+    paper = {file.name: hashing.of_file(file) for file in sorted((PACKAGE / "data/published").glob("*.csv"))}
     return hashing.of_object(
         [code, parameters, revisions, manifest.versions(), hashing.of_code(reached), paper]
     )

@@ -40,9 +40,12 @@ WORDS = {
 
 
 def claim(name: str, *needs: str, wants: tuple[str, ...] = ()):
-    """Put a function that judges, given the tables it needs and wants, into `CLAIMS`.
+    """Put a function that judges into `CLAIMS`; its docstring, where it has none, is the claim.
 
-    Its docstring, where it has none, is the claim and its criterion.
+    Args:
+        name: The claim's, as in claims.yaml.
+        needs: Tables without which it is not testable; the function is given them, in this order.
+        wants: Tables that it is given, too, where the run has them, else None.
     """
     words = WORDS[name]
     text = words.get("short", words["claim"])
