@@ -20,9 +20,13 @@ Tables = Mapping[str, pd.DataFrame]  # a run's tables by name, as `results` keep
 
 
 def verdicts(tables: Tables) -> pd.DataFrame:
-    """The verdict on every claim: claim, chapter, text, criterion, verdict, numbers.
+    """The verdict on every claim.
 
-    Raises `DissectError` when a table lacks what a claim compares.
+    Returns:
+        Columns claim, chapter, text, criterion, verdict, numbers.
+
+    Raises:
+        DissectError: A table lacks what a claim compares.
     """
     rows = []
     for one in CLAIMS:

@@ -12,23 +12,35 @@ VERDICTS = ("replicated", "partly", "not replicated", "not testable")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run says of a claim, and the numbers behind it, in words."""
+    """What a run says of a claim, and the numbers behind it, in words.
 
-    verdict: str  # one of `VERDICTS`
+    Attributes:
+        verdict: One of `VERDICTS`.
+    """
+
+    verdict: str
     numbers: str
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper."""
+    """A claim of the paper.
 
-    name: str  # as in claims.yaml
-    chapter: str  # where its evidence is
+    Attributes:
+        name: As in claims.yaml.
+        chapter: Where its evidence is.
+        criterion: When it counts as replicated, and when as partly so.
+        needs: Tables.
+        wants: Tables that sharpen the judgement where a run has them; else None.
+    """
+
+    name: str
+    chapter: str
     text: str
-    criterion: str  # when it counts as replicated, and when as partly so
-    needs: tuple[str, ...]  # tables
+    criterion: str
+    needs: tuple[str, ...]
     judge: Callable[..., Verdict]
-    wants: tuple[str, ...] = ()  # tables that sharpen the judgement where a run has them; else None
+    wants: tuple[str, ...] = ()
 
 
 CLAIMS: list[Claim] = []
@@ -44,7 +56,7 @@ def claim(name: str, *needs: str, wants: tuple[str, ...] = ()):
 
     Args:
         name: The claim's, as in claims.yaml.
-        needs: Tables without which it is not testable; the function is given them, in this order.
+        *needs: Tables without which it is not testable; the function is given them, in this order.
         wants: Tables that it is given, too, where the run has them, else None.
     """
     words = WORDS[name]

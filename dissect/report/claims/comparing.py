@@ -15,7 +15,13 @@ from dissect.report.readings import odd_ones
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one predictor, in percent: a row a seed, a column a subset; means; and its `pairs`."""
+    """The scores of one predictor, in percent.
+
+    Attributes:
+        table: A row a seed, a column a subset.
+        means: By subset.
+        pairs: Its pairs of subsets, where the run has them.
+    """
 
     table: pd.DataFrame
     means: pd.Series
@@ -23,7 +29,14 @@ class Scores:
 
     @classmethod
     def of(cls, predictor: str, score: str, table: pd.DataFrame, pairs: pd.DataFrame | None) -> "Scores":
-        """The scores of a predictor, read off the tables of an experiment."""
+        """The scores of one predictor among those of a table.
+
+        Args:
+            predictor: Its name in the table.
+            score: The name of the score's column.
+            table: Predictor, terms, seed, and a column a score.
+            pairs: Predictor, score, terms_a, terms_b and numbers of the two, where the run has them.
+        """
         if pairs is not None:
             pairs = pairs[(pairs["predictor"] == predictor) & (pairs["score"] == score)]
         by_seed = readings.by_seed(table, predictor, score)
@@ -49,9 +62,14 @@ class Scores:
         return [up and chance * len(pairs) < level for up, chance in (self.beats(a, b) for a, b in pairs)]
 
     def compared(self, pairs: Sequence[tuple[str, str]], level: float = 0.05) -> Verdict:
-        """The first of every pair is to be higher; corrected for the number of pairs (Bonferroni).
+        """Whether the first of every pair is higher; corrected for the number of pairs (Bonferroni).
 
-        Replicated: all are higher, and significantly; partly: some are higher.
+        Args:
+            pairs: Of subsets.
+            level: At which a difference is significant.
+
+        Returns:
+            Replicated where all are higher, and significantly; partly where some are higher.
         """
         found = [self.beats(a, b) for a, b in pairs]
         higher = sum(up for up, _ in found)
