@@ -21,12 +21,17 @@ def markdown(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: int = 0) -> str:
-    """A table whose cells are Markdown; right: so many columns, the last ones, are set to the right.
+    """A table whose cells are Markdown.
 
     >>> print(table(["", "minutes"], [("reading", 5)], right=1))
     | | minutes |
     |---|---:|
     | reading | 5 |
+
+    Args:
+        head: The columns' names.
+        rows: Their cells.
+        right: So many columns, the last ones, are set to the right.
     """
     rule = ["---"] * (len(head) - right) + ["---:"] * right
     lines = ["|" + "".join(f" {cell} |" if cell != "" else " |" for cell in row) for row in (head, *rows)]

@@ -42,13 +42,13 @@ FUNCTIONS = (
         "across-numbers across-read listing-compare run-build-site site-book-process site-build",
     ),
 )
-# The place on the page, where it has another name than the page had.
+# The place on the page, where it has another name than the page had, or what it told of is gone.
 RENAMED = {
     "checking-check-model": "model-check-check-model",
     "experiments-found": "units-found",
     "listing-compare": "compare-compare",
     "run-build-site": "build-build-site",
-    "site-book-process": "book-process-bookprocess",
+    "site-book-process": "build-build",
     "site-build": "build-build",
 }
 PAGE = """<!DOCTYPE html>
