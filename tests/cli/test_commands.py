@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 
 from dissect import models
 from dissect.cli import work
+from dissect.models import loading
 from dissect.models.finetuning import training
 from dissect.runs import doctor
 from dissect.runs import run as runs
 from dissect.runs.chapters import CHAPTERS
+from dissect.site import build, compare
 from tests.test_project import COMMANDS, Misused, arguments, shown_commands, understood
 
 TAGGERS = ("my-ner", "my-model-ner", "dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2")
@@ -74,9 +76,11 @@ def at_hand(there, tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(folder)
     location = models.location
     small = str(folder / "minilm-as-it-is")
-    monkeypatch.setattr(models, "location", lambda name: small if name == "minilm" else location(name))
+    for module in (models, loading):
+        monkeypatch.setattr(module, "location", lambda name: small if name == "minilm" else location(name))
     monkeypatch.setattr(runs, "run_chapters", lambda *_: None)
-    monkeypatch.setattr(runs, "build_site", lambda *_, **__: print(BUILT))
+    for module in (build, compare):
+        monkeypatch.setattr(module, "build_site", lambda *_, **__: print(BUILT))
     monkeypatch.setattr(training, "train", lambda *_: 0.1)
     monkeypatch.setattr(
         doctor, "estimates", lambda *_: dict.fromkeys((*CHAPTERS, "fine-tuning", "site"), 1.0)
