@@ -37,6 +37,8 @@ MODULES = {
     "published": "report.published",
 }
 
+HANDED_OUT = NAMES | MODULES
+
 
 def __getattr__(name: str) -> Any:
     if name in NAMES:

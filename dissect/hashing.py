@@ -9,16 +9,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dissect import MODULES, chapter
+from dissect import MODULES
+from dissect.chapter import HANDED_OUT
 from dissect.places import PACKAGE
 
-HANDED_OUT = chapter.NAMES | chapter.MODULES  # to notebooks
+# Names that are loaded when asked for, which no import statement tells, and the modules that they are of.
+OF_PACKAGE = {name: f"dissect.{module}" for name, module in MODULES.items()}
+OF_CHAPTER = {name: f"dissect.{module}" for name, module in HANDED_OUT.items()}
+OF_REPORT = {"verdicts": "dissect.report.claims"}
+LATE = {"dissect": OF_PACKAGE, "dissect.chapter": OF_CHAPTER, "dissect.report": OF_REPORT}
 # Packages that numbers come out of.
 COMPUTING = (
     "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn", "accelerate", "optuna",
 )  # fmt: skip
-# Rooms whose modules make numbers; of corpora the text is in keys, not the code.
-NUMBERS = {"decomposition", "models", "features", "experiments"}
+# Rooms that make numbers, and what halves their batches; of corpora the text is in keys, not the code.
+NUMBERS = {"decomposition", "models", "features", "experiments", "memory"}
 Definition = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -81,7 +86,8 @@ def plain(source: str) -> str:
 def file_of(module: str) -> Path:
     """The file of a module of the package; "" is the package itself."""
     place = PACKAGE / module.replace(".", "/")
-    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    package = place / "__init__.py"  # a folder without is what a module that moved left behind
+    return package if package.is_file() else place.with_suffix(".py")
 
 
 def reached_from(sources: Iterable[str]) -> set[str]:
@@ -111,16 +117,17 @@ def modules() -> set[str]:
 def imported(source: str) -> set[str]:
     """What code may import of the package: modules, what they lie in, and names taken from them."""
     names: set[str] = set()
+    whole: set[str] = set()  # at hand as objects, which load more when asked
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module == "dissect.chapter":  # which makes no numbers
-            names |= {f"dissect.{HANDED_OUT.get(alias.name, 'chapter')}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            late, taken = LATE.get(node.module, {}), {alias.name for alias in node.names}
+            found = {late.get(name, f"{node.module}.{name}") for name in taken}
+            names |= found | ({node.module} - {"dissect.chapter"})  # which only hands out
+            whole |= found | ({node.module} if "*" in taken else set())
         elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-            if "dissect" in names:  # which hands out these
-                names |= {f"dissect.{name}" for name in MODULES}
+            dotted = [alias.name.split(".") for alias in node.names]
+            whole |= {".".join(parts[:n]) for parts in dotted for n in range(1, len(parts) + 1)}
+    names |= whole | {module for package in whole for module in LATE.get(package, {}).values()}
     inside = {name.removeprefix("dissect.") for name in names if name.startswith("dissect.")}
-    inside = {MODULES.get(name, name) for name in inside}
     parents = {name.rsplit(".", n)[0] for name in inside for n in range(1, name.count(".") + 1)}
     return inside | parents  # importing a module runs the packages that it lies in

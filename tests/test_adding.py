@@ -79,7 +79,6 @@ def test_a_chapter_is_a_notebook_a_row_and_a_line(copy):
         cells=cells,
         metadata={
             "kernelspec": {"name": "python3", "display_name": "Python 3"},
-            "language_info": {"name": "python"},
         },
     )
     nbformat.write(book, copy / "notebooks" / "7-lengths.ipynb")

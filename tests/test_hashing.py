@@ -114,6 +114,27 @@ def test_what_notebooks_import_is_there_and_its_key_is_of_its_own_module():
         from dissect.chapter import nothing  # noqa: F401
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["import dissect.chapter", "from dissect import chapter", "from dissect.chapter import *",
+     "import dissect.chapter as here"],
+)  # fmt: skip
+def test_who_has_the_whole_of_chapter_may_use_all_that_it_hands_out(code):
+    everything = set(chapter.HANDED_OUT.values())
+    assert everything <= hashing.imported(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "module"),
+    [("from dissect import *", "decomposition.decomposer"), ("import dissect.models", "decomposition.parts"),
+     ("from dissect.report import verdicts", "report.claims"), ("import dissect.report", "report.claims"),
+     ("from dissect import report", "report.claims")],
+)  # fmt: skip
+def test_what_is_loaded_when_asked_for_is_reached(code, module):
+    assert module in hashing.imported(code)
+    assert "report.claims" not in hashing.imported("from dissect.report import figures")
+
+
 def test_code_is_the_same_wherever_its_names_are_imported_from():
     here, there = "from dissect.chapter import save, models\nsave(1)", "from dissect import models\nsave( 1 )"
     more = "from dissect.tables.results import save"

@@ -113,8 +113,9 @@ def execute(
         environment["OMP_NUM_THREADS"] = str(threads)
     try:
         papermill.execute_notebook(
-            str(source), str(unfinished), parameters, kernel_name="python3", progress_bar=False,
-            kernel_manager_class=kernel(environment, folder), request_save_on_cell_execute=False,
+            str(source), str(unfinished), parameters, kernel_name="python3", language="python",
+            progress_bar=False, kernel_manager_class=kernel(environment, folder),
+            request_save_on_cell_execute=False,
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
