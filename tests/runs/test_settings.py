@@ -1,0 +1,65 @@
+"""What a chapter is given of a run's settings, and which corpora and revisions are its own."""
+
+import pytest
+
+from dissect.runs.chapters import CHAPTERS
+from dissect.runs.provenance import read_by
+from dissect.runs.settings import settings_from
+
+TWO = ["./a", "./b"]
+OF_PAPER = {  # corpus and limit
+    "1-derivation": ("europarl", 10_000), "2-visualisation": ("europarl", 10_000),
+    "3-mlm": ("europarl", 10_000), "4-wsd": ("semcor", None), "5-ner": ("wnut16", None),
+}  # fmt: skip
+
+
+@pytest.fixture
+def given(tmp_path):
+    """The parameters of all chapters under some options."""
+
+    def of(**options):
+        settings = settings_from(options)
+        return {name: settings.parameters(name, tmp_path, TWO) for name in CHAPTERS}
+
+    return of
+
+
+def test_each_chapter_reads_the_corpus_of_its_kind_and_only_text_is_drawn_from(given):
+    found = given(profile="paper")
+    assert {name: (found[name]["corpus"], found[name]["limit"]) for name in OF_PAPER} == OF_PAPER
+    assert set(found["6-finer"]) == {"model", "results"}
+    limited = given(profile="paper", limit=7)
+    assert {limited[name]["limit"] for name in OF_PAPER} == {7}
+
+
+def test_a_text_of_ones_own_is_for_the_chapters_on_text(given):
+    found = given(corpus="mine")
+    assert [found[name]["corpus"] for name in OF_PAPER] == ["mine"] * 3 + ["teaching"] * 2
+    assert settings_from({"corpus": "mine"}).corpora() == {
+        "text": "mine", "senses": "teaching", "entities": "teaching", "tuning": "teaching",
+    }  # fmt: skip
+
+
+def test_one_chapter_compares_all_fine_tuned_models_and_one_the_first(given):
+    found = given()
+    assert found["2-visualisation"]["tuned"] == TWO and found["5-ner"]["tuned"] == TWO[0]
+    assert not any("tuned" in found[name] for name in ("1-derivation", "3-mlm", "4-wsd", "6-finer"))
+
+
+def test_what_is_tuned_on_is_read_where_a_chapter_compares_and_no_model_is_given():
+    assert set(settings_from({"sections": "1,3"}).corpora()) == {"text"}
+    assert set(settings_from({"sections": "5"}).corpora()) == {"entities", "tuning"}
+    assert set(settings_from({"sections": "2", "tuned": ["a"]}).corpora()) == {"text"}
+    assert settings_from({"sections": "6"}).corpora() == {}
+
+
+def test_a_chapter_depends_on_what_it_reads_alone():
+    models = {
+        name: "x" for name in ("model", "tokenizer of model", "tuned 1", "tokenizer of tuned 1", "head")
+    }
+    found = {"models": models, "corpora": {name: "x" for name in ("text", "senses", "entities", "tuning")}}
+    own, tuned = {"model", "tokenizer of model"}, {"tuned 1", "tokenizer of tuned 1", "tuning"}
+    assert {name: set(read_by(name, found)) - own for name in CHAPTERS} == {
+        "1-derivation": {"text"}, "2-visualisation": {"text"} | tuned, "3-mlm": {"text", "head"},
+        "4-wsd": {"senses"}, "5-ner": {"entities"} | tuned, "6-finer": set(),
+    }  # fmt: skip
