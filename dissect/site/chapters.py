@@ -105,6 +105,7 @@ def read(path: Path) -> NotebookNode:
         nbformat.validate(book)
     except Exception:  # nbformat raises what its parsers raise
         raise DissectError(f"{path} is damaged: run its chapter again") from None
+    book.metadata.setdefault("language_info", {"name": "python"})  # Jupyter writes it when a cell has run
     return book
 
 

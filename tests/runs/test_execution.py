@@ -22,14 +22,14 @@ def notebook(path: Path, *cells: str) -> Path:
     return path
 
 
-WAITS_FOR = """
+UNTIL = """
 import pathlib, time
-pathlib.Path("{own}").touch()
 begun = time.monotonic()
-while not pathlib.Path("{other}").exists():
-    assert time.monotonic() - begun < 60, "the other never came"
+while not pathlib.Path("{file}").exists():
+    assert time.monotonic() - begun < 60, "the file never came"
     time.sleep(0.05)
 """
+WAITS_FOR = 'import pathlib; pathlib.Path("{own}").touch()' + UNTIL.replace("{file}", "{other}")
 
 
 def run(
@@ -75,7 +75,7 @@ def test_memory_that_a_batch_frees_is_kept_in_chapters_alone(tmp_path):
 def test_what_is_at_work_is_finished_when_another_fails_and_no_more_is_begun(tmp_path):
     cells = {
         "a": WAITS_FOR.format(own="a", other="b") + "raise ValueError('no such word')",
-        "b": WAITS_FOR.format(own="b", other="a") + "time.sleep(2)",
+        "b": WAITS_FOR.format(own="b", other="a") + UNTIL.format(file="out/a.failed"),
         "c": "",
     }
     finished: list[str] = []
