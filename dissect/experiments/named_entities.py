@@ -15,7 +15,7 @@ from torch import Tensor
 from dissect.corpora import TaggedSentence
 from dissect.experiments.hyperparameters import search_on
 from dissect.experiments.probes import Split, Training, trained, two_layer
-from dissect.experiments.statistics import Counted, macro_f1, tag_counts
+from dissect.experiments.statistics import Counted, accuracy_counts, macro_f1, tag_counts
 from dissect.experiments.units import Answers, Experiment, Unit, results
 from dissect.features import Features, word_terms
 from dissect.models import Loaded
@@ -147,7 +147,21 @@ def counts(words: WordTerms, split: Split, said: Sequence[Answers]) -> dict[str,
     }
 
 
-EXPERIMENT = Experiment("probes for entities,", counts, macro_f1, average="macro")
+def right(words: WordTerms, split: Split, said: Sequence[Answers]) -> Counted:
+    """Of each test word whether its tag was named; see `units.Experiment`.
+
+    Args:
+        words: All words.
+        split: Which of them are tested.
+        said: What is said of these, a subset each.
+    """
+    truth = words.numbered()[1][split.test]
+    named = np.stack([(of["predicted"] == truth).numpy() for of in said])
+    where = np.array(words.sentence)[split.test.numpy()]
+    return Counted(where, accuracy_counts(named))
+
+
+EXPERIMENT = Experiment("probes for entities,", counts, macro_f1, average="macro", right=right)
 
 
 def choose(

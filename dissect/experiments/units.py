@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from dissect.decomposition import subsets
+from dissect.experiments import certainty, consistency
 from dissect.experiments.measures import agreement
 from dissect.experiments.probes import Split
-from dissect.experiments.statistics import Counted, Score, compared, count
+from dissect.experiments.statistics import Counted, Score, count
 from dissect.progress import track
 from dissect.tables import Results
 
@@ -46,6 +47,8 @@ class Experiment:
             sentences.
         score: Of such counts, added up.
         average: Of agreement, see `measures.agreement`; None where it is not asked for.
+        right: Items, split and the answers on each subset -> of each test item whether it was named rightly,
+            as `statistics.accuracy_counts`; None where consistency is not asked for.
     """
 
     label: str
@@ -53,6 +56,7 @@ class Experiment:
     counts: Callable[[Any, Split, Sequence[Answers]], dict[str, Counted]]
     score: Score
     average: str | None = None
+    right: Callable[[Any, Split, Sequence[Answers]], Counted] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,16 @@ class Found:
     """What a unit finds.
 
     Attributes:
-        predictor: Its name in the tables.
         scores: Predictor, terms, seed, and a column a score; a row a subset.
-        counted: By score what it is computed from, added up over sentences, (subsets, sentences, k).
+        groups: Their pseudo-values, with the columns of `certainty.GROUP`.
         agreement: Predictor, terms_a, terms_b, agreement; the baseline, which has no terms, left out.
+        consistency: Predictor, terms, seed, group, value; see `consistency.with_others`.
     """
 
-    predictor: str
     scores: pd.DataFrame
-    counted: dict[str, Counted]
+    groups: pd.DataFrame
     agreement: pd.DataFrame | None
+    consistency: pd.DataFrame | None
 
 
 def answers(unit: Unit) -> dict[str, Answers]:
@@ -101,35 +105,67 @@ def answers(unit: Unit) -> dict[str, Answers]:
 def found(unit: Unit) -> Found:
     """A unit's answers, scored. Raises what its predictor raises."""
     experiment, said = unit.experiment, answers(unit)
+    about = {"predictor": unit.predictor, "seed": unit.seed}
     counts = experiment.counts(unit.items, unit.split, list(said.values()))
-    scores = {name: experiment.score(of.counts.sum(1)) for name, of in counts.items()}
-    table = {"predictor": unit.predictor, "terms": list(said), "seed": unit.seed, **scores}
-    agreed = None
-    if experiment.average:
-        predicted = {subset: np.asarray(of["predicted"]) for subset, of in said.items() if subset}
-        agreed = agreement(predicted, experiment.average).assign(predictor=unit.predictor)
-    by_sentence = {name: count(of.sentences, of.counts) for name, of in counts.items()}
-    return Found(unit.predictor, pd.DataFrame(table), by_sentence, agreed)
+    group_of = certainty.parted(np.concatenate([of.sentences for of in counts.values()]))
+    scores: dict[str, Any] = {"terms": list(said)}
+    groups = []
+    for name, of in counts.items():
+        scores[name] = experiment.score(of.counts.sum(1))
+        pseudo = certainty.pseudovalues(experiment.score, count(of.sentences, of.counts), group_of)
+        groups.append(certainty.grouped(list(said), pseudo, score=name, **about))
+    named = {subset: of for subset, of in said.items() if subset}
+    return Found(
+        pd.DataFrame(scores).assign(**about)[["predictor", "terms", "seed", *counts]],
+        pd.concat(groups, ignore_index=True)[certainty.GROUP],
+        agreed(unit, named),
+        consistent(unit, named, group_of),
+    )
+
+
+def agreed(unit: Unit, said: Mapping[str, Answers]) -> pd.DataFrame | None:
+    """How often the answers on two subsets are the same; None where the experiment does not ask."""
+    if unit.experiment.average is None:
+        return None
+    predicted = {subset: np.asarray(of["predicted"]) for subset, of in said.items()}
+    return agreement(predicted, unit.experiment.average).assign(predictor=unit.predictor)
+
+
+def consistent(unit: Unit, said: Mapping[str, Answers], group_of: Mapping[int, int]) -> pd.DataFrame | None:
+    """How far the answers on subsets are right on the same items; None where the experiment does not ask.
+
+    Args:
+        unit: With its experiment.
+        said: By subset.
+        group_of: The group of each cluster of test items.
+    """
+    if unit.experiment.right is None:
+        return None
+    right = unit.experiment.right(unit.items, unit.split, list(said.values()))
+    group = np.array([group_of[int(name)] for name in right.sentences])
+    pseudo = consistency.with_others(right.counts[..., 0] > 0, group)
+    table = certainty.grouped(list(said), pseudo, predictor=unit.predictor, seed=unit.seed)
+    return table[["predictor", "terms", "seed", "group", "value"]]
 
 
 def results(units: Sequence[Unit]) -> Results:
     """The results of an experiment whose units these are, worked out one after another."""
-    return collected(units[0].experiment, [found(unit) for unit in units])
+    return collected([found(unit) for unit in units])
 
 
-def collected(experiment: Experiment, parts: Sequence[Found]) -> Results:
+def collected(parts: Sequence[Found]) -> Results:
     """The results of an experiment from what its units found; rows stand in the order of these."""
-    runs: dict[tuple[str, str], list[Counted]] = {}
-    for part in parts:
-        for score, counted in part.counted.items():
-            runs.setdefault((part.predictor, score), []).append(counted)
-    sure = [compared(*names, subsets(), counted, experiment.score) for names, counted in runs.items()]
-    agreed = [part.agreement for part in parts if part.agreement is not None]
+    groups = pd.concat([part.groups for part in parts], ignore_index=True)
+    intervals, pairs = certainty.compared(groups)
+    same = [part.agreement for part in parts if part.agreement is not None]
+    right = [part.consistency for part in parts if part.consistency is not None]
     return Results(
         pd.concat([part.scores for part in parts], ignore_index=True),
-        pd.concat([intervals for intervals, _ in sure], ignore_index=True),
-        pd.concat([pairs for _, pairs in sure], ignore_index=True),
-        mean_agreement(pd.concat(agreed)) if agreed else None,
+        groups,
+        intervals,
+        pairs,
+        mean_agreement(pd.concat(same)) if same else None,
+        pd.concat(right, ignore_index=True) if right else None,
     )
 
 

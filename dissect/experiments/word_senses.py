@@ -159,7 +159,18 @@ def counts(items: SenseTerms, split: Split, said: Sequence[Answers]) -> dict[str
     return {"accuracy": Counted(np.array(items.sentences)[test], accuracy_counts(right))}
 
 
-EXPERIMENT = Experiment("probes for senses,", counts, share, average="micro")
+def right(items: SenseTerms, split: Split, said: Sequence[Answers]) -> Counted:
+    """Of each test item whether its sense was named; see `units.Experiment`.
+
+    Args:
+        items: All items.
+        split: Which of them are tested.
+        said: What is said of these, a subset each.
+    """
+    return counts(items, split, said)["accuracy"]
+
+
+EXPERIMENT = Experiment("probes for senses,", counts, share, average="micro", right=right)
 
 
 def choose(

@@ -44,7 +44,7 @@ class Chapter:
 
 def of_experiment(name: str) -> tuple[str, ...]:
     """The tables of an experiment on all subsets of the terms."""
-    return name, f"{name}_intervals", f"{name}_pairs", f"{name}_trials"
+    return name, f"{name}_groups", f"{name}_intervals", f"{name}_pairs", f"{name}_trials"
 
 
 OF_TEXT = ("corpus", "limit", "seed")
@@ -80,14 +80,14 @@ CHAPTERS: dict[str, Chapter] = {
     "4-wsd": Chapter(
         corpus="senses",
         parameters=("corpus", "limit", *OF_PROBES),
-        tables=("senses_corpus", *of_experiment("senses"), "senses_agreement"),
+        tables=("senses_corpus", *of_experiment("senses"), "senses_agreement", "senses_consistency"),
         seconds=lambda cost: cost.tokens("senses") * cost.terms + cost.probes("senses"),
         sample=samples.senses,
     ),
     "5-ner": Chapter(
         corpus="entities",
         parameters=("corpus", "limit", *OF_PROBES, "tuning_corpus", "seed", "tuned"),
-        tables=(*of_experiment("entities"), "entities_agreement"),
+        tables=(*of_experiment("entities"), "entities_agreement", "entities_consistency"),
         tuned="first",
         longest=True,
         seconds=lambda cost: 2 * cost.tokens("entities") * cost.terms + cost.probes("entities", models=2),

@@ -50,6 +50,8 @@ RENAMED = {
     "run-build-site": "build-build-site",
     "site-book-process": "build-build",
     "site-build": "build-build",
+    "statistics-intervals": "certainty-intervals",
+    "statistics-pairs": "certainty-pairs",
 }
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>This page has moved</title>

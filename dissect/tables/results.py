@@ -17,24 +17,31 @@ class Results:
     All scores are between 0 and 1, but for cross-entropy, in nats.
 
     Attributes:
-        scores: A row a predictor, subset and run.
-        intervals: Predictor, score, terms, mean and std over runs, low and high (95 %, over sentences).
-        pairs: Predictor, score, terms_a, terms_b, difference, low, high, p; see `statistics.pairs`.
-        agreement: Predictor, terms_a, terms_b, agreement, the mean over runs; None where not asked for.
+        scores: A row a predictor, subset and seed.
+        groups: Predictor, score, terms, seed, group, value: pseudo-values; see `experiments.certainty`.
+        intervals: Predictor, score, terms, mean and std over seeds, low and high of the 95 % interval.
+        pairs: Predictor, score, terms_a, terms_b, difference, low, high, p; see `certainty.pairs`.
+        agreement: Predictor, terms_a, terms_b, agreement, the mean over seeds; None where not asked for.
+        consistency: Predictor, terms, seed, group, value: of each subset the mean kappa with the others of
+            being right, as pseudo-values; None where not asked for.
     """
 
     scores: pd.DataFrame
+    groups: pd.DataFrame
     intervals: pd.DataFrame
     pairs: pd.DataFrame
     agreement: pd.DataFrame | None = None
+    consistency: pd.DataFrame | None = None
 
     def save(self, name: str, folder: str | Path | None) -> "Results":
-        """Write the tables as `NAME`, `NAME_intervals` and so on; returns the results."""
-        save(self.scores, name, folder)
-        save(self.intervals, f"{name}_intervals", folder)
-        save(self.pairs, f"{name}_pairs", folder)
-        if self.agreement is not None:
-            save(self.agreement, f"{name}_agreement", folder)
+        """Write the tables as `NAME`, `NAME_groups` and so on; returns the results."""
+        tables = {
+            "": self.scores, "_groups": self.groups, "_intervals": self.intervals, "_pairs": self.pairs,
+            "_agreement": self.agreement, "_consistency": self.consistency,
+        }  # fmt: skip
+        for suffix, table in tables.items():
+            if table is not None:
+                save(table, name + suffix, folder)
         return self
 
 

@@ -22,8 +22,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "difference": ("number", "a less b; of checks, the largest relative difference"),
     "dropout": ("number", "probability of dropout"),
     "entity_f1": ("number", "F1 over whole entities, 0 to 1"),
+    "group": ("whole", "group of test sentences or documents, from 0"),
     "head": ("whole", "attention head, from 1"),
-    "high": ("number", "upper end of the 95 % interval over test sentences"),
+    "high": ("number", "upper end of the 95 % interval over seeds and test items"),
     "importance": ("number", "e·x / e·e"),
     "items": ("whole", "how many items the corpus has of it"),
     "layer": ("whole", "layer; 0 is the embedding layer"),
@@ -31,7 +32,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "lemma": ("text", "lemma"),
     "logit": ("number", "the part of the word's logit that is due to it"),
     "loss": ("number", "lowest loss on the development items, in nats"),
-    "low": ("number", "lower end of the 95 % interval over test sentences"),
+    "low": ("number", "lower end of the 95 % interval over seeds and test items"),
     "macro_f1": ("number", "F1 of each tag, mean over tags, 0 to 1"),
     "mean": ("number", "mean: of importance over word pieces, of scores over runs"),
     "model": ("text", "the model's part in the run: pretrained, or fine-tuned on what"),
@@ -40,7 +41,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "most_frequent": ("number", "share of its most frequent sense, 0 to 1"),
     "numbers": ("text", "what the verdict rests on"),
     "output": ("text", "what the head chooses among"),
-    "p": ("number", "two-sided, paired bootstrap over test sentences, not corrected"),
+    "p": ("number", "two-sided, by the same seeds and test items, not corrected for other pairs"),
     "pieces": ("whole", "how many word pieces were used"),
     "predictor": (
         "text",
@@ -71,6 +72,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "trial": ("whole", "trial of the search for hyper-parameters, from 0"),
     "types": ("whole", "among how many word pieces the head chooses"),
     "unit": ("whole", "feed-forward unit, from 0"),
+    "value": ("number", "pseudo-value; its mean over seeds and groups is the number itself"),
     "verdict": ("text", "replicated, partly, not replicated or not testable"),
     "weight_decay": ("number", "of AdamW"),
     "word": ("text", "a candidate for the next word"),
@@ -98,11 +100,14 @@ def _experiment(name: str, scores: str, agreement: bool) -> dict[str, Table]:
     """The tables of an experiment on all subsets."""
     tables = {
         name: _table("a score for each predictor, subset and run", f"predictor terms seed {scores}"),
+        f"{name}_groups": _table(
+            "each score's pseudo-values, which tell how sure it is", "predictor score terms seed group value"
+        ),
         f"{name}_intervals": _table(
             "each score's mean and certainty", "predictor score terms mean std low high"
         ),
         f"{name}_pairs": _table(
-            "each pair of subsets, compared on the same test sentences",
+            "each pair of subsets, compared by the same seeds on the same test items",
             "predictor score terms_a terms_b difference low high p",
         ),
         f"{name}_trials": _table(
@@ -113,6 +118,10 @@ def _experiment(name: str, scores: str, agreement: bool) -> dict[str, Table]:
     if agreement:
         tables[f"{name}_agreement"] = _table(
             "how far two subsets' predictors say the same", "predictor terms_a terms_b agreement"
+        )
+        tables[f"{name}_consistency"] = _table(
+            "how far a subset's predictors are right where the others' are: mean kappa, as pseudo-values",
+            "predictor terms seed group value",
         )
     return tables
 

@@ -73,9 +73,10 @@ def test_a_unit_is_a_predictor_and_a_seed_with_all_subsets(monkeypatch, name):
         found = experiments.found(unit)
         assert found.scores["terms"].tolist() == subsets()
         assert set(found.scores["predictor"]) == {unit.predictor} and set(found.scores["seed"]) == {unit.seed}
-        assert {tuple(of.counts.shape[:2]) for of in found.counted.values()} == {
-            (16, len(np.unique(of.sentences))) for of in found.counted.values()
-        }
+        scores = found.scores.melt(["predictor", "terms", "seed"], var_name="score")
+        keys = ["predictor", "terms", "seed", "score"]
+        of_groups = found.groups.groupby(keys)["value"].mean()
+        assert of_groups.to_dict() == pytest.approx(scores.set_index(keys)["value"].to_dict(), nan_ok=True)
 
 
 ELSEWHERE = """
@@ -100,9 +101,10 @@ def test_units_that_were_sent_elsewhere_find_the_same(monkeypatch):
         assert (here.agreement is None) == (other.agreement is None)
         if here.agreement is not None:
             pd.testing.assert_frame_equal(here.agreement, other.agreement, check_exact=True)
-        for score, of in here.counted.items():
-            assert np.array_equal(of.sentences, other.counted[score].sentences)
-            assert np.array_equal(of.counts, other.counted[score].counts)
+        pd.testing.assert_frame_equal(here.groups, other.groups, check_exact=True)
+        assert (here.consistency is None) == (other.consistency is None)
+        if here.consistency is not None:
+            pd.testing.assert_frame_equal(here.consistency, other.consistency, check_exact=True)
 
 
 def test_scores_are_those_of_the_answers_and_means_those_of_the_scores():

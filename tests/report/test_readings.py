@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dissect.decomposition.parts import TERMS, subsets
-from dissect.experiments.statistics import Counted, compared, share
+from dissect.experiments.certainty import intervals
 from dissect.report import answers, claims, readings
 from dissect.runs import samples
 from dissect.site import across
@@ -41,9 +41,7 @@ def test_means_are_of_one_predictor_and_leave_seeds_without_a_number_out():
 
 
 def test_the_deviation_is_that_of_the_tables_of_intervals():
-    right = np.array([[[3, 4]], [[1, 4]]])  # of two subsets, in one sentence
-    runs = [Counted(np.array([0]), right), Counted(np.array([0]), right[::-1])]
-    told, _ = compared("classifier", "accuracy", ["h", "i+h"], runs, share)
+    told = intervals({"h": np.array([[0.75] * 2, [0.25] * 2]), "i+h": np.array([[0.25] * 2, [0.75] * 2])})
     table = scores(**{"h": [0.75, 0.25], "i+h": [0.25, 0.75]})
     found = readings.deviation(table, "classifier", "accuracy")
     assert told.set_index("terms")["std"].to_dict() == found.to_dict() == {"h": 0.25, "i+h": 0.25}
