@@ -1,6 +1,7 @@
 """Numbers that describe the terms: importance, correlation, agreement, linear R²."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ from torch import Tensor
 
 from dissect.decomposition import TERMS, TOLERANCE, Decomposer, Parts
 from dissect.errors import DissectError
+from dissect.experiments.certainty import GROUPS, about, parted
 from dissect.experiments.least_squares import LeastSquares
 from dissect.features import over_text
+from dissect.features.gathering import batches, tokenized
 from dissect.models import Loaded
+
+RANKED = 20  # groups in which ranks are taken anew, which takes long
 
 
 def importance(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
@@ -53,6 +58,50 @@ def importance_table(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "layer", "term", "mean", "std"])
 
 
+def sentence_of_pieces(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
+    """Which sentence each word piece of `importance` stands in: (pieces,).
+
+    Raises what `tokenized` raises.
+
+    Args:
+        loaded: The model.
+        sentences: The text.
+    """
+    ids = tokenized(loaded, sentences)
+    special = set(loaded.tokenizer.all_special_ids)
+    order = [n for batch in batches([len(row) for row in ids]) for n in batch]
+    return np.repeat(order, [sum(token not in special for token in ids[n]) for n in order])
+
+
+def importance_groups(values: Mapping[str, np.ndarray], sentence: np.ndarray) -> pd.DataFrame:
+    """Mean importance as pseudo-values of groups of sentences; see `certainty`.
+
+    Args:
+        values: By model, as `importance` gives them.
+        sentence: Which each word piece stands in, (pieces,).
+
+    Returns:
+        Columns model, layer, term, group, value; the mean over groups is the mean over word pieces.
+    """
+    group = grouped_by(sentence)
+    pieces = np.bincount(group)
+    rows = []
+    for model, array in values.items():
+        for layer, of_layer in enumerate(array.astype(np.float64)):
+            for term, x in zip(TERMS, of_layer, strict=True):
+                sums = np.bincount(group, x)
+                without = (sums.sum() - sums) / (len(x) - pieces)
+                rows += [(model, layer, term, *row) for row in enumerate(about(x.mean(), without))]
+    return pd.DataFrame(rows, columns=["model", "layer", "term", "group", "value"])
+
+
+def grouped_by(sentence: np.ndarray, groups: int = GROUPS) -> np.ndarray:
+    """The group of each word piece: whole sentences, dealt out as `certainty.parted` does."""
+    group_of = parted(sentence, groups)
+    names, place = np.unique(sentence, return_inverse=True)
+    return np.array([group_of[int(name)] for name in names])[place]
+
+
 def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Spearman's correlation of importance between models, over word pieces.
 
@@ -68,18 +117,86 @@ def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
     Raises:
         DissectError: The models did not see the same word pieces.
     """
+    rows = [
+        (a, b, layer, term, spearmanr(x, y).statistic)
+        for layer, term, of_models in varying(values)
+        for (a, x), (b, y) in combinations(of_models.items(), 2)
+    ]
+    return in_order(pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"]), values)
+
+
+def varying(values: Mapping[str, np.ndarray]) -> Iterator[tuple[int, str, dict[str, np.ndarray]]]:
+    """Layer by layer and term by term, the importances in those models in which they are not all the same.
+
+    Args:
+        values: By model, as `importance` gives them.
+
+    Raises:
+        DissectError: The models did not see the same word pieces.
+    """
+    for a, b in combinations(values, 2):
+        if values[a].shape != values[b].shape:
+            raise DissectError(f"{a} and {b} differ in layers or word pieces: not comparable")
+    for layer in range(len(next(iter(values.values())))):
+        for t, term in enumerate(TERMS):
+            of_models = {name: array[layer, t] for name, array in values.items()}
+            yield (
+                layer, term,
+                {name: x for name, x in of_models.items() if np.ptp(x) > TOLERANCE[torch.float32]},
+            )  # fmt: skip
+
+
+def in_order(table: pd.DataFrame, values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """A table of pairs of models, pair by pair as the models stand, each from the first layer on."""
+    place = {name: n for n, name in enumerate(values)}
+    order = table[["model_a", "model_b"]].map(place.__getitem__).assign(layer=table["layer"])
+    return table.loc[order.sort_values(list(order), kind="stable").index].reset_index(drop=True)
+
+
+def correlation_groups(values: Mapping[str, np.ndarray], sentence: np.ndarray) -> pd.DataFrame:
+    """The same as pseudo-values of groups of sentences: ranks, too, are taken without each group.
+
+    Raises what `importance_correlation` raises.
+
+    Args:
+        values: By model, as `importance` gives them.
+        sentence: Which each word piece stands in, (pieces,).
+
+    Returns:
+        Columns model_a, model_b, layer, term, group, value.
+    """
+    group = grouped_by(sentence, RANKED)
     rows = []
-    names = list(values)
-    for n, a in enumerate(names):
-        for b in names[n + 1 :]:
-            if values[a].shape != values[b].shape:
-                raise DissectError(f"{a} and {b} differ in layers or word pieces: not comparable")
-            for layer in range(len(values[a])):
-                for t, term in enumerate(TERMS):
-                    x, y = values[a][layer, t], values[b][layer, t]
-                    if min(np.ptp(x), np.ptp(y)) > TOLERANCE[torch.float32]:
-                        rows.append((a, b, layer, term, spearmanr(x, y).statistic))
-    return pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "spearman"])
+    for layer, term, of_models in varying(values):
+        without = {name: list(ranks_without(x, group)) for name, x in of_models.items()}
+        for (a, x), (b, y) in combinations(of_models.items(), 2):
+            left = [pearson(*both) for both in zip(without[a], without[b], strict=True)]
+            pseudo = about(np.array(spearmanr(x, y).statistic), np.array(left))
+            rows += [(a, b, layer, term, *row) for row in enumerate(pseudo)]
+    table = pd.DataFrame(rows, columns=["model_a", "model_b", "layer", "term", "group", "value"])
+    return in_order(table, values)
+
+
+def ranks_without(x: np.ndarray, group: np.ndarray) -> Iterator[np.ndarray]:
+    """The ranks of numbers, less their mean, without one group after another; ties share their mean rank.
+
+    Sorted once: what is left of a sorted list is sorted.
+
+    Args:
+        x: (numbers,).
+        group: Of each, (numbers,), from 0.
+    """
+    _, place = np.unique(x, return_inverse=True)
+    for one in range(int(group.max()) + 1):
+        left = place[group != one]
+        many = np.bincount(left)
+        ranks = (many.cumsum() - (many - 1) / 2)[left]
+        yield ranks - ranks.mean()
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> float:
+    """The correlation of numbers whose means are 0."""
+    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 
 def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFrame:

@@ -134,7 +134,11 @@ TABLES: dict[str, Table] = {
     "dependence": _table("how far one term follows from another", "source target r2"),
     "models": _table("the models of the run", "model task checkpoint"),
     "importance": _table("importance of each term by model and layer", "model layer term mean std"),
+    "importance_groups": _table(
+        "its mean as pseudo-values, which tell how sure it is", "model layer term group value"
+    ),
     "correlation": _table("importance in two models, piece by piece", "model_a model_b layer term spearman"),
+    "correlation_groups": _table("the same as pseudo-values", "model_a model_b layer term group value"),
     **_experiment("masked_words", "accuracy cross_entropy", agreement=False),
     "masked_words_vocabulary": _table(
         "a head over the types seen, and one over all", "output types accuracy cross_entropy"
