@@ -116,26 +116,39 @@ def estimate(pseudo: np.ndarray) -> Estimate:
     Raises:
         ValueError: There is one group only.
     """
-    seeds, groups = pseudo.shape
+    return Estimate(*(float(number) for number in estimates(pseudo)))
+
+
+def estimates(pseudo: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Value, error and degrees of freedom of many at once, (...); see `estimate`.
+
+    Args:
+        pseudo: (..., seeds, groups).
+
+    Raises:
+        ValueError: There is one group only.
+    """
+    seeds, groups = pseudo.shape[-2:]
     if groups < 2:
         raise ValueError("one group of test items says nothing of others: give more sentences")
-    value = float(pseudo.mean())
-    of_groups = pseudo.mean(0)
+    of_groups = pseudo.mean(-2)
+    value = of_groups.mean(-1)
     if seeds == 1:
-        return Estimate(value, float(np.sqrt(of_groups.var(ddof=1) / groups)), groups - 1.0)
-    of_seeds = pseudo.mean(1)
-    rest = pseudo - of_groups - of_seeds[:, None] + value
-    by_seed, by_group = groups * of_seeds.var(ddof=1), seeds * of_groups.var(ddof=1)
-    by_both = (rest**2).sum() / ((seeds - 1) * (groups - 1))
+        error = np.sqrt(of_groups.var(-1, ddof=1) / groups)
+        return value, error, np.full(value.shape, groups - 1.0)
+    of_seeds = pseudo.mean(-1)
+    rest = pseudo - of_groups[..., None, :] - of_seeds[..., None] + value[..., None, None]
+    by_seed, by_group = groups * of_seeds.var(-1, ddof=1), seeds * of_groups.var(-1, ddof=1)
+    by_both = (rest**2).sum((-2, -1)) / ((seeds - 1) * (groups - 1))
     # Variance of the mean, times seeds times groups: a component that comes out negative counts as nothing.
-    adds = np.array([by_seed > by_both, by_group > by_both])
-    weights = np.array([*adds, 1 - adds.sum()])
+    adds = np.stack([by_seed > by_both, by_group > by_both])
+    weights = np.stack([*adds, 1 - adds.sum(0)])
     squares = weights * [by_seed, by_group, by_both]
-    total = squares.sum()
-    if total <= 0:
-        return Estimate(value, 0.0, groups - 1.0)
-    freedom = total**2 / (squares**2 / [seeds - 1, groups - 1, (seeds - 1) * (groups - 1)]).sum()
-    return Estimate(value, float(np.sqrt(total / (seeds * groups))), float(freedom))
+    total = np.maximum(squares.sum(0), 0)
+    freedom = np.array([seeds - 1.0, groups - 1.0, (seeds - 1.0) * (groups - 1.0)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shared = total**2 / (squares**2 / freedom.reshape(-1, *[1] * value.ndim)).sum(0)
+    return value, np.sqrt(total / (seeds * groups)), np.where(total > 0, shared, groups - 1.0)
 
 
 def resampled(pseudo: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:

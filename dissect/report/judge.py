@@ -14,5 +14,7 @@ def judge(results: Path) -> pd.DataFrame:
 
 
 def score(results: Path) -> pd.DataFrame:
-    """Judge a run and keep the verdicts among its tables, as verdicts.parquet."""
-    return save(judge(results), "verdicts", results)
+    """Judge a run; keep the verdicts, and how often the criteria err, among its tables."""
+    tables = read(results)
+    save(claims.operating(tables), "operating", results)
+    return save(claims.verdicts(tables), "scorecard", results)

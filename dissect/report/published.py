@@ -44,6 +44,11 @@ def entities_agreement() -> pd.DataFrame:
     return _agreement("figure5_ner_agreement.csv")
 
 
+def first_verdicts() -> pd.DataFrame:
+    """What the first version of the criteria said of the paper and of runs: run, claim, verdict, numbers."""
+    return pd.read_csv(FOLDER / "first_verdicts.csv")
+
+
 def _agreement(name: str) -> pd.DataFrame:
     table = pd.read_csv(FOLDER / name)
     table["agreement"] = table.pop("agreement_percent") / 100

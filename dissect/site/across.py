@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from dissect.decomposition import TERMS
 from dissect.places import PUBLISHED
 from dissect.report import claims, figures, published, readings
+from dissect.report.claims.reported import reported
 from dissect.runs import manifest
 from dissect.runs.manifest import Manifest
 from dissect.runs.settings import PROFILES
 from dissect.site.markdown import markdown as escaped
 from dissect.site.markdown import shown
 from dissect.site.markdown import table as in_markdown
-from dissect.site.scorecard import MARKS, coloured
+from dissect.site.scorecard import MARKS, REPORTED, coloured
 from dissect.tables import results
 
 PAPER = "BERT (paper)"
@@ -31,6 +32,7 @@ class Run:
     Attributes:
         known: Single values, too few to judge a claim by.
         evidence: How a page links to a table: Markdown with {text}, {chapter} and {table}.
+        folder: The name of its folder.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Run:
     tables: Tables
     known: Tables = field(default_factory=dict)
     evidence: str = ""
+    folder: str = ""
 
 
 HERE = "[{text}](../notebooks/{chapter}.ipynb)"
@@ -59,7 +62,7 @@ def read(folder: Path, here: bool = False) -> Run:
     published_here = folder.resolve().parent == PUBLISHED
     evidence = HERE if here else ELSEWHERE % folder.name if published_here else ""
     name = f"{shown(settings.model)} ({settings.profile} profile)"
-    return Run(name, about(told), results.read(folder / "results"), evidence=evidence)
+    return Run(name, about(told), results.read(folder / "results"), evidence=evidence, folder=folder.name)
 
 
 def about(told: Manifest) -> str:
@@ -89,16 +92,22 @@ def paper() -> Run:
 
 
 def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
-    """A row a claim, a column a run: the verdict with its mark, linked to the evidence it has."""
+    """A row a claim, a column a run: the verdict with its mark, linked to the evidence it has.
+
+    The paper has no verdict on its own claims: its column says what it reports.
+    """
     columns: dict[str, dict[str, str]] = {}
     for run in runs:
         for row in claims.verdicts(run.tables).itertuples():
-            said = f"{MARKS[str(row.verdict)]} {row.verdict}"
-            table = claims.named(str(row.claim)).needs[0]
-            if run.evidence and table in run.tables:
-                said = run.evidence.format(text=said, chapter=row.chapter, table=table)
+            one = claims.named(str(row.claim))
+            verdict = REPORTED if run.name == PAPER else str(row.verdict)
+            said = f"{MARKS[verdict]} {verdict}"
+            if run.evidence and (one.table in run.tables or run.name == PAPER):
+                said = run.evidence.format(text=said, chapter=row.chapter, table=one.table)
             if run.evidence:
-                said = coloured(str(row.verdict), said)
+                said = coloured(verdict, said)
+            if run.name == PAPER:
+                said += f": {escaped(reported(one.name))}"
             columns.setdefault(run.name, {})[f"{row.claim} {row.text}"] = said
     return pd.DataFrame(columns)
 

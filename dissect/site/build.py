@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from dissect.errors import DissectError
 from dissect.files import writing
 from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
-from dissect.report.judge import judge
+from dissect.report import claims
 from dissect.runs import manifest
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
@@ -42,11 +42,13 @@ from dissect.site import (
 )
 from dissect.site import downloads as evidence
 from dissect.site.markdown import table
+from dissect.tables import results
 
 START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 COPIED = ("_config.yml", "_toc.yml")
 # The home page's picture: its chapter, and its name there.
+JUDGED = "judged-%s"  # the end of a chapter, among what is included
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
 GLUED = "application/papermill.record/image/png"
 NO_HEADLINE = (
@@ -77,7 +79,8 @@ def build_site(
     """
     told = manifest.required(folder)
     say("building the site …")
-    verdicts = judge(folder / "results")
+    tables = results.read(folder / "results")
+    verdicts = claims.verdicts(tables)
     if others is None:
         others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
     read = [across.read(folder, here=True), *map(across.read, others)]
@@ -86,8 +89,10 @@ def build_site(
     loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
     texts = {
         "summary": this_run.summary(told),
-        "scorecard": scorecard.page(verdicts),
+        "scorecard": scorecard.page(verdicts, tables),
+        "characteristics": scorecard.characteristics(tables.get("operating")),
         "criteria": scorecard.criteria(verdicts),
+        "first-verdicts": scorecard.first(),
         "verdicts": across.markdown(across.verdicts(runs), "claim"),
         "across": across.page(runs),
         "tables": tables_page.page(),
@@ -96,6 +101,7 @@ def build_site(
         "glance": home.page(verdicts),
     }
     pictures = across.pictures(runs) | sentences.pictures(shown, loaded)
+    texts |= {JUDGED % name: scorecard.of_chapter(name, verdicts) for name in told.chapters}
     page = build(folder, told, texts, out, pictures, with_pdf, live)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
@@ -175,17 +181,18 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     (staged / "notebooks").mkdir()
     for source in sorted(NOTEBOOKS.glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
-        nbformat.write(chapters.chapter(source, executed, told), staged / "notebooks" / source.name)
+        chapter = chapters.chapter(source, executed, told, included.get(JUDGED % source.stem, ""))
+        nbformat.write(chapter, staged / "notebooks" / source.name)
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     evidence.link(book, folder / "results", ROOT / "dissect")
     page_model.stage(book)
-    chapter, name = HEADLINE
-    picture = glued_picture(folder / "notebooks" / f"{chapter}.ipynb", name)
+    first, name = HEADLINE
+    picture = glued_picture(folder / "notebooks" / f"{first}.ipynb", name)
     if picture:
         (book / "_run" / f"{name}.png").write_bytes(picture)
     else:
-        (book / "headline.md").write_text(NO_HEADLINE % chapter, encoding="utf-8")
+        (book / "headline.md").write_text(NO_HEADLINE % first, encoding="utf-8")
 
 
 def downloads() -> str:

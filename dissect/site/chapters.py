@@ -40,13 +40,14 @@ Here is that code with what came of it.
 :::"""
 
 
-def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
+def chapter(source: Path, executed: Path, told: Manifest, end: str = "") -> NotebookNode:
     """A chapter of a run, to be written where Jupyter Book reads it.
 
     Args:
         source: The notebook of the repository.
         executed: The run's; it need not exist.
         told: The run's manifest.
+        end: Markdown that goes before the last cell, which lists the evidence.
 
     Raises:
         DissectError: The executed notebook is damaged.
@@ -60,6 +61,8 @@ def chapter(source: Path, executed: Path, told: Manifest) -> NotebookNode:
         book.cells = merged(book, ran)
     else:
         book.cells += [new_markdown_cell(OTHER, id="other"), *ran]
+    if end:
+        book.cells.insert(len(book.cells) - 1, new_markdown_cell(end, id="judged"))
     book.cells.insert(1, this_run.box(told, source.stem))
     return book
 

@@ -22,9 +22,9 @@ def page(verdicts: pd.DataFrame) -> str:
     ]  # fmt: skip
     head = ["chapter", "its claims, by their numbers in the [scorecard](scorecard.md)"]
     lines = [f"Of {len(verdicts)} claims of the paper: {summary}.", "", table(head, rows)]
-    failed = verdicts[verdicts["verdict"] == "not replicated"]
+    failed = verdicts[verdicts["verdict"] == "contradicted"]
     if len(failed):
-        lines += ["", "What does not hold here:", ""]
-        lines += [f"- {chip('not replicated', row.claim)} {row.text}" for row in failed.itertuples()]
+        lines += ["", "What the data of this run decide against:", ""]
+        lines += [f"- {chip('contradicted', row.claim)} {row.text}" for row in failed.itertuples()]
     lines += ["", "[](scorecard.md) has every claim with its criterion and its numbers."]
     return "\n".join(lines) + "\n"

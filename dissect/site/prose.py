@@ -7,8 +7,10 @@ under book/published, or `paper`; then what is asked for, see the functions belo
 import re
 from collections.abc import Callable, Mapping
 
+import pandas as pd
+
 from dissect.errors import DissectError
-from dissect.report import claims, readings
+from dissect.report import published, readings
 from dissect.site.across import Run
 
 QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
@@ -88,14 +90,20 @@ def linear(run: Run, which: str) -> str:
     return f"{ends[which]:.2f}"
 
 
+def first(run: Run) -> pd.DataFrame:
+    """What the first version of the criteria said of a published run: by claim, verdict and numbers."""
+    said = published.first_verdicts()
+    return said[said["run"] == run.folder].set_index("claim")
+
+
 def verdict(run: Run, claim: str) -> str:
-    """The verdict on a claim, by its name."""
-    return claims.verdicts(run.tables).set_index("claim")["verdict"][claim]
+    """The first verdict on a claim, by its name."""
+    return str(first(run)["verdict"][claim])
 
 
 def evidence(run: Run, claim: str) -> str:
-    """The numbers that decide a claim, as the scorecard has them."""
-    return claims.verdicts(run.tables).set_index("claim")["numbers"][claim]
+    """The numbers that decided a claim by the first version of its criterion."""
+    return str(first(run)["numbers"][claim])
 
 
 def agreement(run: Run, table: str, predictor: str, a: str, b: str) -> str:
@@ -113,8 +121,8 @@ def agreement(run: Run, table: str, predictor: str, a: str, b: str) -> str:
 
 
 def count(run: Run, *words: str) -> str:
-    """How many claims have a verdict."""
-    return str(readings.verdict_counts(claims.verdicts(run.tables))[" ".join(words)])
+    """How many claims had a verdict by the first version of the criteria."""
+    return str(readings.verdict_counts(first(run))[" ".join(words)])
 
 
 KINDS: dict[str, Callable[..., str]] = {

@@ -1,12 +1,26 @@
-"""The scorecard: verdicts on the paper's claims, as a page of the book."""
+"""The scorecard: verdicts on the paper's claims, as pages of the book and at the end of its chapters."""
+
+from collections.abc import Mapping
 
 import pandas as pd
 
-from dissect.report import claims, readings
+from dissect.report import claims, published, readings
+from dissect.report.claims.parts import NO_EFFECT, OPPOSITE, PAPERS
+from dissect.report.claims.reported import reported
 from dissect.site import downloads
 from dissect.site.markdown import markdown, table
 
-MARKS = {"replicated": "✓", "partly": "◐", "not replicated": "✗", "not testable": "–"}
+REPORTED = "reported"
+MARKS = {
+    "replicated": "✓", "contradicted": "✗", "mixed": "◐", "undecided": "?", "not testable": "–",
+    REPORTED: "•",
+}  # fmt: skip
+EARLIER = """:::{admonition} This run was made before these criteria
+:class: warning
+It did not keep what version 2 of the criteria asks for, so most claims are not testable by it.
+Run it again to have it judged. What the first version said is in the appendix.
+:::
+"""
 
 
 def chip(verdict: str, text: str) -> str:
@@ -19,25 +33,102 @@ def coloured(verdict: str, text: str) -> str:
     return f"[{text}]{{.verdict .{verdict.replace(' ', '-')}}}"
 
 
-def page(verdicts: pd.DataFrame) -> str:
-    """The verdicts in Markdown: how many of each, then a table a chapter, with its evidence linked."""
-    counts = readings.verdict_counts(verdicts)
-    summary = ", ".join(f"{counts[name]} {name}" for name in claims.VERDICTS)
-    lines = [f"Of {len(verdicts)} claims: **{summary}**.", ""]
+def page(verdicts: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> str:
+    """The verdicts in Markdown: how many of each, then a table a chapter, with its evidence linked.
+
+    Args:
+        verdicts: As `claims.verdicts` returns them.
+        tables: The run's.
+    """
+    lines = [counted(verdicts), ""]
+    if not any(name.endswith("_groups") for name in tables):
+        lines += [EARLIER]
     for chapter, part in verdicts.groupby("chapter", sort=False):
-        name = downloads.title(str(chapter))
-        lines += [f"### {name}", "", f"[The chapter](../notebooks/{chapter}.ipynb)", "", _table(part), ""]
+        lines += [
+            f"### {downloads.title(str(chapter))}",
+            "",
+            f"[The chapter](../notebooks/{chapter}.ipynb)",
+            "",
+        ]
+        lines += [_table(part), ""]
     return "\n".join(lines)
 
 
-def criteria(verdicts: pd.DataFrame) -> str:
-    """The criteria in Markdown, a definition a claim."""
-    return "\n".join(f"{row.claim}\n: {row.criterion}\n" for row in verdicts.itertuples())
+def counted(verdicts: pd.DataFrame) -> str:
+    """How many claims have each verdict, in a sentence of Markdown."""
+    counts = readings.verdict_counts(verdicts)
+    summary = ", ".join(f"{counts[name]} {name}" for name in claims.VERDICTS)
+    return f"Of {len(verdicts)} claims: **{summary}**."
 
 
 def _table(part: pd.DataFrame) -> str:
     rows = [
-        (row.claim, row.text, chip(row.verdict, row.verdict), markdown(row.numbers))
+        (row.claim, f"{row.text} ({row.source})", chip(row.verdict, row.verdict),
+         f"{row.reading} {markdown(row.numbers)}")
         for row in part.astype(str).itertuples()
+    ]  # fmt: skip
+    return table(["", "the paper's claim", "verdict", "what this run found"], rows)
+
+
+def criteria(verdicts: pd.DataFrame) -> str:
+    """The criteria in Markdown, a definition a claim, below the versions that there are of them."""
+    versions = [
+        f"Version {number}, of {one.date} (commit {one.commit})\n: {one.note}\n"
+        for number, one in claims.VERSIONS.items()
     ]
-    return table(["", "the paper's claim", "verdict", "the numbers"], rows)
+    texts = [f"{row.claim}\n: {row.criterion}\n" for row in verdicts.itertuples()]
+    return "\n".join([*versions, "### Version 2, claim by claim", "", *texts])
+
+
+def characteristics(operating: pd.DataFrame | None) -> str:
+    """How often each criterion says what in worlds that are known, in Markdown.
+
+    Args:
+        operating: As `claims.operating` returns it; None where the run has no such table.
+    """
+    if operating is None or operating.empty:
+        return "This run has no table of how often its criteria err.\n"
+    by = operating.set_index(["claim", "world", "verdict"])["share"].to_dict()
+    asked = [(NO_EFFECT, "replicated"), (NO_EFFECT, "contradicted"), (PAPERS, "replicated"),
+             (PAPERS, "contradicted"), (OPPOSITE, "contradicted"), (OPPOSITE, "replicated")]  # fmt: skip
+    rows = [
+        (name, *(f"{by[name, *which]:.0%}" for which in asked)) for name in dict.fromkeys(operating["claim"])
+    ]
+    head = [
+        "", "no effect: replicated", "contradicted", "as the paper has it: replicated", "contradicted",
+        "the opposite: contradicted", "replicated",
+    ]  # fmt: skip
+    return table(head, rows, right=6) + "\n"
+
+
+def first() -> str:
+    """What the first version of the criteria said, in Markdown: a row a claim, a column a run."""
+    said = published.first_verdicts()
+    texts = {one.name: one.criteria[1] for one in claims.in_order() if 1 in one.criteria}
+    runs = list(dict.fromkeys(said["run"]))
+    by = said.set_index(["claim", "run"])
+    rows = [
+        (name, text, *(f"{by.verdict[name, run]}: {markdown(by.numbers[name, run])}" for run in runs))
+        for name, text in texts.items()
+    ]
+    return table(["", "criterion, version 1", *runs], rows) + "\n"
+
+
+def of_chapter(chapter: str, verdicts: pd.DataFrame) -> str:
+    """The claims that a chapter has the evidence of, judged, as its end; "" where it has none."""
+    part = verdicts[verdicts["chapter"] == chapter].astype(str)
+    if part.empty:
+        return ""
+    lines = ["## The paper's claims, judged by this run", ""]
+    for row in part.itertuples():
+        lines += [
+            f"**{row.claim}.** {row.text}", "",
+            f": {chip(row.verdict, row.verdict)} {row.reading}",
+            f": This run: {markdown(row.numbers)}.",
+            f": The paper: {markdown(reported(row.claim))} ({row.source}).", "",
+        ]  # fmt: skip
+    lines += [
+        "The [scorecard](../book/scorecard.md) says how a verdict comes about, and how often one is wrong.",
+        "[Explore](../book/explore.md) shows the terms sentence by sentence.",
+    ]
+    return "\n".join(lines)

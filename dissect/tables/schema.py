@@ -17,7 +17,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "checkpoint": ("text", "the model's name, or the last part of its folder"),
     "claim": ("text", "the claim's name, as in claims.yaml"),
     "compared": ("text", "which two ways of computing the same"),
-    "criterion": ("text", "when the claim counts as replicated"),
+    "criterion": ("text", "what has to be decided for the claim to be replicated"),
     "cross_entropy": ("number", "mean loss in nats, over test items of types seen in training"),
     "difference": ("number", "a less b; of checks, the largest relative difference"),
     "dropout": ("number", "probability of dropout"),
@@ -48,11 +48,14 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "who predicts: pretrained, trained afterwards, learned; knn, classifier; base, finetuned",
     ),
     "r2": ("number", "R² of a linear map"),
+    "reading": ("text", "the verdict in a sentence"),
     "score": ("text", "which score"),
     "seed": ("whole", "run: of the parting and the initial weights"),
     "senses": ("whole", "how many senses it has"),
+    "share": ("number", "of the made-up runs, 0 to 1"),
     "sentence": ("text", "the chapter's example sentence"),
     "source": ("text", "the term that the map starts from"),
+    "scorecard.source": ("text", "where the paper says it"),
     "finer_logits.term": ("text", "i, h, f or c; bias: the head's own"),
     "finer_sources.source": ("whole", "the place in the sentence of the token it came from, from 0"),
     "spearman": ("number", "Spearman's rank correlation over word pieces, −1 to 1"),
@@ -73,8 +76,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "types": ("whole", "among how many word pieces the head chooses"),
     "unit": ("whole", "feed-forward unit, from 0"),
     "value": ("number", "pseudo-value; its mean over seeds and groups is the number itself"),
-    "verdict": ("text", "replicated, partly, not replicated or not testable"),
+    "verdict": ("text", "replicated, contradicted, mixed, undecided or not testable"),
     "weight_decay": ("number", "of AdamW"),
+    "world": ("text", "what is true in the made-up runs"),
     "word": ("text", "a candidate for the next word"),
 }
 
@@ -153,7 +157,12 @@ TABLES: dict[str, Table] = {
     ),
     "finer_units": _table("the same by feed-forward unit", "sentence term layer unit importance"),
     "finer_logits": _table("a part's say in the next word, where the model has one", "term layer word logit"),
-    "verdicts": _table("the scorecard", "claim chapter text criterion verdict numbers"),
+    "scorecard": _table(
+        "the verdict on each claim", "claim chapter text source criterion verdict numbers reading"
+    ),
+    "operating": _table(
+        "how often each criterion says what in made-up runs like this one", "claim world verdict share"
+    ),
 }
 SUBSETS = ("terms", "terms_a", "terms_b")  # columns that hold subsets of the terms
 KINDS = {"text": "str", "whole": "int64", "number": "float64"}  # and what pandas calls them

@@ -1,9 +1,8 @@
 """The paper's claims, each with a criterion that data decides, and the verdicts on a run.
 
-The claims are those of `data/published/claims.yaml`, which are the words of the paper's readers,
-shortened where they name figures. Their criteria were fixed before any run was judged by them;
-tests hold them against made-up data in which a claim is true, and false, and against the published
-figures.
+The claims, and the versions of their criteria, are those of `data/published/claims.yaml`: in the words of
+the paper's readers, shortened where they name figures. Tests hold the criteria against noise, and against
+made-up data in which a claim is true, and false.
 """
 
 from collections.abc import Mapping
@@ -11,40 +10,107 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dissect.errors import DissectError
-from dissect.report.claims import chapter1, chapter2, chapter3, chapter4, chapter5  # noqa: F401 they fill CLAIMS
-from dissect.report.claims.claim import CLAIMS, VERDICTS, Claim, Verdict
+from dissect.report.claims import (  # noqa: F401 they fill CLAIMS
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    tasks,
+)
+from dissect.report.claims.claim import CLAIMS, VERSION, VERSIONS, Claim, in_order
+from dissect.report.claims.evidence import Evidence
+from dissect.report.claims.parts import WORLDS, Part
+from dissect.report.claims.verdict import NOT_TESTABLE, VERDICTS, NotTestable, Verdict, judged, made_up
 
-__all__ = ["CLAIMS", "VERDICTS", "Claim", "Verdict", "named", "verdicts"]
+__all__ = [
+    "CLAIMS", "VERDICTS", "VERSION", "VERSIONS", "Claim", "Verdict", "in_order", "named", "operating",
+    "verdicts",
+]  # fmt: skip
 
 Tables = Mapping[str, pd.DataFrame]  # a run's tables by name, as `results` keeps them
+OPEN = {
+    "undecided": "The data do not decide it.",
+    "mixed": "Some of what it compares is so, and some the other way round.",
+    NOT_TESTABLE: "This run cannot tell.",
+}
+RUNS = 200  # made-up ones, a world
 
 
 def verdicts(tables: Tables) -> pd.DataFrame:
     """The verdict on every claim.
 
     Returns:
-        Columns claim, chapter, text, criterion, verdict, numbers.
+        Columns claim, chapter, text, source, criterion, verdict, numbers, reading.
 
     Raises:
         DissectError: A table lacks what a claim compares.
     """
+    run = Evidence(tables)
     rows = []
-    for one in CLAIMS:
-        missing = [name for name in one.needs if name not in tables]
-        if missing:
-            said = Verdict("not testable", f"this run has no table {', '.join(missing)}")
-        else:
-            try:
-                said = one.judge(*(tables.get(name) for name in one.needs + one.wants))
-            except (KeyError, IndexError, ValueError, TypeError) as error:
-                raise DissectError(
-                    f"the table {one.needs[0]} lacks what claim {one.name} compares "
-                    f"({type(error).__name__}): run chapter {one.chapter} again"
-                ) from error
-        rows.append((one.name, one.chapter, one.text, one.criterion, said.verdict, said.numbers))
-    return pd.DataFrame(rows, columns=["claim", "chapter", "text", "criterion", "verdict", "numbers"])
+    for one in in_order():
+        try:
+            said = judged(parts_of(one, run))
+        except NotTestable as error:
+            said = Verdict(NOT_TESTABLE, error.takes)
+        reading = one.readings.get(said.verdict) or OPEN[said.verdict]
+        numbers = "; ".join(filter(None, [said.numbers, said.seen]))
+        rows.append(
+            (one.name, one.chapter, one.text, one.source, one.criterion, said.verdict, numbers, reading)
+        )
+    columns = ["claim", "chapter", "text", "source", "criterion", "verdict", "numbers", "reading"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def operating(tables: Tables, runs: int = RUNS) -> pd.DataFrame:
+    """How often each criterion says what, at the size of a run, in worlds that are known.
+
+    Without an effect, with the paper's (or, where it gives no number, one that would matter), and with the
+    opposite: made-up runs whose numbers vary and hang together as this run's do go through the same code.
+
+    Args:
+        tables: The run's.
+        runs: How many are made up in each world.
+
+    Returns:
+        Columns claim, world, verdict, share; claims that the run cannot test are left out.
+
+    Raises:
+        DissectError: A table lacks what a claim compares.
+    """
+    run = Evidence(tables)
+    rows = []
+    for one in in_order():
+        try:
+            parts = parts_of(one, run)
+        except NotTestable:
+            continue
+        for world in WORLDS:
+            said = made_up(parts, world, runs)
+            rows += [
+                (one.name, world, verdict, said.count(verdict) / runs)
+                for verdict in VERDICTS
+                if verdict != NOT_TESTABLE
+            ]
+    return pd.DataFrame(rows, columns=["claim", "world", "verdict", "share"])
+
+
+def parts_of(one: Claim, run: Evidence) -> list[Part]:
+    """What a claim compares, by the evidence of a run.
+
+    Raises:
+        NotTestable: The run lacks what it takes.
+        DissectError: A table lacks what the claim compares.
+    """
+    try:
+        return list(one.parts(run))
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise DissectError(
+            f"the table {one.table} lacks what claim {one.name} compares "
+            f"({type(error).__name__}): run chapter {one.chapter} again"
+        ) from error
 
 
 def named(name: str) -> Claim:
     """The claim of that name."""
-    return next(one for one in CLAIMS if one.name == name)
+    return CLAIMS[name]

@@ -1,20 +1,47 @@
 """Chapter 1: how far the four terms can be told from one another."""
 
-import pandas as pd
+import numpy as np
 
-from dissect.report import readings
-from dissect.report.claims.claim import Verdict, claim, verdict
+from dissect.experiments.certainty import Estimate
+from dissect.report import published, readings
+from dissect.report.claims.claim import claim, numbers
+from dissect.report.claims.evidence import Evidence
+from dissect.report.claims.parts import Known, Part
+
+
+def r_squared(label: str, r2: float, pieces: float, bound: float, above: bool, effect: float) -> Known:
+    """That R² is below a bound, or above it; its error is that of a large sample of word pieces.
+
+    The variance of R² is about 4 R² (1 − R²)² / n (Olkin and Finn 1995, equation 1 for many inputs).
+
+    Args:
+        label: What is compared.
+        r2: Adjusted.
+        pieces: n.
+        bound: What it is held against.
+        above: Whether it is to be above.
+        effect: How far beyond the bound the paper has it.
+    """
+    sign = 1 if above else -1
+    error = 2 * np.sqrt(max(r2, 0)) * (1 - min(r2, 1)) / np.sqrt(pieces)
+    found = Estimate(sign * (r2 - bound), float(max(error, 1 / pieces)), float(pieces - 2))
+    return Known(label, effect=effect, unit="", estimate=found)
 
 
 @claim("L1", "feedforward_r2")
-def linear_map(table: pd.DataFrame) -> Verdict:
-    known = "adjusted_r2" in table
-    r2 = table["adjusted_r2" if known else "r2"]
-    low, high = readings.lowest_highest(r2)
-    return verdict(r2 < 0.99, f"{'adjusted ' * known}R² {low:.2f} to {high:.2f}")
+def linear_map(run: Evidence) -> list[Part]:
+    table, below = run.table("feedforward_r2"), numbers("L1")["below"]
+    theirs = published.feedforward_r2()["r2"].max()
+    return [
+        r_squared(f"{below} − R² of layer {row.layer}", row.adjusted_r2, row.pieces, below, False,
+                  below - theirs)
+        for row in table.itertuples()
+    ]  # fmt: skip
 
 
 @claim("L2", "dependence")
-def dependent(table: pd.DataFrame) -> Verdict:
-    most = readings.most_dependent(table)
-    return verdict([most["r2"] > 0.1], f"{most['source']} predicts {most['target']} with R² {most['r2']:.2f}")
+def dependent(run: Evidence) -> list[Part]:
+    most, above = readings.most_dependent(run.table("dependence")), numbers("L2")["above"]
+    pieces = float(run.table("feedforward_r2")["pieces"].min())  # the same text
+    label = f"R² of {most['target']} by {most['source']} − {above}"
+    return [r_squared(label, float(most["r2"]), pieces, above, True, 0.1)]

@@ -1,38 +1,56 @@
 """Chapter 3: which terms guess masked words, by which head."""
 
-from dataclasses import replace
+from dissect.experiments.certainty import estimate
+from dissect.report import published, readings
+from dissect.report.claims.claim import claim, numbers
+from dissect.report.claims.evidence import Evidence, Scores
+from dissect.report.claims.parts import Difference, Part
+from dissect.report.claims.verdict import NotTestable
 
-import pandas as pd
-
-from dissect.report import readings
-from dissect.report.claims.claim import Verdict, claim, verdict
-from dissect.report.claims.comparing import Scores
-from dissect.report.readings import whole_head
-
-NO_HEAD = Verdict("not testable", "the model has no head for whole embeddings")
+MASKED = "accuracy_masked"  # of targets in whose place [MASK] stood
+WITH_F_AND_C = ("f+c", "i+f+c", "h+f+c", "i+h+f+c")
 
 
-@claim("M1", "masked_words")
-def learned_head(table: pd.DataFrame) -> Verdict:
-    kind = whole_head(table)
+def whole_head(run: Evidence) -> tuple[str, Scores]:
+    """The kind of the head for whole embeddings, and its scores.
+
+    Raises:
+        NotTestable: The model has none, or one that is not surely better than the baseline where [MASK]
+            stood: it may copy words that were left as they were.
+    """
+    kind = readings.whole_head(run.table("masked_words"))
     if kind is None:
-        return NO_HEAD
-    whole, of_learned = readings.percent(table, kind)["f"], readings.percent(table, "learned")
-    learned, baseline = of_learned["f"], of_learned[""]
-    holds = [learned >= 2 * whole, learned > baseline]
-    return verdict(holds, f"f: head {kind} {whole:.1f} %, learned {learned:.1f} %, baseline {baseline:.1f} %")
+        raise NotTestable("it takes a model with a head for masked words (dissect tune --task mlm)")
+    masked = run.scores("masked_words", kind, MASKED)["i+h+f+c"]
+    lead = estimate(masked - run.scores("masked_words", "learned", MASKED)[""])
+    if lead.interval()[0] <= 0:
+        raise NotTestable(
+            f"the {kind} head does not guess: where [MASK] stood it is {100 * lead.value:+.1f} points from "
+            "the most frequent word piece; it takes one that does (dissect tune --task mlm, --head)"
+        )
+    return kind, run.scores("masked_words", kind)
 
 
-@claim("M2", "masked_words", wants=("masked_words_pairs",))
-def bias_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    kind = whole_head(table)
-    if kind is None:
-        return NO_HEAD
-    with_c = ("f+c", "i+f+c", "h+f+c", "i+h+f+c")
-    said = Scores.of(kind, "accuracy", table, pairs).compared([(a, a.removesuffix("+c")) for a in with_c])
-    return replace(said, numbers=f"head {kind}: {said.numbers}")
+@claim("M1", "masked_words_groups")
+def learned_head(run: Evidence) -> list[Part]:
+    kind, whole = whole_head(run)
+    learned, times = run.scores("masked_words", "learned"), numbers("M1")["times"]
+    theirs = [published.F_ALONE_LEARNED_HEAD / 100, published.F_ALONE_PRETRAINED_HEAD / 100]
+    return [
+        Difference(f"f by a learned head − {times:.0f} times f by the {kind} head",
+                   learned["f"] - times * whole["f"], effect=theirs[0] - times * theirs[1]),
+        Difference("f − the baseline, learned heads", learned["f"] - learned[""], effect=theirs[0] / 2),
+    ]  # fmt: skip
 
 
-@claim("M3", "masked_words", wants=("masked_words_pairs",))
-def feedforward_predicts(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    return Scores.of("learned", "accuracy", table, pairs).compared([("f", t) for t in "hic"])
+@claim("M2", "masked_words_groups")
+def bias_needed(run: Evidence) -> list[Part]:
+    kind, whole = whole_head(run)
+    pairs = [(name, name.removesuffix("+c")) for name in WITH_F_AND_C]
+    return [Difference(f"{a} − {b}, {kind} head", whole[a] - whole[b]) for a, b in pairs]
+
+
+@claim("M3", "masked_words_groups")
+def feedforward_predicts(run: Evidence) -> list[Part]:
+    learned = run.scores("masked_words", "learned")
+    return [Difference(f"f − {term}, learned heads", learned["f"] - learned[term]) for term in "hic"]

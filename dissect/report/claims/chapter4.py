@@ -1,26 +1,38 @@
 """Chapter 4: which terms tell word senses apart."""
 
-import pandas as pd
+from dissect.report.answers import H_FOR_F, WITHOUT_SUBLAYERS
+from dissect.report.claims import paper
+from dissect.report.claims.claim import claim
+from dissect.report.claims.evidence import Evidence
+from dissect.report.claims.parts import Difference, Lowest, Part, by_name
 
-from dissect.report.answers import H_FOR_F
-from dissect.report.claims.claim import Verdict, claim
-from dissect.report.claims.comparing import Scores, odd_ones_are
-
-
-@claim("W1", "senses", wants=("senses_pairs",))
-def attention_tells_senses(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    return Scores.of("classifier", "accuracy", table, pairs).compared(H_FOR_F)
+PREDICTORS = {"knn": "neighbours", "classifier": "probe"}
 
 
-@claim("W2", "senses", wants=("senses_pairs",))
-def feedforward_no_help(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    scores = Scores.of("classifier", "accuracy", table, pairs)
-    said = scores.compared([("i+h+c", "i+h+f+c")])
-    _, chance = scores.beats("i+h+c", "i+h+f+c")
-    undecided = said.verdict == "not replicated" and chance >= 0.05
-    return Verdict("partly", said.numbers) if undecided else said
+@claim("W1", "senses_documents_groups")
+def attention_tells_senses(run: Evidence) -> list[Part]:
+    return [
+        Difference(f"{a} − {b}, {words}", scores[a] - scores[b], effect=paper.senses(a, b))
+        for predictor, words in PREDICTORS.items()
+        for scores in [run.scores("senses_documents", predictor)]
+        for a, b in H_FOR_F
+    ]
 
 
-@claim("W3", "senses_agreement")
-def senses_odd_ones(table: pd.DataFrame) -> Verdict:
-    return odd_ones_are(table)
+@claim("W2", "senses_documents_groups")
+def feedforward_no_help(run: Evidence) -> list[Part]:
+    a, b = "i+h+c", "i+h+f+c"
+    return [
+        Difference(f"{a} − {b}, {words}", scores[a] - scores[b], effect=paper.senses(a, b))
+        for predictor, words in PREDICTORS.items()
+        for scores in [run.scores("senses_documents", predictor)]
+    ]
+
+
+@claim("W3", "senses_documents_consistency")
+def senses_odd_ones(run: Evidence) -> list[Part]:
+    return [
+        Lowest(f"kappa, {words}", by_name(of), list(of), WITHOUT_SUBLAYERS)
+        for predictor, words in PREDICTORS.items()
+        for of in [run.consistency("senses_documents", predictor)]
+    ]

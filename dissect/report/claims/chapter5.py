@@ -1,39 +1,52 @@
 """Chapter 5: which terms name entities, before and after fine-tuning."""
 
-import pandas as pd
+import numpy as np
+from scipy.integrate import quad
+from scipy.stats import norm
 
-from dissect.report import readings
-from dissect.report.claims.claim import Verdict, claim, verdict
-from dissect.report.claims.comparing import Scores, odd_ones_are
+from dissect.report.answers import WITHOUT_SUBLAYERS
+from dissect.report.claims.claim import claim, numbers
+from dissect.report.claims.evidence import Evidence
+from dissect.report.claims.parts import Difference, Equivalence, Lowest, Part, by_name
 
+MODELS = ("base", "finetuned")
 F_ADDED = [("h+f", "h"), ("i+h+f", "i+h"), ("h+f+c", "h+c"), ("i+h+f+c", "i+h+c")]
 
 
-@claim("N1", "entities")
-def entities_vary(table: pd.DataFrame) -> Verdict:
-    spread = {}
-    for name in dict.fromkeys(table["predictor"]):
-        if table.loc[table["predictor"] == name, "seed"].nunique() < 2:
-            return Verdict("not testable", "there is one run only")
-        spread[name] = readings.from_worst_to_best(table, name, "macro_f1").median()
-    numbers = "; ".join(f"{name} {points:.1f} points" for name, points in spread.items())
-    return verdict([points >= 3 for points in spread.values()], numbers)
+@claim("N1", "entities_groups")
+def entities_vary(run: Evidence) -> list[Part]:
+    points, runs = numbers("N1")["points"], int(numbers("N1")["runs"])
+    width = expected_range(runs)
+    parts: list[Part] = []
+    for name in MODELS:
+        scores = run.scores("entities", name, "macro_f1")
+        deviations = [of.mean(1).std(ddof=1) for terms, of in scores.items() if terms]
+        label = f"from the worst to the best of {runs} runs − {points} points, {name}"
+        spread = width * np.array(deviations)[None] - points / 100
+        parts.append(Difference(label, spread))
+    return parts
 
 
-@claim("N2", "entities", wants=("entities_pairs",))
-def feedforward_not_needed(table: pd.DataFrame, pairs: pd.DataFrame | None) -> Verdict:
-    behind, gains = {}, {}
-    for name in dict.fromkeys(table["predictor"]):
-        with_f, without = readings.with_and_without_f(table, name, "macro_f1")
-        behind[name] = with_f - without
-        gains[name] = sum(Scores.of(name, "macro_f1", table, pairs).surely(F_ADDED))
-    numbers = "; ".join(
-        f"{name} {-points:+.1f} points without f, a significant gain by f in {gains[name]} of {len(F_ADDED)}"
-        for name, points in behind.items()
-    )
-    return verdict([points <= 2 for points in behind.values()], numbers)
+def expected_range(count: int) -> float:
+    """From the least to the largest of so many normal numbers, in deviations (Tippett 1925)."""
+    return quad(lambda x: 1 - norm.cdf(x) ** count - norm.sf(x) ** count, -np.inf, np.inf)[0]
 
 
-@claim("N3", "entities_agreement")
-def entities_odd_ones(table: pd.DataFrame) -> Verdict:
-    return odd_ones_are(table)
+@claim("N2", "entities_groups")
+def feedforward_not_needed(run: Evidence) -> list[Part]:
+    margin = numbers("N2")["margin"] / 100
+    return [
+        Equivalence(f"{a} − {b}, {name}", scores[a] - scores[b], bound=margin)
+        for name in MODELS
+        for scores in [run.scores("entities", name, "macro_f1")]
+        for a, b in F_ADDED
+    ]
+
+
+@claim("N3", "entities_consistency")
+def entities_odd_ones(run: Evidence) -> list[Part]:
+    return [
+        Lowest(f"kappa, {name}", by_name(of), list(of), WITHOUT_SUBLAYERS)
+        for name in MODELS
+        for of in [run.consistency("entities", name)]
+    ]

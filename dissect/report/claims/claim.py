@@ -1,25 +1,31 @@
-"""What a claim is, what a run says of it, and the list of all, whose words are data."""
+"""What a claim is, and the list of all, whose words and criteria are data."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
 from dissect.report import published
+from dissect.report.claims.evidence import Evidence
+from dissect.report.claims.parts import Part
 
-VERDICTS = ("replicated", "partly", "not replicated", "not testable")
+VERSION = 2  # of the criteria that functions judge by
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a run says of a claim, and the numbers behind it, in words.
+class Version:
+    """A version of the criteria.
 
     Attributes:
-        verdict: One of `VERDICTS`.
+        date: When it was fixed.
+        commit: By which.
+        note: What else to say of it.
     """
 
-    verdict: str
-    numbers: str
+    date: str
+    commit: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -29,48 +35,64 @@ class Claim:
     Attributes:
         name: As in claims.yaml.
         chapter: Where its evidence is.
-        criterion: When it counts as replicated, and when as partly so.
-        needs: Tables.
-        wants: Tables that sharpen the judgement where a run has them; else None.
+        text: The claim, without the paper's figures.
+        source: Where the paper says it: a figure or table, and the slide of the deck.
+        criteria: By version.
+        readings: The sentence that goes with a verdict.
+        table: That has the evidence.
+        parts: What it compares, by the evidence of a run; raises `NotTestable`.
+        reported: Whether the paper itself reports it, and not only suggests it.
     """
 
     name: str
     chapter: str
     text: str
-    criterion: str
-    needs: tuple[str, ...]
-    judge: Callable[..., Verdict]
-    wants: tuple[str, ...] = ()
+    source: str
+    criteria: dict[int, str]
+    readings: dict[str, str]
+    table: str
+    parts: Callable[[Evidence], Sequence[Part]] = field(repr=False)
+
+    @property
+    def criterion(self) -> str:
+        """That of the version by which the claim is judged."""
+        return self.criteria[VERSION]
 
 
-CLAIMS: list[Claim] = []
-WORDS = {
-    name: {"chapter": chapter, **words}
-    for chapter, claims in yaml.safe_load((published.FOLDER / "claims.yaml").read_text("utf-8")).items()
-    for name, words in claims.items()
+_DATA = yaml.safe_load((published.FOLDER / "claims.yaml").read_text("utf-8"))
+VERSIONS = {number: Version(**words) for number, words in _DATA.pop("versions").items()}
+WORDS: dict[str, dict[str, Any]] = {
+    name: {"chapter": chapter, **words} for chapter, claims in _DATA.items() for name, words in claims.items()
 }
+CLAIMS: dict[str, Claim] = {}
 
 
-def claim(name: str, *needs: str, wants: tuple[str, ...] = ()):
-    """Put a function that judges into `CLAIMS`; its docstring, where it has none, is the claim.
+def numbers(name: str) -> dict[str, float]:
+    """The numbers of a claim's criterion."""
+    return WORDS[name].get("numbers", {})
+
+
+def claim(name: str, table: str):
+    """Put a function that says what a claim compares among the `CLAIMS`; its docstring is the criterion.
 
     Args:
         name: The claim's, as in claims.yaml.
-        *needs: Tables without which it is not testable; the function is given them, in this order.
-        wants: Tables that it is given, too, where the run has them, else None.
+        table: That has the evidence.
     """
     words = WORDS[name]
     text = words.get("short", words["claim"])
+    source = ", ".join(filter(None, [words.get("source"), f"slide {words['slide']}"]))
 
-    def put(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
-        judge.__doc__ = judge.__doc__ or f"{name}: {text}\n\n{words['criterion']}"
-        CLAIMS.append(Claim(name, words["chapter"], text, words["criterion"], needs, judge, wants))
-        return judge
+    def put(parts: Callable[[Evidence], Sequence[Part]]) -> Callable[[Evidence], Sequence[Part]]:
+        parts.__doc__ = parts.__doc__ or f"{name}: {text}\n\n{words['criteria'][VERSION]}"
+        CLAIMS[name] = Claim(
+            name, words["chapter"], text, source, words["criteria"], words["readings"], table, parts
+        )
+        return parts
 
     return put
 
 
-def verdict(conditions: Iterable[object], numbers: str) -> Verdict:
-    """Replicated when all of the conditions hold, partly when some do."""
-    holds = [bool(condition) for condition in conditions]
-    return Verdict(VERDICTS[0] if all(holds) else VERDICTS[1] if any(holds) else VERDICTS[2], numbers)
+def in_order() -> list[Claim]:
+    """All claims, as claims.yaml has them."""
+    return [CLAIMS[name] for name in WORDS if name in CLAIMS]
