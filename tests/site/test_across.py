@@ -98,9 +98,10 @@ def test_numbers_in_prose_come_from_the_tables():
         filled("<<paper importance 0 c mean>>, <<paper agreement senses classifier h f>>", runs)
         == "0.18, 83 %"
     )
-    assert filled("<<paper evidence W1>>", runs).startswith("h 66.7, f ")
     assert filled("<<paper r2 min>> to <<paper r2 max>>", runs) == "0.39 to 0.71"
-    assert filled("<<paper verdict W1>>, <<paper count not testable>>", runs) == "replicated, 9"
+    first = {"one": across.Run("one", "", {}, folder="minilm")}
+    assert filled("<<one evidence V3>>", first) == "mean of f 0.37; largest in 3 of 6 layers"
+    assert filled("<<one verdict W1>>, <<one count not testable>>", first) == "partly, 2"
     ask = "<<x difference senses classifier accuracy {} {}>>"
     assert filled(ask.format("h", "f"), runs) == "+2.0 points (+1.0 to +3.0)"
     assert filled(ask.format("f", "h"), runs) == "-2.0 points (-3.0 to -1.0)"
@@ -158,7 +159,8 @@ def test_published_runs_are_whole_and_hold_no_outputs_that_they_should_not(folde
     assert checksums(folder / "results") == told.results
     assert set(told.chapters) == {file.stem for file in (folder / "notebooks").glob("*.ipynb")}
     for file in (folder / "notebooks").glob("*.ipynb"):  # or its prose would not belong to its results
-        assert same_code(code_of(file), code_of(ROOT / "notebooks" / file.name)), file
+        same = same_code(code_of(file), code_of(ROOT / "notebooks" / file.name))
+        assert same or not list((folder / "results").glob("*_groups.parquet")), file  # made before version 2
     assert max(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 1_000_000
     for file in folder.rglob("*.ipynb"):
         text = file.read_text(encoding="utf-8")

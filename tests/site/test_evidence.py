@@ -70,11 +70,11 @@ def test_the_glance_counts_every_claim_once() -> None:
     page = home.page(verdicts)
     assert f"Of {len(verdicts)} claims" in page and f"– {len(verdicts)}]" in page
     assert all(page.count(f" {name}]{{") == 1 for name in verdicts["claim"])
-    failed = verdicts.assign(verdict="not replicated")
+    failed = verdicts.assign(verdict="contradicted")
     assert failed["text"][0] in home.page(failed) and failed["text"][0] not in page
 
 
 def test_the_glance_of_no_failure_lists_none() -> None:
     held = pd.DataFrame([("X1", "1-derivation", "A claim.", "replicated")],
                         columns=["claim", "chapter", "text", "verdict"])  # fmt: skip
-    assert "does not hold" not in home.page(held)
+    assert "decide against" not in home.page(held)

@@ -44,6 +44,11 @@ class Evidence:
     def scores(self, experiment: str, predictor: str, score: str = "accuracy") -> Scores:
         """A predictor's pseudo-values by subset; the baseline is "".
 
+        Args:
+            experiment: The name of its table.
+            predictor: Its name in the table.
+            score: That of the score.
+
         Raises:
             NotTestable: The run has no such predictor, or one seed of a probe, which says nothing of others.
         """
