@@ -29,6 +29,7 @@ from dissect.runs.manifest import Manifest
 from dissect.site import (
     across,
     chapters,
+    discussion,
     exercises,
     home,
     moved,
@@ -102,6 +103,8 @@ def build_site(
     }
     pictures = across.pictures(runs) | sentences.pictures(shown, loaded)
     texts |= {JUDGED % name: scorecard.of_chapter(name, verdicts) for name in told.chapters}
+    if folder.resolve().parent != PUBLISHED:
+        texts["discussion"] = discussion.page(verdicts, folder)
     page = build(folder, told, texts, out, pictures, with_pdf, live)
     say(f"the site is at {os.path.relpath(page)}")
     if with_pdf:
@@ -123,7 +126,7 @@ def build(
         folder: The run's. A chapter that is not there is shown without results, and says so.
         told: Its manifest.
         included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
-            "verdicts", "criteria", "across".
+            "verdicts", "criteria", "across", and of a rerun "discussion", which takes the place of that page.
         out: Replaced when the build has succeeded, and left as it was when not.
         pictures: Figures by name, which pages show.
         with_pdf: Also print the book to book.pdf beside `out`, and link to it from the site.
@@ -185,6 +188,10 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
         nbformat.write(chapter, staged / "notebooks" / source.name)
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
+    if "discussion" in included:
+        (book / "_run" / "discussion.md").rename(book / "discussion.md")
+        for file in book.glob("*.md"):
+            file.write_text(discussion.without_published(file.read_text("utf-8")), encoding="utf-8")
     evidence.link(book, folder / "results", ROOT / "dissect")
     page_model.stage(book)
     first, name = HEADLINE
