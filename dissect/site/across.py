@@ -98,17 +98,18 @@ def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
     """
     columns: dict[str, dict[str, str]] = {}
     for run in runs:
-        for row in claims.verdicts(run.tables).itertuples():
-            one = claims.named(str(row.claim))
-            verdict = REPORTED if run.name == PAPER else str(row.verdict)
+        theirs = run.name == PAPER
+        found = {} if theirs else claims.verdicts(run.tables).set_index("claim")["verdict"].to_dict()
+        for one in claims.in_order():
+            verdict = REPORTED if theirs else found[one.name]
             said = f"{MARKS[verdict]} {verdict}"
-            if run.evidence and (one.table in run.tables or run.name == PAPER):
-                said = run.evidence.format(text=said, chapter=row.chapter, table=one.table)
+            if run.evidence and (theirs or one.table in run.tables):
+                said = run.evidence.format(text=said, chapter=one.chapter, table=one.table)
             if run.evidence:
                 said = coloured(verdict, said)
-            if run.name == PAPER:
-                said += f": {escaped(reported(one.name))}"
-            columns.setdefault(run.name, {})[f"{row.claim} {row.text}"] = said
+            if theirs:
+                said += f" {escaped(reported(one.name))}"
+            columns.setdefault(run.name, {})[f"{one.name} {one.text}"] = said
     return pd.DataFrame(columns)
 
 

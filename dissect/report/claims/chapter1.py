@@ -33,10 +33,9 @@ def linear_map(run: Evidence) -> list[Part]:
     table, below = run.table("feedforward_r2"), numbers("L1")["below"]
     theirs = published.feedforward_r2()["r2"].max()
     return [
-        r_squared(f"{below} − R² of layer {row.layer}", row.adjusted_r2, row.pieces, below, False,
-                  below - theirs)
-        for row in table.itertuples()
-    ]  # fmt: skip
+        r_squared(f"{below} − R² of layer {layer}", r2, pieces, below, False, below - theirs)
+        for layer, r2, pieces in table[["layer", "adjusted_r2", "pieces"]].itertuples(index=False)
+    ]
 
 
 @claim("L2", "dependence")
