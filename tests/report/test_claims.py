@@ -102,7 +102,47 @@ def tables(world, claimed=True, **changes):
             for name in ("base", "finetuned")
         }),
         "entities_consistency": world.consistency(["base", "finetuned"], odd),
+        **causes(world, sign),
     } | changes  # fmt: skip
+
+
+def causes(world, sign):
+    """The tables of what the deck says and the paper does not measure: true with 1, false with -1."""
+
+    def of(**keys):
+        rows = [
+            {**dict(zip(keys["names"], key, strict=True)), "seed": 0, "group": group, "value": value}
+            for key, mean in keys["means"].items()
+            for group, value in enumerate(mean + world.pseudo(1)[0])
+        ]
+        return pd.DataFrame(rows)
+
+    whole, middle = "i+h+f+c", LAYERS // 2
+    lower = {layer: 0.5 + 0.2 * sign * (1 if layer <= middle else -1) for layer in range(1, LAYERS + 1)}
+    return {
+        "anisotropy_groups": of(
+            names=("layer", "terms"), means={(LAYERS, whole): 0.3, (LAYERS, "i+h+f"): 0.3 - 0.1 * sign}
+        ),
+        "word_types_groups": of(
+            names=("layer", "terms"),
+            means={(n, whole): 0.9 for n in lower} | {(n, "h+f+c"): 0.9 - cost for n, cost in lower.items()},
+        ),
+        "rescaled_groups": of(
+            names=("predictor", "score", "altered"),
+            means={("pretrained", "accuracy", name): 0.4 - 0.1 * sign * (name != "nothing")
+                   for name in ("nothing", "c", "scale", "length")},
+        ),
+        "updates_groups": of(
+            names=("predictor", "quantity", "term", "layer"),
+            means={("pretrained", quantity, term, n): 2.0 + sign * (term == "f")
+                   for quantity in ("divergence", "words") for term in "fh" for n in (1, 2)},
+        ),
+        "layer_order_groups": of(
+            names=("predictor", "score", "change", "first", "second"),
+            means={("embedding", "cosine_distance", "swap", a, b): 0.15 + sign * (0.1 if b > a + 1 else -0.1)
+                   for a in (1, 2) for b in (a + 1, a + 2)},
+        ),
+    }  # fmt: skip
 
 
 def said(of, name):

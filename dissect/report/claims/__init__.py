@@ -11,6 +11,7 @@ import pandas as pd
 
 from dissect.errors import DissectError
 from dissect.report.claims import (  # noqa: F401 they fill CLAIMS
+    causes,
     chapter1,
     chapter2,
     chapter3,
