@@ -4,6 +4,7 @@ from dissect.corpora.items import SenseCorpus, SenseItem, TaggedSentence
 from dissect.corpora.named import (
     KINDS,
     another_copy,
+    documents,
     entities,
     fetch,
     rest_of_text,
@@ -13,6 +14,6 @@ from dissect.corpora.named import (
 )
 
 __all__ = [
-    "KINDS", "SenseCorpus", "SenseItem", "TaggedSentence", "another_copy", "entities", "fetch",
-    "rest_of_text", "senses", "text", "tuning",
+    "KINDS", "SenseCorpus", "SenseItem", "TaggedSentence", "another_copy", "documents",
+    "entities", "fetch", "rest_of_text", "senses", "text", "tuning",
 ]  # fmt: skip

@@ -1,9 +1,13 @@
 """Words and entity tags, one a line: WNUT 2016, WikiGold and the teaching corpus."""
 
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from dissect.corpora.items import TaggedSentence
 from dissect.errors import MissingCorpus
+
+DOCSTART = "-DOCSTART-"
 
 
 def read_conll(path: Path) -> list[TaggedSentence]:
@@ -39,6 +43,16 @@ def read_conll(path: Path) -> list[TaggedSentence]:
         words.append(word.strip())
         tags.append(tag)
     return sentences
+
+
+def articles(sentences: Sequence[TaggedSentence]) -> list[str]:
+    """The document of each sentence: what lies between two lines -DOCSTART-, as WikiGold parts its articles.
+
+    Without such a line, as in tweets, each sentence is one.
+    """
+    starts = [int(sentence.words == [DOCSTART]) for sentence in sentences]
+    parts = accumulate(starts) if any(starts) else range(len(sentences))
+    return [str(part) for part in parts]
 
 
 def to_bio(tags: list[str]) -> list[str]:

@@ -13,6 +13,8 @@ class SenseItem:
         end: The first character after it.
         lemma: The word as dictionaries have it.
         sense: Its sense, as the corpus names it.
+        document: The text that its sentence stands in; "" where the corpus is of single sentences, each of
+            which then counts as a document.
     """
 
     sentence: int
@@ -20,6 +22,7 @@ class SenseItem:
     end: int
     lemma: str
     sense: str
+    document: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dissect.corpora import europarl, files, teaching
-from dissect.corpora.conll import read_conll
+from dissect.corpora.conll import articles, read_conll
 from dissect.corpora.items import SenseCorpus, TaggedSentence
 from dissect.errors import DissectError, MissingCorpus
 from dissect.progress import note
@@ -40,15 +40,7 @@ def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[
         MissingCorpus: The corpus is not found.
         DissectError: It is empty.
     """
-    if name == TEACHING:
-        sentences = teaching.text()
-    elif name == "europarl":
-        sentences = europarl.text()
-    elif os.path.isdir(name):
-        sentences = europarl.release(Path(name))
-    else:
-        sentences = _lines(Path(name))
-    return _sample(sentences, limit, seed)
+    return _sample([sentence for _, sentence in _text(name)], limit, seed)
 
 
 def rest_of_text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
@@ -129,13 +121,31 @@ def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> lis
         MissingCorpus: The corpus is not found.
         DissectError: There is none of that name.
     """
-    if name == TEACHING:
-        return _sample(_halves()[0], limit, seed)
-    if name == "wikigold":
-        return _sample(read_conll(files.find("ner_tuning/wikigold.conll.txt")), limit, seed)
-    if Path(name).is_file():
-        return _sample(read_conll(Path(name)), limit, seed)
-    raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
+    return _sample(_tuning(name), limit, seed)
+
+
+def documents(kind: str, name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
+    """The document of each sentence that `text` or `tuning` gives, with the same arguments, in their order.
+
+    Of Europarl it is the session, or, of its own release, the chapter; of WikiGold, the article. In the
+    teaching corpus, a text file and a file of tags without -DOCSTART- each sentence counts as one.
+
+    Args:
+        kind: "text" or "tuning".
+        name: As of `text` and `tuning`.
+        limit: As there.
+        seed: As there.
+
+    Raises:
+        DissectError: Sentences of another kind are asked for; besides, what `text` and `tuning` raise.
+    """
+    if kind == "text":
+        found = [document for document, _ in _text(name)]
+    elif kind == "tuning":
+        found = articles(_tuning(name))
+    else:
+        raise DissectError(f"no documents of sentences of kind {kind!r}: give 'text' or 'tuning'")
+    return _sample(found, limit, seed)
 
 
 # What is read of a corpus, by the kind of it.
@@ -175,6 +185,28 @@ def another_copy(name: str) -> str | None:
     from dissect.corpora import nltk_data
 
     return nltk_data.another(OF_NLTK[name])
+
+
+def _text(name: str) -> europarl.Parted:
+    if name == TEACHING:
+        sentences = teaching.text()
+    elif name == "europarl":
+        return europarl.packaged()
+    elif os.path.isdir(name):
+        return europarl.release(Path(name))
+    else:
+        sentences = _lines(Path(name))
+    return [(str(n), sentence) for n, sentence in enumerate(sentences)]  # each a document
+
+
+def _tuning(name: str) -> list[TaggedSentence]:
+    if name == TEACHING:
+        return _halves()[0]
+    if name == "wikigold":
+        return read_conll(files.find("ner_tuning/wikigold.conll.txt"))
+    if Path(name).is_file():
+        return read_conll(Path(name))
+    raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
 
 
 def _halves() -> tuple[list[TaggedSentence], list[TaggedSentence]]:

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
 import pandas as pd
@@ -17,13 +17,14 @@ from dissect.hashing import of_code, of_file, of_object
 from dissect.progress import track
 
 SENTENCES = 37_176  # in SemCor 3.0
-ITEM = ["sentence", "start", "end", "lemma", "sense"]
+ITEM = ["sentence", "start", "end", "lemma", "sense", "document"]
 
 
 def senses(limit: int | None = None, seed: int = 0) -> SenseCorpus:
     """SemCor's sentences, and their words of lemmas that have two senses or more in them.
 
-    A sense is WordNet's key, lemma%lexsn; of a word with several keys the first counts.
+    A sense is WordNet's key, lemma%lexsn. Words with several keys, between which the annotators did not
+    decide, are dropped, as the paper's authors did. A document is a file of the corpus, such as "br-a01".
 
     Args:
         limit: So many sentences, drawn at random; all by default.
@@ -79,10 +80,11 @@ def parse() -> tuple[list[str], list[tuple]]:
     with reading("semcor") as root:
         reader = XMLCorpusReader(root, COPIES["semcor"].files)
         for name in track(reader.fileids(), "reading SemCor"):
+            document = PurePosixPath(name).stem
             for element in fromstring(reader.abspath(name).open().read()).iter("s"):
                 sentence, found = read_sentence(element, len(sentences))
                 sentences.append(sentence)
-                items += found
+                items += [(*item, document) for item in found]
         complete("semcor", reader)
     if len(sentences) != SENTENCES:
         raise damaged("semcor", ValueError(f"it has {len(sentences)} sentences of {SENTENCES}"))
@@ -90,7 +92,15 @@ def parse() -> tuple[list[str], list[tuple]]:
 
 
 def read_sentence(element: Element, number: int) -> tuple[str, list[tuple]]:
-    """Words joined by blanks; a chunk such as took_place is one item of two words."""
+    """Words joined by blanks; a chunk such as took_place is one item of two words.
+
+    Args:
+        element: The sentence.
+        number: Its place in the corpus.
+
+    Returns:
+        The text, and (number, start, end, lemma, sense) of the words with one sense.
+    """
     text, items = "", []
     for word in element:
         form = (word.text or "").replace("_", " ").strip()
@@ -98,9 +108,8 @@ def read_sentence(element: Element, number: int) -> tuple[str, list[tuple]]:
             continue
         text += " " if text else ""
         key = word.get("lexsn")
-        if key:
+        if key and ";" not in key:
             lemma = word.get("lemma", form)
-            sense = f"{lemma}%{key.split(';')[0]}"
-            items.append((number, len(text), len(text) + len(form), lemma, sense))
+            items.append((number, len(text), len(text) + len(form), lemma, f"{lemma}%{key}"))
         text += form
     return text, items

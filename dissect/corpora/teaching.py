@@ -12,7 +12,10 @@ HEADER = re.compile(r"# (\w+) (\w+) (\w+) : (.+)")
 
 
 def senses() -> SenseCorpus:
-    """Ambiguous words in sentences; a sense is named lemma.pos.label, as in bank.noun.money."""
+    """Ambiguous words in sentences; a sense is named lemma.pos.label, as in bank.noun.money.
+
+    The sentences were written one by one: there are no documents, and each counts as its own.
+    """
     sentences: list[str] = []
     items: list[SenseItem] = []
     glosses: dict[str, str] = {}

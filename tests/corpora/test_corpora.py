@@ -363,6 +363,11 @@ def test_real_text_and_entities(corpora_here, shared):
         assert sum(len(s.words) for s in sentences) == sum(bool(x.strip()) for x in raw.split("\n"))
         assert sum(t[0] == "B" for s in sentences for t in s.tags) == raw.count("\tB-")
     assert all("\t" not in s.text for s in corpora.tuning("wikigold"))
+    assert len(set(corpora.documents("text", "europarl"))) == 10
+    articles = corpora.documents("tuning", "wikigold")
+    words = [s.words[0] for s in corpora.tuning("wikigold")]
+    of_text = {a for a, word in zip(articles, words, strict=True) if word != "-DOCSTART-"}
+    assert len(of_text) == words.count("-DOCSTART-") == 145
 
 
 @pytest.mark.slow
@@ -386,7 +391,8 @@ def test_all_of_semcor_matches_an_independent_count(corpora_here, shared):
 
     from dissect.experiments.word_senses import corpus_table
 
-    keys, sentences = [], 0
+    keys, sentences, several_keys = [], 0, 0
+    documents: Counter[str] = Counter()
     with zipfile.ZipFile(shared / "nltk_data/corpora/semcor.zip") as archive:
         for name in archive.namelist():
             if name.endswith(".xml"):
@@ -394,15 +400,23 @@ def test_all_of_semcor_matches_an_independent_count(corpora_here, shared):
                 sentences += len(re.findall(r"<s snum=", raw))
                 for tag in re.findall(r"<wf [^>]*lexsn=[^>]*>", raw):
                     lemma = html.unescape(re.search(r'lemma="([^"]*)"', tag)[1])
-                    keys.append((lemma, re.search(r'lexsn="([^;"]*)', tag)[1]))
+                    key, number = (re.search(rf'{of}="([^"]*)"', tag)[1] for of in ("lexsn", "wnsn"))
+                    assert (";" in key) == (";" in number)
+                    if ";" in key:
+                        several_keys += 1
+                    else:
+                        keys.append((lemma, key, re.search(r"br-\w+", name)[0]))
+    assert several_keys == 703  # as the paper's authors dropped
     senses_of = defaultdict(Counter)
-    for lemma, key in keys:
+    for lemma, key, _ in keys:
         senses_of[lemma][key] += 1
+    documents.update(document for lemma, _, document in keys if len(senses_of[lemma]) > 1)
     several = {lemma: senses for lemma, senses in senses_of.items() if len(senses) > 1}
 
     corpus = corpora.senses("semcor")
     assert len(corpus.sentences) == sentences == 37176
     assert len(corpus.items) == sum(senses.total() for senses in several.values())
+    assert Counter(item.document for item in corpus.items) == documents and len(documents) == 352
     assert corpora.senses("semcor") == corpus  # from the cache this time
     table = corpus_table(corpus)
     assert len(table) == len(several)
@@ -419,7 +433,7 @@ def test_a_damaged_cache_is_made_again(corpora_here, monkeypatch, tmp_path):
 
     def parse():
         parses.append(1)
-        return ["a bank"], [(0, 2, 6, "bank", "bank%1"), (0, 0, 1, "bank", "bank%2")]
+        return ["a bank"], [(0, 2, 6, "bank", "bank%1", "a"), (0, 0, 1, "bank", "bank%2", "a")]
 
     monkeypatch.setattr(semcor, "parse", parse)
     first = corpora.senses("semcor")
