@@ -20,7 +20,7 @@ OF_MODULES = {
     ),
     "experiments.named_entities": ("corpus_counts", "named_entities", "tagged_terms"),
     "experiments.probes": ("two_layer",),
-    "experiments.word_senses": ("corpus_table", "sense_terms", "word_senses"),
+    "experiments.word_senses": ("corpus_table", "overlap_table", "sense_terms", "word_senses"),
     "teaching.exercises": ("check",),
 }  # fmt: skip
 NAMES = {name: module for module, names in OF_MODULES.items() for name in names}

@@ -24,7 +24,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "seeds": (int, "How many runs of each probe."),
     "limit": (int, "At most so many sentences a corpus."),
     "trials": (int, "Search for hyper-parameters with so many trials; 0: the recorded."),
-    "seed": (int, "Of samples and fine-tuning."),
+    "seed": (int, "Of samples, the split of word senses, and fine-tuning."),
     "jobs": (int, "Chapters run side by side, each with its share of the cores."),
     "data": (str, "Folder with wnut16/ and ner_tuning/ (DISSECT_DATA)."),
 }

@@ -1,8 +1,8 @@
 """The experiment on word senses: which terms carry word senses."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dissect.corpora import SenseCorpus
 from dissect.experiments.hyperparameters import search_on
+from dissect.experiments.most_frequent import documents_majority, most_frequent
 from dissect.experiments.probes import (
     Choices,
     Split,
@@ -24,7 +25,7 @@ from dissect.experiments.probes import (
     vectors_of,
 )
 from dissect.experiments.statistics import Counted, accuracy_counts, share
-from dissect.experiments.units import Answers, Experiment, Predictor, Unit, results
+from dissect.experiments.units import Answers, Experiment, Unit, results
 from dissect.features import Features, word_terms
 from dissect.models import Loaded
 from dissect.tables import Results
@@ -38,20 +39,31 @@ class SenseTerms:
 
     Attributes:
         sentences: In which each item stands.
+        documents: In which document, by number; see `corpora.SenseItem`.
     """
 
     features: Features
     lemmas: list[str]
     senses: list[str]
     sentences: list[int]
+    documents: list[int]
 
     def split(self, seed: int) -> Split:
-        """8:1:1 over items, as the paper's."""
+        """8:1:1 over items, as the paper's: for comparison with it."""
         return split_groups(range(len(self.senses)), seed)
 
-    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
-        """Hyper-parameters for the probes; see `hyperparameters.search`."""
-        return choose(self, trials)
+    def split_by_document(self, seed: int) -> Split:
+        """8:1:1 over documents, so that no text is tested on that was trained on: for conclusions."""
+        return split_groups(self.documents, seed)
+
+    def choose(self, trials: int, split: Split | None = None) -> tuple[Training, pd.DataFrame]:
+        """Hyper-parameters for the probes; see `hyperparameters.search`.
+
+        Args:
+            trials: How many are tried.
+            split: On whose development items; by items, with seed 0, unless given.
+        """
+        return choose(self, trials, split)
 
 
 def sense_terms(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> SenseTerms:
@@ -67,40 +79,88 @@ def sense_terms(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None =
     spans = [(item.sentence, item.start, item.end) for item in corpus.items]
     features = word_terms(loaded, corpus.sentences, spans, folder)
     items = [corpus.items[n] for n in features.kept.tolist()]
+    of_items = [item.document or item.sentence for item in items]
+    number = {document: n for n, document in enumerate(dict.fromkeys(of_items))}
     return SenseTerms(
-        features, [i.lemma for i in items], [i.sense for i in items], [i.sentence for i in items]
+        features,
+        [item.lemma for item in items],
+        [item.sense for item in items],
+        [item.sentence for item in items],
+        [number[document] for document in of_items],
     )
 
 
 def word_senses(
-    items: SenseTerms, seeds: Sequence[int], k: int = 5, training: Training = TRAINING
+    items: SenseTerms,
+    seeds: Sequence[int],
+    k: int = 5,
+    training: Training = TRAINING,
+    split: Split | None = None,
 ) -> Results:
-    """The k nearest neighbours and the two-layer probe for every subset and seed.
+    """The two-layer probe for every subset and seed, k nearest neighbours for every subset, two baselines.
+
+    The split is the same for all seeds. Given the split, neighbours and baselines leave nothing to chance, so
+    each has one run, under the first seed; baselines see no vector, and stand at the empty subset alone.
 
     Args:
         items: Terms, lemmas and senses.
-        seeds: Of the split and of what is learned.
+        seeds: Of the probes' first weights, batches and dropout.
         k: How many neighbours vote.
         training: Of the probes.
+        split: Which items are learned from, and which tested; by items, with seed 0, unless given.
 
     Returns:
-        Predictors are "knn" and "classifier"; the score is accuracy, over test items.
+        Predictors are "knn", "classifier", "most frequent sense" and "document's majority"; the score is
+        accuracy, over test items.
     """
-    predictors: dict[str, Predictor] = {
-        "knn": partial(neighbours, k=k),
-        "classifier": partial(learned, numbers=numbered(items), training=training),
+    split = split or items.split(0)
+    probe = partial(learned, numbers=numbered(items), training=training)
+    units = [Unit(EXPERIMENT, "knn", partial(neighbours, k=k), items, split, seeds[0])]
+    units += [Unit(EXPERIMENT, "classifier", probe, items, split, seed) for seed in seeds]
+    blind = replace(EXPERIMENT, average=None)
+    guesses = without_vectors(items, split)
+    units += [
+        Unit(blind, name, partial(guessed, answers=answers), items, split, seeds[0])
+        for name, answers in guesses.items()
+    ]
+    return at_no_terms(results(units), set(guesses))
+
+
+def without_vectors(items: SenseTerms, split: Split) -> dict[str, np.ndarray]:
+    """What predictors that see no vector say of the test items, (test items,), by their names."""
+    of = items.lemmas, items.senses, split
+    return {
+        "most frequent sense": np.array(most_frequent(*of)),
+        "document's majority": np.array(documents_majority(items.documents, *of)),
     }
-    return results(
-        [
-            Unit(EXPERIMENT, name, predict, items, items.split(seed), seed)
-            for seed in seeds
-            for name, predict in predictors.items()
-        ]
-    )
+
+
+def at_no_terms(found: Results, predictors: set[str]) -> Results:
+    """The same tables, of some predictors the rows of the empty subset alone: they say the same of all."""
+
+    def kept(table: pd.DataFrame) -> pd.DataFrame:
+        of_terms = table["terms"] != "" if "terms" in table else True
+        return table[~(table["predictor"].isin(predictors) & of_terms)].reset_index(drop=True)
+
+    tables = {name: table for name, table in vars(found).items() if table is not None}
+    return replace(found, **{name: kept(table) for name, table in tables.items()})
+
+
+def guessed(items: SenseTerms, subset: str, split: Split, answers: np.ndarray, seed: int) -> Answers:
+    """Answers that were known beforehand, whatever the subset.
+
+    Args:
+        items: Of no use, and there as predictors have them.
+        subset: Likewise.
+        split: Likewise.
+        answers: A sense for each test item.
+        seed: Of no use.
+    """
+    return {"predicted": answers}
 
 
 def neighbours(items: SenseTerms, subset: str, split: Split, k: int, seed: int) -> Answers:
-    """The senses that neighbours of the test items have; the seed has no say beside the split.
+    """The senses that neighbours of the test items have; the seed has no say.
 
     Args:
         items: All items.
@@ -143,7 +203,9 @@ def learned(
 
 
 def counts(items: SenseTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
-    """Of each test item whether its sense was named; see `units.Experiment`.
+    """Of each test item whether its sense was named, by document; see `units.Experiment`.
+
+    Items of a document are not drawn apart, since a text keeps to its subject and a word in it to its sense.
 
     Args:
         items: All items.
@@ -156,7 +218,7 @@ def counts(items: SenseTerms, split: Split, said: Sequence[Answers]) -> dict[str
     test = split.test.numpy()
     truth = np.array(items.senses)[test]
     right = np.stack([of["predicted"] == truth for of in said])
-    return {"accuracy": Counted(np.array(items.sentences)[test], accuracy_counts(right))}
+    return {"accuracy": Counted(np.array(items.documents)[test], accuracy_counts(right))}
 
 
 def right(items: SenseTerms, split: Split, said: Sequence[Answers]) -> Counted:
@@ -174,18 +236,23 @@ EXPERIMENT = Experiment("probes for senses,", counts, share, average="micro", ri
 
 
 def choose(
-    items: SenseTerms, trials: int, subset: str = "i+h+f+c", default: Training = TRAINING
+    items: SenseTerms,
+    trials: int,
+    split: Split | None = None,
+    subset: str = "i+h+f+c",
+    default: Training = TRAINING,
 ) -> tuple[Training, pd.DataFrame]:
     """Hyper-parameters for the two-layer probe; see `hyperparameters.search`.
 
     Args:
         items: Terms, lemmas and senses.
         trials: How many.
+        split: On whose development items they are judged; by items, with seed 0, unless given.
         subset: Of the terms, on which they are tried.
         default: The first trial.
     """
     names, labels, choices = numbered(items)
-    split = items.split(0)
+    split = split or items.split(0)
     probe = partial(
         sense_probe, labels=labels, senses=len(names), choices=choices, split=split, seed=0
     )  # fmt: skip
@@ -208,6 +275,31 @@ def numbered(items: SenseTerms) -> tuple[list[str], Tensor, Choices]:
         torch.tensor([count[lemma] for lemma in items.lemmas]),
     )
     return [sense for _, sense in pairs], labels, choices
+
+
+def overlap_table(items: SenseTerms, splits: Mapping[str, Split]) -> pd.DataFrame:
+    """What test items share with training items, split by split.
+
+    Args:
+        items: Lemmas, sentences and documents.
+        splits: By name.
+
+    Returns:
+        Columns split, items (tested), same_sentence (the share of them in whose sentence a training item
+        stands), same_document (in whose document one of the same lemma stands).
+    """
+    within = list(zip(items.documents, items.lemmas, strict=True))
+    rows = [
+        (name, len(split.test), *(seen(groups, split) for groups in (items.sentences, within)))
+        for name, split in splits.items()
+    ]
+    return pd.DataFrame(rows, columns=["split", "items", "same_sentence", "same_document"])
+
+
+def seen(groups: Sequence[Hashable], split: Split) -> float:
+    """The share of test items whose group has a training item."""
+    of_training = {groups[n] for n in split.train.tolist()}
+    return float(np.mean([groups[n] in of_training for n in split.test.tolist()]))
 
 
 def corpus_table(corpus: SenseCorpus) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What this run found beside what the paper found: small tables, every number from the data."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -48,7 +48,8 @@ def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
         intervals: Predictor, score, terms, mean, std, low, high.
 
     Returns:
-        "mean ± std [low, high]"; a row a subset, a column a predictor and score.
+        "mean ± std [low, high]"; a row a subset, a column a predictor and score. A predictor that sees no
+        vector has a row alone, and "–" in the others.
     """
     columns: dict[str, dict[str, str]] = {}
     for row in intervals.itertuples():
@@ -58,7 +59,7 @@ def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
         column[str(row.terms) or "none"] = (
             f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
         )
-    return pd.DataFrame(columns).rename_axis(columns="terms")
+    return pd.DataFrame(columns).rename_axis(columns="terms").fillna("–")
 
 
 def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:
@@ -206,7 +207,7 @@ def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """h against f in its place, the worth of f, and the odd ones out."""
+    """h against f in its place, the worth of f, the odd ones out, and what is right without a vector."""
     paper = readings.percent(published.senses(), "classifier")
     probe, knn = (readings.percent(scores, predictor) for predictor in ("classifier", "knn"))
     rows = []
@@ -227,7 +228,59 @@ def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
          ", ".join(odd_ones(published.senses_agreement(), "knn")),
          ", ".join(odd_ones(agreement, "knn"))),
     ]  # fmt: skip
+    rows += [
+        (f"No vector: {name}", "–", f"{of:.1f} %") for name, of in readings.without_vectors(scores).items()
+    ]
     return compare(rows)
+
+
+def senses_by_split(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Accuracy in percent with the same items parted in several ways, a column each.
+
+    Rows are the baselines without vectors, and kNN and the probe on each term, on both sublayers' terms and
+    on the whole.
+
+    Args:
+        splits: Predictor, terms, seed, accuracy; by the name of the split.
+    """
+    columns = {}
+    for split, scores in splits.items():
+        found = readings.without_vectors(scores).rename(lambda name: f"no vector: {name}").to_dict()
+        for predictor, said in (("knn", "kNN"), ("classifier", "probe")):
+            of = readings.percent(scores, predictor)
+            found |= {f"{said} on {terms}": of[terms] for terms in (*TERMS, "h+f", "i+h+f+c")}
+        columns[split] = pd.Series(found).map("{:.1f} %".format)
+    return titled(pd.DataFrame(columns).rename_axis("accuracy").reset_index())
+
+
+def overlap(table: pd.DataFrame) -> pd.DataFrame:
+    """What test items share with training items, in percent, a row a split.
+
+    Args:
+        table: Split, items, same_sentence, same_document.
+    """
+    shown = table.rename(columns={
+        "items": "items tested", "same_sentence": "in whose sentence an item is trained on",
+        "same_document": "whose lemma is trained on in their document",
+    })  # fmt: skip
+    return titled(shown, **dict.fromkeys(shown.columns[2:], "{:.1%}"))
+
+
+def overlap_note(table: pd.DataFrame) -> str:
+    """Whether a predictor could profit from texts that it was trained on, in words.
+
+    Args:
+        table: Split, items, same_sentence, same_document.
+    """
+    if (table[["same_sentence", "same_document"]] == 0).all(axis=None):
+        return (
+            "In neither split has a test item its own sentence, or its lemma in its own document, among the "
+            "training items: in this run there is nothing to be copied from the same text."
+        )
+    return (
+        "Where a test item's sentence or document was trained on, its sense may be known from the text and "
+        "not from its own context; how far that goes, the document's majority tells below."
+    )
 
 
 def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:

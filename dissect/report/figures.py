@@ -142,6 +142,8 @@ def term_dependence(table: pd.DataFrame) -> Figure:
 def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, percent: bool = True) -> Figure:
     """A score for every subset of the terms, a point a seed and a bar over the mean.
 
+    A predictor that has the empty subset alone, since it sees no vector, is a line across.
+
     Args:
         table: Terms, seed, the column `score`, and the column `hue`.
         score: The column that is drawn.
@@ -153,6 +155,10 @@ def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, perc
         terms=table["terms"].replace("", BASELINE), value=table[score] * (100 if percent else 1)
     )
     order = [name or BASELINE for name in subsets() if (name or BASELINE) in set(table["terms"])]
+    blind = table.groupby(hue, sort=False)["terms"].agg(lambda terms: set(terms) == {BASELINE})
+    blind = blind & (len(order) > 1)
+    lines = table[table[hue].isin(blind[blind].index)].groupby(hue, sort=False)["value"].mean()
+    table = table[~table[hue].isin(lines.index)]
     kinds = list(dict.fromkeys(table[hue]))
     palette = dict(zip(kinds, ["#0173b2", "#de8f05", "#888888", "#029e73"], strict=False))
     figure, axis = plt.subplots(figsize=(9.5, 3.8))
@@ -163,10 +169,12 @@ def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, perc
         table, dodge=0.4 if len(kinds) > 1 else False, errorbar=None, linestyle="none",
         marker="_", markersize=14, markeredgewidth=2.5, **shared,
     )  # fmt: skip
+    for (name, value), style in zip(lines.items(), (":", "--", "-."), strict=False):
+        axis.axhline(value, color="#555555", linestyle=style, linewidth=1.2, label=str(name))
     axis.set(xlabel="terms given to the predictor", ylabel=label)
     _slant(axis, 45)
-    sns.move_legend(
-        axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds), frameon=False, title=None
+    axis.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds) + len(lines), frameon=False, title=None
     )
     return figure
 

@@ -76,6 +76,18 @@ def deviation(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
     return scores[scores["predictor"] == predictor].groupby("terms")[score].std(ddof=0)
 
 
+def without_vectors(scores: pd.DataFrame, score: str = "accuracy") -> pd.Series:
+    """Predictors that see no vector, which have the empty subset alone: mean over seeds in percent, by name.
+
+    Args:
+        scores: Predictor, terms, seed, and a column a score.
+        score: The name of the score's column.
+    """
+    blind = scores.groupby("predictor", sort=False)["terms"].agg(lambda terms: set(terms) == {""})
+    of_each = {name: percent(scores, str(name), score)[""] for name in blind[blind].index}
+    return pd.Series(of_each, dtype=float)
+
+
 def from_worst_to_best(scores: pd.DataFrame, predictor: str, score: str) -> pd.Series:
     """How far the seeds of each subset are apart, in points; the baseline, which has no terms, left out.
 

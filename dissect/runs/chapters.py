@@ -79,9 +79,13 @@ CHAPTERS: dict[str, Chapter] = {
     ),
     "4-wsd": Chapter(
         corpus="senses",
-        parameters=("corpus", "limit", *OF_PROBES),
-        tables=("senses_corpus", *of_experiment("senses"), "senses_agreement", "senses_consistency"),
-        seconds=lambda cost: cost.tokens("senses") * cost.terms + cost.probes("senses"),
+        parameters=("corpus", "limit", *OF_PROBES, "seed"),
+        tables=(
+            "senses_corpus", "senses_splits",
+            *of_experiment("senses"), "senses_agreement", "senses_consistency",
+            *of_experiment("senses_documents"), "senses_documents_agreement", "senses_documents_consistency",
+        ),
+        seconds=lambda cost: cost.tokens("senses") * cost.terms + 2 * cost.probes("senses"),
         sample=samples.senses,
     ),
     "5-ner": Chapter(

@@ -68,7 +68,7 @@ def inside(folder: Path) -> Iterator[Finding]:
     except DissectError as error:
         yield "the tables together", DIFFERS, str(error)
         return
-    for name in ("masked_words", "senses", "entities"):
+    for name in ("masked_words", "senses", "senses_documents", "entities"):
         if {name, f"{name}_intervals"} <= set(tables):
             yield f"{name}: means of scores", *means(tables[name], tables[f"{name}_intervals"])
     if "verdicts" in tables:

@@ -217,6 +217,23 @@ def senses_best(tables: Tables) -> str:
     return f"{of.idxmax()}, {of.max():.1f} %"
 
 
+@number("word senses by document, probe on h and on f (accuracy)")
+def senses_documents_h_f(tables: Tables) -> str:
+    of = mean(tables, "senses_documents", "classifier")
+    return f"{of['h']:.1f} and {of['f']:.1f} %"
+
+
+@number("word senses by document, kNN on h and on f")
+def senses_documents_knn(tables: Tables) -> str:
+    of = mean(tables, "senses_documents", "knn")
+    return f"{of['h']:.1f} and {of['f']:.1f} %"
+
+
+@number("word senses by document, the lemma's most frequent sense")
+def senses_documents_frequent(tables: Tables) -> str:
+    return f"{mean(tables, 'senses_documents', 'most frequent sense')['']:.1f} %"
+
+
 @number("named entities, macro-F1 on i+h+f+c: pretrained, fine-tuned")
 def entities_whole(tables: Tables) -> str:
     both = [mean(tables, "entities", name, "macro_f1")["i+h+f+c"] for name in ("base", "finetuned")]

@@ -27,6 +27,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "high": ("number", "upper end of the 95 % interval over seeds and test items"),
     "importance": ("number", "e·x / e·e"),
     "items": ("whole", "how many items the corpus has of it"),
+    "senses_splits.items": ("whole", "how many items are tested"),
     "layer": ("whole", "layer; 0 is the embedding layer"),
     "learning_rate": ("number", "of AdamW"),
     "lemma": ("text", "lemma"),
@@ -45,12 +46,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "pieces": ("whole", "how many word pieces were used"),
     "predictor": (
         "text",
-        "who predicts: pretrained, trained afterwards, learned; knn, classifier; base, finetuned",
+        "who predicts: pretrained, trained afterwards, learned; knn, classifier, most frequent sense, "
+        "document's majority (these two see no vector, and have the empty subset alone); base, finetuned",
     ),
     "r2": ("number", "R² of a linear map"),
     "reading": ("text", "the verdict in a sentence"),
+    "same_document": ("number", "share of these whose lemma is trained on in their document, 0 to 1"),
+    "same_sentence": ("number", "share of these in whose sentence an item is trained on, 0 to 1"),
     "score": ("text", "which score"),
-    "seed": ("whole", "run: of the parting and the initial weights"),
+    "seed": ("whole", "run: of the initial weights; of masked words, of the parting too"),
     "senses": ("whole", "how many senses it has"),
     "share": ("number", "of the made-up runs, 0 to 1"),
     "sentence": ("text", "the chapter's example sentence"),
@@ -59,6 +63,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "finer_logits.term": ("text", "i, h, f or c; bias: the head's own"),
     "finer_sources.source": ("whole", "the place in the sentence of the token it came from, from 0"),
     "spearman": ("number", "Spearman's rank correlation over word pieces, −1 to 1"),
+    "split": ("text", "what is kept together when items are parted: by item, nothing; by document, texts"),
     "state": ("text", "complete or pruned"),
     "std": (
         "number",
@@ -100,8 +105,8 @@ def _table(about: str, columns: str) -> Table:
     return Table(about, tuple(columns.split()))
 
 
-def _experiment(name: str, scores: str, agreement: bool) -> dict[str, Table]:
-    """The tables of an experiment on all subsets."""
+def _experiment(name: str, scores: str, agreement: bool, on: str = "") -> dict[str, Table]:
+    """The tables of an experiment on all subsets; `on` says what it was tested on, where there are two."""
     tables = {
         name: _table("a score for each predictor, subset and run", f"predictor terms seed {scores}"),
         f"{name}_groups": _table(
@@ -127,7 +132,7 @@ def _experiment(name: str, scores: str, agreement: bool) -> dict[str, Table]:
             "how far a subset's predictors are right where the others' are: mean kappa, as pseudo-values",
             "predictor terms seed group value",
         )
-    return tables
+    return {name: Table(table.about + on, table.columns) for name, table in tables.items()}
 
 
 TABLES: dict[str, Table] = {
@@ -148,7 +153,11 @@ TABLES: dict[str, Table] = {
         "a head over the types seen, and one over all", "output types accuracy cross_entropy"
     ),
     "senses_corpus": _table("the ambiguous lemmas", "lemma senses items most_frequent"),
-    **_experiment("senses", "accuracy", agreement=True),
+    "senses_splits": _table(
+        "what test items share with training items", "split items same_sentence same_document"
+    ),
+    **_experiment("senses", "accuracy", agreement=True, on=", parted by item"),
+    **_experiment("senses_documents", "accuracy", agreement=True, on=", parted by document"),
     **_experiment("entities", "macro_f1 entity_f1", agreement=True),
     "finer_layers": _table("who wrote into the word, by layer", "sentence term layer importance"),
     "finer_heads": _table("the same by attention head", "sentence term layer head importance"),

@@ -17,6 +17,7 @@ from dissect.experiments import units as experiments
 from dissect.experiments.probes import Split, Training
 from dissect.experiments.units import Unit
 from dissect.features.gathering import Features
+from dissect.tables import Results
 
 QUICK = Training(epochs=1, learning_rate=1e-2)
 
@@ -29,7 +30,8 @@ def features(items: int, folder=None) -> Features:
 def senses(items: int = 60, folder=None) -> word_senses.SenseTerms:
     lemmas = [("bank", "run")[n % 2] for n in range(items)]
     names = [f"{lemma}%{n % 3}" for n, lemma in enumerate(lemmas)]
-    return word_senses.SenseTerms(features(items, folder), lemmas, names, [n // 2 for n in range(items)])
+    sentences, documents = ([n // size for n in range(items)] for size in (2, 6))
+    return word_senses.SenseTerms(features(items, folder), lemmas, names, sentences, documents)
 
 
 def targets() -> masked_words.MaskedTargets:
@@ -46,7 +48,13 @@ def words() -> named_entities.WordTerms:
 def units_of(monkeypatch, module, run) -> list[Unit]:
     """The units that an experiment is made of."""
     seen: list[Unit] = []
-    monkeypatch.setattr(module, "results", lambda units: seen.extend(units))
+    nothing = pd.DataFrame(columns=["predictor", "terms"])
+
+    def results(units):
+        seen.extend(units)
+        return Results(nothing, nothing, nothing)
+
+    monkeypatch.setattr(module, "results", results)
     run()
     return seen
 
@@ -68,7 +76,11 @@ EXPERIMENTS = {
 def test_a_unit_is_a_predictor_and_a_seed_with_all_subsets(monkeypatch, name):
     module, run = EXPERIMENTS[name]
     units = units_of(monkeypatch, module, run)
-    assert len({(unit.predictor, unit.seed) for unit in units}) == len(units) == 4
+    of_one_run = {"knn", "most frequent sense", "document's majority"} if name == "word senses" else set()
+    assert len({(unit.predictor, unit.seed) for unit in units}) == len(units)
+    runs = {unit.predictor: [one.seed for one in units if one.predictor == unit.predictor] for unit in units}
+    assert len(runs) == (4 if of_one_run else 2)
+    assert all(seeds == ([3] if one in of_one_run else [3, 4]) for one, seeds in runs.items())
     for unit in units[::3]:
         found = experiments.found(unit)
         assert found.scores["terms"].tolist() == subsets()
@@ -161,6 +173,6 @@ def test_progress_names_the_predictor_and_the_seed(monkeypatch):
             experiments.answers(unit)
     assert labels == [
         "masked words, head learned, seed 4", "masked words, head pretrained, seed 3",
-        "probes for senses, classifier, seed 3", "probes for senses, knn, seed 4",
+        "probes for senses, classifier, seed 3", "probes for senses, classifier, seed 4",
         "probes for entities, base, seed 4", "probes for entities, finetuned, seed 3",
     ]  # fmt: skip

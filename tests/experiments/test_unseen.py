@@ -181,7 +181,7 @@ def test_senses_are_parted_item_by_item_whatever_their_sentence_and_lemma():
     """As the paper's were: all lemmas are trained on, and sentences with two items may be parted."""
     sentences = [n // 4 for n in range(200)]
     lemmas = [("bank", "run", "lead", "bear")[n % 4] for n in range(200)]
-    items = SenseTerms(some_features(200), lemmas, [f"{name}%1" for name in lemmas], sentences)
+    items = SenseTerms(some_features(200), lemmas, [f"{name}%1" for name in lemmas], sentences, sentences)
     split = items.split(0)
     assert [len(part) for part in (split.train, split.dev, split.test)] == [160, 20, 20]
     assert {lemmas[n] for n in split.train.tolist()} == {lemmas[n] for n in split.test.tolist()}
@@ -219,21 +219,20 @@ def with_answers(monkeypatch, module, classes):
     return splits
 
 
-def test_intervals_of_senses_are_over_sentences_and_not_over_items(monkeypatch):
-    """Thirty copies of each item in its sentence make nothing surer."""
+def test_intervals_of_senses_are_over_documents_and_not_over_items(monkeypatch):
+    """Thirty copies of each item in its document make nothing surer."""
     lemmas, names = ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)]
 
     def width(copies):
         with_answers(monkeypatch, word_senses, 2)
-        items = SenseTerms(some_features(40), lemmas, names, [n // copies for n in range(40)])
-        monkeypatch.setattr(
-            SenseTerms, "split", lambda self, seed: Split(*torch.arange(40).split([4, 4, 32]))
-        )
-        table = word_senses.word_senses(items, [0], training=replace(TRAINING, epochs=1)).intervals
+        documents = [n // copies for n in range(40)]
+        items = SenseTerms(some_features(40), lemmas, names, list(range(40)), documents)
+        split = Split(*torch.arange(40).split([4, 4, 32]))
+        table = word_senses.word_senses(items, [0], split=split).intervals
         of = table[(table["predictor"] == "classifier") & (table["terms"] == "h")].iloc[0]
         return of["high"] - of["low"]
 
-    assert width(40) == 0  # one sentence alone is drawn
+    assert width(40) == 0  # one document alone is drawn
     assert width(1) > 0.2
 
 
@@ -259,7 +258,7 @@ def test_agreement_is_the_mean_over_seeds_and_leaves_the_baseline_out(monkeypatc
     assert mean_agreement(table)["agreement"].tolist() == [pytest.approx(0.4)]
     with_answers(monkeypatch, word_senses, 2)
     items = SenseTerms(
-        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], list(range(40))
+        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], *[list(range(40))] * 2
     )
     found = word_senses.word_senses(items, [0, 1]).agreement
     assert set(found["terms_a"]) | set(found["terms_b"]) == set(subsets()) - {""}
@@ -281,7 +280,7 @@ def test_five_neighbours_are_asked_as_in_the_paper(monkeypatch):
     with_answers(monkeypatch, word_senses, 2)
     monkeypatch.setattr(word_senses, "nearest_neighbours", near)
     items = SenseTerms(
-        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], list(range(40))
+        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], *[list(range(40))] * 2
     )
     scores = word_senses.word_senses(items, [0]).scores
     assert asked == {5} and set(scores.query("predictor == 'knn'")["accuracy"]) == {1}
@@ -290,7 +289,9 @@ def test_five_neighbours_are_asked_as_in_the_paper(monkeypatch):
 def test_senses_are_numbered_lemma_by_lemma():
     """Names of senses need not begin with the lemma: those of a lemma follow one another all the same."""
     lemmas, names = ["run", "bank", "run", "bank", "lead"], ["z", "y", "a", "b", "m"]
-    found, labels, choices = word_senses.numbered(SenseTerms(some_features(5), lemmas, names, list(range(5))))
+    found, labels, choices = word_senses.numbered(
+        SenseTerms(some_features(5), lemmas, names, *[list(range(5))] * 2)
+    )
     assert [found[n] for n in labels.tolist()] == names
     for n, lemma in enumerate(lemmas):
         first, count = int(choices.first[n]), int(choices.count[n])
@@ -366,7 +367,7 @@ def test_the_search_sees_the_first_split_and_nothing_of_its_test_part(monkeypatc
     monkeypatch.setattr(word_senses, "sense_probe", probe)
     monkeypatch.setattr(masked_words, "masked_head", probe)
     items = SenseTerms(
-        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], list(range(40))
+        some_features(40), ["bank"] * 40, [f"bank%{n % 2}" for n in range(40)], *[list(range(40))] * 2
     )
     targets = MaskedTargets(some_features(40), torch.zeros(40, dtype=torch.long), list(range(40)))
     word_senses.choose(items, 1)

@@ -1,10 +1,11 @@
 """Small tables of findings, on data whose findings are known."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from dissect.decomposition.parts import TERMS, subsets
-from dissect.report import answers, readings
+from dissect.report import answers, figures, readings
 
 
 def scored(kind, values):
@@ -102,6 +103,71 @@ def test_intervals_are_told_in_percent_and_in_nats():
     assert told.loc["none", "learned: accuracy"] == "50.0 ± 1.0 [45.0, 55.0]"
     assert told.loc["h", "learned: cross entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
     assert answers.certainty(table).shape == (2, 2)
+
+
+BLIND = {"most frequent sense": 0.25, "document's majority": 0.375}
+
+
+def with_baselines(**of_terms):
+    """Scores of kNN, of one run, of the probe, of two, and of baselines that have the empty subset alone."""
+    knn, probe = (dict.fromkeys(subsets(), 0.5) | of_terms for _ in range(2))
+    rows = [("knn", name, 0, value + 0.125) for name, value in knn.items()]
+    rows += [("classifier", name, seed, probe[name]) for name in probe for seed in (0, 1)]
+    rows += [(name, "", 0, value) for name, value in BLIND.items()]
+    return pd.DataFrame(rows, columns=["predictor", "terms", "seed", "accuracy"])
+
+
+def test_who_sees_no_vector_is_told_from_who_has_terms():
+    assert readings.without_vectors(with_baselines()).to_dict() == {
+        name: 100 * of for name, of in BLIND.items()
+    }
+    assert readings.without_vectors(scored("learned", LEARNED)).empty
+    told = here(answers.word_senses(with_baselines(), agreements()))
+    assert told["No vector: most frequent sense"] == "25.0 %"
+    assert told["No vector: document's majority"] == "37.5 %"
+    old = with_baselines().query("predictor in ('knn', 'classifier')")  # of runs made before
+    assert not [row for row in here(answers.word_senses(old, agreements())).index if "No vector" in row]
+
+
+def test_a_row_that_a_predictor_has_not_is_a_dash():
+    rows = [("a", "accuracy", "", *[0.5] * 4), ("a", "accuracy", "h", *[0.5] * 4),
+            ("b", "accuracy", "", *[0.25] * 4)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
+    told = answers.certainty(table)["b: accuracy"]
+    assert told["none"].startswith("25.0") and told["h"] == "–"
+
+
+def test_splits_stand_beside_one_another_with_the_baselines_first():
+    told = answers.senses_by_split(
+        {"by item": with_baselines(h=0.625), "by document": with_baselines(f=0.75)}
+    )
+    assert list(told.columns) == ["by item", "by document"]
+    assert list(told.index[:2]) == [f"no vector: {name}" for name in BLIND]
+    assert told.loc["probe on h"].tolist() == ["62.5 %", "50.0 %"]
+    assert told.loc["kNN on f"].tolist() == ["62.5 %", "87.5 %"]
+
+
+def test_what_a_split_lets_be_copied_is_told_of_this_run():
+    columns = ["split", "items", "same_sentence", "same_document"]
+    apart = pd.DataFrame([("by item", 10, 0.0, 0.0), ("by document", 8, 0.0, 0.0)], columns=columns)
+    shared = pd.DataFrame([("by item", 10, 0.0, 0.125), ("by document", 8, 0.0, 0.0)], columns=columns)
+    assert "nothing to be copied" in answers.overlap_note(apart)
+    assert "nothing to be copied" not in answers.overlap_note(shared)
+    told = answers.overlap(shared)
+    assert told.loc["by item"].tolist() == [10, "0.0%", "12.5%"]
+
+
+def test_who_sees_no_vector_is_a_line_across_the_picture():
+    axis = figures.scores_by_subset(with_baselines(), "accuracy", "accuracy", hue="predictor").axes[0]
+    across = {line.get_label(): line.get_ydata() for line in axis.lines if line.get_label() in BLIND}
+    assert {name: float(y[0]) for name, y in across.items()} == {name: 100 * of for name, of in BLIND.items()}
+    legend = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert legend == ["knn", "classifier", *BLIND]
+    assert len(axis.get_xticks()) == 16
+    alone = scored("learned", {"": 0.5})  # a table of the empty subset alone has dots, not a line
+    axis = figures.scores_by_subset(alone, "accuracy", "accuracy", hue="predictor").axes[0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["learned"]
+    plt.close("all")
 
 
 def test_what_was_read_most_from_is_added_up_over_layers():

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.slow
 TABLES = {
     "exactness", "dependence", "feedforward_r2", "importance", "correlation", "models",
     *(f"masked_words{part}" for part in ("", "_intervals", "_pairs", "_trials")),
-    *(f"senses{part}" for part in ("", "_intervals", "_pairs", "_trials", "_agreement", "_corpus")),
-    *(f"entities{part}" for part in ("", "_intervals", "_pairs", "_trials", "_agreement")),
+    *(f"{name}{part}" for name in ("senses", "senses_documents", "entities")
+      for part in ("", "_intervals", "_pairs", "_trials", "_agreement")),
+    "senses_corpus", "senses_splits",
     "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",
 }  # fmt: skip
 
@@ -39,8 +40,10 @@ def test_a_run_leaves_chapters_tables_and_a_manifest(small_run):
     assert manifest["versions"]["torch"] and manifest["settings"]["limit"] == 60
     importance = pd.read_parquet(small_run / "results" / "importance.parquet")
     assert importance.groupby(["model", "layer"])["mean"].sum().between(0.999, 1.001).all()
-    senses = pd.read_parquet(small_run / "results" / "senses.parquet")
-    assert senses.groupby(["predictor", "seed"]).size().eq(16).all()
+    for name in ("senses", "senses_documents"):
+        senses = pd.read_parquet(small_run / "results" / f"{name}.parquet")
+        rows = senses.groupby(["predictor", "seed"]).size()
+        assert rows[["knn", "classifier"]].eq(16).all() and rows["most frequent sense"].eq(1).all()
 
 
 def test_no_path_of_this_machine_is_in_a_run(small_run):

@@ -46,6 +46,10 @@ def test_one_chapter_compares_all_fine_tuned_models_and_one_the_first(given):
     assert not any("tuned" in found[name] for name in ("1-derivation", "3-mlm", "4-wsd", "6-finer"))
 
 
+def test_the_seed_of_a_run_parts_the_items_of_the_chapter_on_senses(given):
+    assert given(seed=7)["4-wsd"]["seed"] == 7 and given()["4-wsd"]["seed"] == 0
+
+
 def test_what_is_tuned_on_is_read_where_a_chapter_compares_and_no_model_is_given():
     assert set(settings_from({"sections": "1,3"}).corpora()) == {"text"}
     assert set(settings_from({"sections": "5"}).corpora()) == {"entities", "tuning"}

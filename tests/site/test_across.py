@@ -51,6 +51,11 @@ def test_a_run_stands_beside_it_with_all_it_has(here):
     table = across.numbers([across.paper(), here])
     assert (table[here.name] == across.ABSENT).sum() == 1  # the default model has no pretrained head
     senses = here.tables["senses"].query("predictor == 'knn'").groupby("terms")["accuracy"].mean()
+    apart = here.tables["senses_documents"].query("predictor == 'most frequent sense'")["accuracy"].item()
+    assert (
+        table[here.name]["word senses by document, the lemma's most frequent sense"] == f"{100 * apart:.1f} %"
+    )
+    assert table[across.PAPER]["word senses by document, kNN on h and on f"] == "–"
     assert (
         table[here.name]["word senses, kNN on h and on f"]
         == f"{100 * senses['h']:.1f} and {100 * senses['f']:.1f} %"
@@ -147,6 +152,10 @@ def test_published_chapters_tell_the_numbers_of_their_tables(folder):
 def cells(html: str) -> list[str]:
     """What stands in a table."""
     return re.findall(r"<t[dh]>(.*?)</t[dh]>", html)
+
+
+# Chapters whose code is another since those runs were made: the site shows them as they were run.
+REWRITTEN = {"4-wsd"}
 
 
 @pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)

@@ -54,7 +54,7 @@ def split_groups(groups: Sequence[int], seed: int) -> Split:
     """8:1:1 over groups: items of one group (a sentence) stay together."""
     groups_ = np.asarray(groups)
     names = np.unique(groups_)
-    np.random.default_rng(seed).shuffle(names)
+    np.random.default_rng(seed % 2**64).shuffle(names)  # numpy takes no negative seed
     a, b = int(0.8 * len(names)), int(0.9 * len(names))
     places = [np.flatnonzero(np.isin(groups_, part)) for part in (names[:a], names[a:b], names[b:])]
     return Split(*(torch.from_numpy(part) for part in places))
