@@ -111,10 +111,8 @@ def estimate(pseudo: np.ndarray) -> Estimate:
     """The mean of pseudo-values, with the error that seeds and groups, crossed, leave it.
 
     Args:
-        pseudo: (seeds, groups); one seed where nothing is drawn.
-
-    Raises:
-        ValueError: There is one group only.
+        pseudo: (seeds, groups); one seed where nothing is drawn. Of one group, which says nothing of
+            others, the error is nan.
     """
     return Estimate(*(float(number) for number in estimates(pseudo)))
 
@@ -124,15 +122,12 @@ def estimates(pseudo: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Args:
         pseudo: (..., seeds, groups).
-
-    Raises:
-        ValueError: There is one group only.
     """
     seeds, groups = pseudo.shape[-2:]
-    if groups < 2:
-        raise ValueError("one group of test items says nothing of others: give more sentences")
     of_groups = pseudo.mean(-2)
     value = of_groups.mean(-1)
+    if groups < 2:
+        return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan)
     if seeds == 1:
         error = np.sqrt(of_groups.var(-1, ddof=1) / groups)
         return value, error, np.full(value.shape, groups - 1.0)

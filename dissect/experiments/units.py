@@ -149,7 +149,15 @@ def consistent(unit: Unit, said: Mapping[str, Answers], group_of: Mapping[int, i
 
 
 def results(units: Sequence[Unit]) -> Results:
-    """The results of an experiment whose units these are, worked out one after another."""
+    """The results of an experiment whose units these are, worked out one after another.
+
+    Raises:
+        ValueError: Seeds of one predictor are tested on different items: then seeds and items are not crossed.
+    """
+    tested: dict[str, list[int]] = {}
+    for unit in units:
+        if tested.setdefault(unit.predictor, unit.split.test.tolist()) != unit.split.test.tolist():
+            raise ValueError(f"of the seeds of {unit.predictor} one is tested on other items: fix the split")
     return collected([found(unit) for unit in units])
 
 

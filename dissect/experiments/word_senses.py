@@ -117,7 +117,7 @@ def word_senses(
     probe = partial(learned, numbers=numbered(items), training=training)
     units = [Unit(EXPERIMENT, "knn", partial(neighbours, k=k), items, split, seeds[0])]
     units += [Unit(EXPERIMENT, "classifier", probe, items, split, seed) for seed in seeds]
-    blind = replace(EXPERIMENT, average=None)
+    blind = replace(EXPERIMENT, average=None, right=None)
     guesses = without_vectors(items, split)
     units += [
         Unit(blind, name, partial(guessed, answers=answers), items, split, seeds[0])

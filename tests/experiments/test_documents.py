@@ -140,7 +140,7 @@ def test_without_a_vector_there_is_one_row_and_nothing_to_compare(found):
     of = found.scores.set_index(["predictor", "terms"])["accuracy"]
     assert of["most frequent sense", ""] == of["knn", ""].item()
     means = found.intervals.set_index(["predictor", "terms"])["mean"]
-    assert all(means[name, ""] == of[name, ""] for name in BASELINES)
+    assert all(means[name, ""] == pytest.approx(of[name, ""]) for name in BASELINES)
 
 
 def test_all_runs_of_an_experiment_have_the_split_that_was_given(monkeypatch):

@@ -52,7 +52,7 @@ def units_of(monkeypatch, module, run) -> list[Unit]:
 
     def results(units):
         seen.extend(units)
-        return Results(nothing, nothing, nothing)
+        return Results(nothing, nothing, nothing, nothing)
 
     monkeypatch.setattr(module, "results", results)
     run()
@@ -128,7 +128,7 @@ def test_scores_are_those_of_the_answers_and_means_those_of_the_scores():
         truth = np.array(items.senses)[split.test.numpy()]
         return {"predicted": truth if right else np.array(["none"] * len(truth))}
 
-    units = [Unit(word_senses.EXPERIMENT, "one", predict, items, items.split(seed), seed) for seed in (0, 1)]
+    units = [Unit(word_senses.EXPERIMENT, "one", predict, items, items.split(0), seed) for seed in (0, 1)]
     found = experiments.results(units)
     scores = found.scores.pivot(index="terms", columns="seed", values="accuracy")
     assert scores.loc["h"].tolist() == [0, 1] and scores.loc[""].tolist() == [0, 0]
@@ -136,6 +136,13 @@ def test_scores_are_those_of_the_answers_and_means_those_of_the_scores():
     assert (means[""], means["h"], means["i+h+f+c"]) == (0, 0.5, 1)
     agreed = found.agreement.set_index(["terms_a", "terms_b"])["agreement"]
     assert agreed["i", "h"] == 1 and agreed["h", "i+h+f+c"] == 0.5 and len(agreed) == 15 * 14 / 2
+
+
+def test_seeds_that_are_tested_on_other_items_are_no_seeds_of_one_predictor():
+    items = senses()
+    units = [Unit(word_senses.EXPERIMENT, "one", None, items, items.split(seed), seed) for seed in (0, 1)]
+    with pytest.raises(ValueError, match="one is tested on other items"):
+        experiments.results(units)
 
 
 def test_what_was_interrupted_goes_on_with_the_next_probe(tmp_path, monkeypatch):
