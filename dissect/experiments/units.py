@@ -152,7 +152,7 @@ def results(units: Sequence[Unit]) -> Results:
     """The results of an experiment whose units these are, worked out one after another.
 
     Raises:
-        ValueError: Seeds of one predictor are tested on different items: then seeds and items are not crossed.
+        ValueError: Seeds of one predictor are tested on other items, and so are not crossed with them.
     """
     tested: dict[str, list[int]] = {}
     for unit in units:
