@@ -1,6 +1,7 @@
 """Models by name, their heads, and fine-tuning."""
 
 from dissect.models.heads import AFTERWARDS, KINDS, PRETRAINED, width
+from dissect.models.initialised import random_weights
 from dissect.models.loading import (
     DEVICE,
     PACKAGED,
@@ -30,6 +31,7 @@ __all__ = [
     "location",
     "names",
     "pick_device",
+    "random_weights",
     "task",
     "tokenizer_sha256",
     "width",

@@ -22,12 +22,14 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "difference": ("number", "a less b; of checks, the largest relative difference"),
     "dropout": ("number", "probability of dropout"),
     "entity_f1": ("number", "F1 over whole entities, 0 to 1"),
+    "experiment": ("text", "masked words, senses or entities"),
     "group": ("whole", "group of test sentences or documents, from 0"),
     "head": ("whole", "attention head, from 1"),
     "high": ("number", "upper end of the 95 % interval over seeds and test items"),
     "importance": ("number", "e·x / e·e"),
     "items": ("whole", "how many items the corpus has of it"),
     "senses_splits.items": ("whole", "how many items are tested"),
+    "labels": ("text", "task; control, drawn at random by word type; difference, selectivity"),
     "layer": ("whole", "layer; 0 is the embedding layer"),
     "learning_rate": ("number", "of AdamW"),
     "lemma": ("text", "lemma"),
@@ -81,8 +83,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "types": ("whole", "among how many word pieces the head chooses"),
     "unit": ("whole", "feed-forward unit, from 0"),
     "value": ("number", "pseudo-value; its mean over seeds and groups is the number itself"),
+    "vectors": ("text", "subsets of the terms; those joined by ; stand side by side"),
     "verdict": ("text", "replicated, contradicted, mixed, undecided or not testable"),
     "weight_decay": ("number", "of AdamW"),
+    "weights": ("text", "trained, or random: of the same architecture, as first drawn"),
     "world": ("text", "what is true in the made-up runs"),
     "word": ("text", "a candidate for the next word"),
 }
@@ -135,6 +139,14 @@ def _experiment(name: str, scores: str, agreement: bool, on: str = "") -> dict[s
     return {name: Table(table.about + on, table.columns) for name, table in tables.items()}
 
 
+def _measured(name: str, about: str, keys: str) -> dict[str, Table]:
+    """The tables of a measurement, see `experiments.measured`."""
+    return {
+        name: _table(f"{about}: means and 95 % intervals", f"{keys} mean low high"),
+        f"{name}_groups": _table(f"{about}: pseudo-values", f"{keys} seed group value"),
+    }
+
+
 TABLES: dict[str, Table] = {
     "exactness": _table("how closely two ways of computing agree", "compared difference"),
     "feedforward_r2": _table(
@@ -159,6 +171,26 @@ TABLES: dict[str, Table] = {
     **_experiment("senses", "accuracy", agreement=True, on=", parted by item"),
     **_experiment("senses_documents", "accuracy", agreement=True, on=", parted by document"),
     **_experiment("entities", "macro_f1 entity_f1", agreement=True),
+    **_measured(
+        "controls_importance",
+        "importance of each term, trained and with random weights",
+        "weights layer term",
+    ),
+    **_measured(
+        "controls_scores",
+        "scores on the terms of trained and of random weights",
+        "experiment predictor score weights terms",
+    ),
+    **_measured(
+        "controls_selectivity",
+        "accuracy on a task, and on labels without meaning",
+        "experiment predictor terms labels",
+    ),
+    **_measured(
+        "controls_joined",
+        "scores on terms added up and on terms side by side",
+        "experiment predictor score vectors",
+    ),
     "finer_layers": _table("who wrote into the word, by layer", "sentence term layer importance"),
     "finer_heads": _table("the same by attention head", "sentence term layer head importance"),
     "finer_sources": _table(
