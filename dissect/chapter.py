@@ -27,14 +27,21 @@ NAMES = {name: module for module, names in OF_MODULES.items() for name in names}
 
 # Modules, by the names that notebooks have for them.
 MODULES = {
+    "ablation": "experiments.ablation",
+    "controls": "experiments.controls",
     "corpora": "corpora",
+    "cosines": "experiments.cosines",
     "figures": "report.figures",
     "findings": "report.answers",
     "finer": "experiments.finer",
+    "head_reads": "experiments.head_reads",
+    "intervals": "report.intervals",
     "given": "teaching.exercises.materials",
+    "layer_order": "experiments.layer_order",
     "measures": "experiments.measures",
     "models": "models",
     "published": "report.published",
+    "reading": "experiments.reading",
 }
 
 HANDED_OUT = NAMES | MODULES

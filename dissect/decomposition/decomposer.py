@@ -171,6 +171,26 @@ class Decomposer:
         adds = (operation for operation in trace.operations if isinstance(operation, Add))
         return ((add.layer, real(add.seen["entered"]), real(add.output)) for add in adds)
 
+    @torch.no_grad()
+    def additions(self, **inputs: Any) -> Iterator[tuple[str, int, Tensor]]:
+        """What each sublayer adds to the stream, biases included, in the order in which it is added.
+
+        Raises what `decompose` raises for unusable input.
+
+        Returns:
+            Of each addition its term, its layer and what is added, (batch, tokens, hidden).
+        """
+        _, trace, _ = self._forward(inputs)
+        adds = (operation for operation in trace.operations if isinstance(operation, Add))
+        return ((add.term, add.layer, add.output) for add in adds)
+
+    @torch.no_grad()
+    def embedding(self, **inputs: Any) -> Tensor:
+        """What the model returns, (batch, tokens, hidden), without its terms; hooks on it have their say."""
+        check_inputs(self.base, inputs, self.reads)
+        with torch.compiler.set_stance("force_eager"):
+            return self._run(inputs).last_hidden_state
+
     def _forward(self, inputs, keep: tuple[str, ...] = (), weights: bool = False, only: str | None = None):
         """One recorded pass without dropout or gradients; modes and hooks are put back."""
         check_inputs(self.base, inputs, self.reads)

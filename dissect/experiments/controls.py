@@ -22,7 +22,7 @@ from torch import Tensor
 from dissect.corpora import SenseCorpus, TaggedSentence
 from dissect.decomposition import TERMS
 from dissect.experiments import masked_words, measures, named_entities, word_senses
-from dissect.experiments.certainty import parted, pseudovalues
+from dissect.experiments.certainty import grouped, parted, pseudovalues
 from dissect.experiments.measured import Measured, joined, means
 from dissect.experiments.pieces import in_order
 from dissect.experiments.probes import Split
@@ -45,14 +45,14 @@ class Task:
     Attributes:
         name: "masked words", "senses" or "entities".
         experiment: See `units.Experiment`.
-        predictors: By their names in the tables.
+        predictors: Items -> who answers for them, by their names in the tables.
         items: Their terms and labels.
         split: Fixed, whatever the seed.
     """
 
     name: str
     experiment: Experiment
-    predictors: Mapping[str, Predictor]
+    predictors: Callable[[Any], Mapping[str, Predictor]]
     items: Any
     split: Split
 
@@ -69,16 +69,13 @@ def masked_task(
         folder: Of stores; without it the terms are kept in memory.
     """
     targets = masked_words.masked_targets(loaded, sentences, times, 0, folder)
-    predictors: dict[str, Predictor] = {
-        "learned": partial(masked_words.learned, training=masked_words.TRAINING)
-    }
-    return Task("masked words", masked_words.EXPERIMENT, predictors, targets, targets.split(0))
+    return Task("masked words", masked_words.EXPERIMENT, of_masked_words, targets, targets.split(0))
 
 
 def senses_task(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> Task:
     """Word senses, by neighbours and by the probe; see `word_senses.sense_terms`."""
     items = word_senses.sense_terms(loaded, corpus, folder)
-    return Task("senses", word_senses.EXPERIMENT, of_senses(items), items, items.split(0))
+    return Task("senses", word_senses.EXPERIMENT, of_senses, items, items.split(0))
 
 
 def entities_task(
@@ -86,7 +83,12 @@ def entities_task(
 ) -> Task:
     """Named entities, by the probe; see `named_entities.tagged_terms`."""
     words = named_entities.tagged_terms(loaded, parts, folder)
-    return Task("entities", named_entities.EXPERIMENT, of_entities(words), words, words.split)
+    return Task("entities", named_entities.EXPERIMENT, of_entities, words, words.split)
+
+
+def of_masked_words(targets: masked_words.MaskedTargets) -> dict[str, Predictor]:
+    """The predictor of masked words."""
+    return {"learned": partial(masked_words.learned, training=masked_words.TRAINING)}
 
 
 def of_senses(items: word_senses.SenseTerms) -> dict[str, Predictor]:
@@ -134,29 +136,61 @@ def with_and_without(loaded: Loaded, seeds: Sequence[int]) -> list[tuple[str, in
     return [(TRAINED, 0, loaded), *((RANDOM, seed, random_weights(loaded, seed)) for seed in seeds)]
 
 
+Maker = Callable[[Loaded, str | Path | None], Task]  # a model and a folder of stores -> a task
+
+
+def tasks(
+    loaded: Loaded,
+    text: Sequence[str],
+    times: int,
+    senses: SenseCorpus,
+    entities: Mapping[str, Sequence[TaggedSentence]],
+) -> list[Maker]:
+    """The three tasks, to be made for any model with this tokenizer; without a mask token the last two.
+
+    Args:
+        loaded: A model.
+        text: Of masked words.
+        times: How often each of its sentences is masked.
+        senses: Of word senses.
+        entities: Of named entities.
+    """
+    made: list[Maker] = [
+        lambda one, folder: senses_task(one, senses, folder),
+        lambda one, folder: entities_task(one, entities, folder),
+    ]
+    if loaded.tokenizer.mask_token_id is None:
+        return made
+    return [lambda one, folder: masked_task(one, text, times, folder), *made]
+
+
 def scores(
     loaded: Loaded,
-    make: Callable[[Loaded], Task],
+    makers: Sequence[Maker],
     seeds: Sequence[int],
     subsets: Sequence[str] = SINGLE,
-) -> pd.DataFrame:
-    """A task's scores on the model's terms and on those of random weights.
+    folder: str | Path | None = None,
+) -> Measured:
+    """Scores of tasks on the model's terms and on those of random weights.
 
     Args:
         loaded: The model.
-        make: The task, for a model.
+        makers: Of the tasks.
         seeds: Of what probes draw, and of the random weights.
         subsets: Of the terms.
+        folder: Of stores, for the model's own terms; those of random weights are kept in memory.
 
     Returns:
-        The columns of `scored`, and weights.
+        Columns experiment, predictor, score, weights, terms.
     """
-    task = make(loaded)
-    rows = [scored(task, subsets, seed).assign(weights=TRAINED) for seed in seeds]
-    for seed in seeds:
-        drawn = make(random_weights(loaded, seed))
-        rows.append(scored(drawn, subsets, seed).assign(weights=RANDOM))
-    return pd.concat(rows, ignore_index=True)
+    rows = []
+    for make in makers:
+        task = make(loaded, folder)
+        rows += [scored(task, subsets, seed).assign(weights=TRAINED) for seed in seeds]
+        for seed in seeds:
+            drawn = make(random_weights(loaded, seed), None)
+            rows.append(scored(drawn, subsets, seed).assign(weights=RANDOM))
+    return joined(rows, "experiment", "predictor", "score", "weights", "terms")
 
 
 def scored(task: Task, subsets: Sequence[str], seed: int) -> pd.DataFrame:
@@ -188,27 +222,48 @@ def answers(task: Task, subsets: Sequence[str], seed: int) -> dict[str, list[Ans
             predict(task.items, subset, task.split, seed=seed)
             for subset in track(subsets, f"{task.experiment.label} {name}, seed {seed}")
         ]
-        for name, predict in task.predictors.items()
+        for name, predict in task.predictors(task.items).items()
     }
 
 
-def pseudo(of: Counted, score: Callable[[np.ndarray], np.ndarray], names: Sequence[str]) -> pd.DataFrame:
-    """Pseudo-values of a score: columns terms, group, value.
+def pseudo(
+    of: Counted, score: Callable[[np.ndarray], np.ndarray], names: Sequence[str], column: str = "terms"
+) -> pd.DataFrame:
+    """Pseudo-values of a score: what it is of, group, value.
 
     Args:
         of: Counts of test items, or of sentences.
         score: Of such counts, added up.
-        names: Of the subsets.
+        names: What each is of.
+        column: How the column of names is called.
     """
     values = pseudovalues(score, count(of.sentences, of.counts), parted(of.sentences))
-    groups = values.shape[1]
-    return pd.DataFrame(
-        {"terms": np.repeat(list(names), groups), "group": np.tile(np.arange(groups), len(names)),
-         "value": values.ravel()}
-    )  # fmt: skip
+    return grouped(names, values).rename(columns={"terms": column})
 
 
 # ---- control tasks ----
+
+
+def selective(
+    senses: Task, before: Sequence[str], entities: Task, words: Sequence[str], seeds: Sequence[int]
+) -> Measured:
+    """`selectivity` of both tasks whose items are words.
+
+    Args:
+        senses: The task.
+        before: The word before each item, see `words_before`.
+        entities: The task.
+        words: Each word itself, see `forms`.
+        seeds: Of what probes draw, and of the controls' labels.
+
+    Returns:
+        Columns experiment, predictor, terms, labels.
+    """
+    rows = [
+        selectivity(senses, before, control_senses, seeds),
+        selectivity(entities, words, control_entities, seeds),
+    ]
+    return joined(rows, "experiment", "predictor", "terms", "labels")
 
 
 def selectivity(
@@ -274,7 +329,7 @@ def control_entities(task: Task, types: Sequence[str], seed: int) -> Task:
     drawn = np.random.default_rng(seed).choice(names, len(all_types), p=counts / counts.sum())
     of_type = dict(zip(all_types, drawn.tolist(), strict=True))
     items = replace(task.items, tags=[of_type[form] for form in types])
-    return replace(task, items=items, predictors=of_entities(items))
+    return replace(task, items=items)
 
 
 def control_senses(task: Task, types: Sequence[str], seed: int) -> Task:
@@ -304,7 +359,7 @@ def control_senses(task: Task, types: Sequence[str], seed: int) -> Task:
     items = replace(
         task.items, senses=[of_type[pair] for pair in zip(lemmas, types, strict=True)]
     )  # fmt: skip
-    return replace(task, items=items, predictors=of_senses(items))
+    return replace(task, items=items)
 
 
 def words_before(corpus: SenseCorpus, items: word_senses.SenseTerms) -> list[str]:
@@ -331,21 +386,24 @@ class SideBySide(Features):
         return torch.cat([super(SideBySide, self).subset(part) for part in name.split(";")], dim=-1)
 
 
-def side_by_side(task: Task, seeds: Sequence[int], vectors: Sequence[str] = JOINED) -> pd.DataFrame:
-    """A task's scores on sums of terms and on the same terms side by side.
+def side_by_side(tasks: Sequence[Task], seeds: Sequence[int], vectors: Sequence[str] = JOINED) -> Measured:
+    """Scores on sums of terms and on the same terms side by side.
 
     A sum may lose what each of its terms has, and terms side by side may not. They are also wider, and the
     two-layer probe is as wide as what it reads: so the sum is also put beside itself.
 
     Args:
-        task: Items, predictors and split.
+        tasks: Items, predictors and split of each.
         seeds: Of what predictors draw.
         vectors: Subsets of the terms, joined by ";".
 
     Returns:
-        The columns of `scored`, with "vectors" in the place of "terms".
+        Columns experiment, predictor, score, vectors.
     """
-    of = task.items.features
-    items = replace(task.items, features=SideBySide(of.shards, of.kept, of.left_out, of.folder))
-    rows = [scored(replace(task, items=items), vectors, seed) for seed in seeds]
-    return pd.concat(rows, ignore_index=True).rename(columns={"terms": "vectors"})
+    rows = []
+    for task in tasks:
+        of = task.items.features
+        items = replace(task.items, features=SideBySide(of.shards, of.kept, of.left_out, of.folder))
+        rows += [scored(replace(task, items=items), vectors, seed) for seed in seeds]
+    table = pd.concat(rows, ignore_index=True).rename(columns={"terms": "vectors"})
+    return joined([table], "experiment", "predictor", "score", "vectors")

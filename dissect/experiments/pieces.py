@@ -16,6 +16,12 @@ def of_words(loaded: Loaded, batch: dict[str, Any]) -> Tensor:
     return batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
 
 
+def shown(loaded: Loaded, sentences: Sequence[str]) -> list[int]:
+    """The sentences, numbered as `tokenized` has them, in the order in which `over_text` shows them."""
+    lengths = [len(row) for row in tokenized(loaded, sentences)]
+    return [row for batch in batches(lengths) for row in batch]
+
+
 def in_order(loaded: Loaded, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
     """The word pieces in the order of `measures.importance` and of all that `over_text` shows.
 
@@ -28,7 +34,7 @@ def in_order(loaded: Loaded, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
     """
     ids = tokenized(loaded, sentences)
     special = set(loaded.tokenizer.all_special_ids)
-    shown = [row for batch in batches([len(row) for row in ids]) for row in batch]
-    found = [(row, token) for row in shown for token in ids[row] if token not in special]
+    rows = shown(loaded, sentences)
+    found = [(row, token) for row in rows for token in ids[row] if token not in special]
     both = torch.tensor(found, dtype=torch.long).view(-1, 2)
     return both[:, 0], both[:, 1]

@@ -7,6 +7,7 @@ from dissect.features.gathering import (
     padded,
     target_terms,
     tokenized,
+    word_targets,
     word_terms,
 )
 from dissect.features.store import checksum, remembered
@@ -20,5 +21,6 @@ __all__ = [
     "remembered",
     "target_terms",
     "tokenized",
+    "word_targets",
     "word_terms",
 ]

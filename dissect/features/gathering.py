@@ -70,6 +70,23 @@ def word_terms(
     Raises:
         DissectError: There is no word; besides, what `decompose` raises.
     """
+    ids, targets = word_targets(loaded, sentences, spans)
+    return target_terms(loaded, ids, targets, "terms of words", folder)
+
+
+def word_targets(
+    loaded: Loaded, sentences: Sequence[str], spans: Sequence[tuple[int, int, int]]
+) -> tuple[list[list[int]], list[tuple[int, list[int]]]]:
+    """Where the word pieces of words are.
+
+    Args:
+        loaded: The model.
+        sentences: The corpus.
+        spans: (sentence, start, end) of each word, in characters.
+
+    Returns:
+        The sentences, each a list of token ids, and of each word its sentence and its positions there.
+    """
     ids, pieces = [], []
     encoded = loaded.tokenizer(list(sentences), return_offsets_mapping=True, truncation=False, verbose=False)
     for input_ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
@@ -79,7 +96,7 @@ def word_terms(
     for sentence, start, end in spans:
         overlap = [n for n, (a, b) in enumerate(pieces[sentence]) if a < end and b > start]
         targets.append((sentence, overlap))
-    return target_terms(loaded, ids, targets, "terms of words", folder)
+    return ids, targets
 
 
 @dataclass(frozen=True)

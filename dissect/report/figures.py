@@ -1,6 +1,7 @@
 """Every plot of the chapters: one function each, given a data frame, returning a figure."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -344,6 +345,174 @@ def cost_by_tokens(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def trained_and_random(table: pd.DataFrame) -> Figure:
+    """Mean importance by layer of a trained model, and of its architecture with random weights.
+
+    Args:
+        table: Weights, layer, term, mean, low, high.
+    """
+    kinds = list(dict.fromkeys(table["weights"]))
+    figure, axes = plt.subplots(1, len(kinds), figsize=(4.4 * len(kinds), 3.4), sharey=True, squeeze=False)
+    for axis, kind in zip(axes.flat, kinds, strict=True):
+        of_kind = table[table["weights"] == kind]
+        for term in TERMS:
+            _line(axis, of_kind[of_kind["term"] == term], COLOURS[term], MARKERS[term], NAMES[term])
+        axis.set(xlabel="layer", title=f"{kind} weights")
+    axes[0, 0].set_ylabel("importance  $e·x\\,/\\,e·e$")
+    _legend_below(figure, axes[0, 0])
+    return figure
+
+
+def dots(
+    table: pd.DataFrame, x: str, hue: str, panel: Sequence[str], label: str, factor: float = 100
+) -> Figure:
+    """Numbers with their 95 % intervals, side by side; a panel for each combination of some keys.
+
+    Args:
+        table: Keys, mean, low, high.
+        x: The key along the axis; "" is written as the baseline.
+        hue: The key told apart by colour.
+        panel: The keys of which each combination has a panel.
+        label: What the numbers are.
+        factor: By which they are multiplied, 100 for percent.
+    """
+    kinds = list(dict.fromkeys(table[hue]))
+    panels = list(table.groupby(list(panel), sort=False))
+    wide = max(3.2, 0.62 * max(part[x].nunique() for _, part in panels))
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(wide * columns, 3.3 * rows), squeeze=False)
+    for axis, (names, part) in zip(axes.flat, panels, strict=False):
+        places = {name: n for n, name in enumerate(dict.fromkeys(part[x]))}
+        for n, kind in enumerate(kinds):
+            of = part[part[hue] == kind]
+            beside = (n - (len(kinds) - 1) / 2) * 0.2
+            mean = factor * of["mean"]
+            colour, marker = KINDS[n % len(KINDS)]
+            axis.errorbar(
+                of[x].map(places) + beside, mean, [mean - factor * of["low"], factor * of["high"] - mean],
+                fmt=marker, color=colour, markersize=5, label=kind or BASELINE,
+            )  # fmt: skip
+        axis.set_xticks(list(places.values()), [name or BASELINE for name in places])
+        axis.set_title(", ".join(name.replace("_", " ") for name in names), **TITLE)
+        _slant(axis, 45)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(label)
+    _legend_below(figure, axes.flat[0])
+    return figure
+
+
+def causes(table: pd.DataFrame) -> Figure:
+    """What scores lose by layer: full lines in the model, broken ones in the sum; a panel a score.
+
+    Args:
+        table: Experiment, predictor, score, effect, term, layer, mean, low, high; accuracies alone are drawn.
+    """
+    shown = table[(table["score"] == "accuracy") & (table["layer"] > 0)]
+    panels = list(shown.groupby(["experiment", "predictor"], sort=False))
+    figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.4), squeeze=False)
+    for axis, (names, part) in zip(axes.flat, panels, strict=True):
+        for term, effect in part[["term", "effect"]].drop_duplicates().itertuples(index=False):
+            of = part[(part["term"] == term) & (part["effect"] == effect)]
+            style = "-" if effect == "cause" else "--"
+            label = f"{NAMES.get(term, term)}, {effect}"
+            _line(axis, of, COLOURS.get(term, "#555555"), MARKERS.get(term, "^"), label, style, 100)
+        axis.axhline(0, color="grey", linewidth=0.8)
+        axis.set_title(", ".join(names), **TITLE)
+        axis.set(xlabel="layer")
+    axes[0, 0].set_ylabel("accuracy lost (points)")
+    _legend_below(figure, axes[0, 0])
+    return figure
+
+
+def lines_by_layer(
+    table: pd.DataFrame, key: str, label: str, names: Mapping[str, str], factor: float = 1
+) -> Figure:
+    """Numbers by layer with the band of their 95 % intervals, a line for each value of a key.
+
+    Args:
+        table: Layer, the column `key`, mean, low, high.
+        key: What lines are told apart by.
+        label: What the numbers are.
+        names: What lines are called, by value; those left out are not drawn.
+        factor: By which numbers are multiplied.
+    """
+    figure, axis = plt.subplots(figsize=(6, 3.4))
+    for n, (value, name) in enumerate(names.items()):
+        _line(axis, table[table[key] == value], *KINDS[n % len(KINDS)], name, factor=factor)
+    axis.set(xlabel="layer", ylabel=label)
+    _legend_below(figure, axis)
+    return figure
+
+
+def updates(table: pd.DataFrame) -> Figure:
+    """How far what a sublayer wrote moves the distribution over words, and over how many words, by layer.
+
+    Args:
+        table: Predictor, quantity, term, layer, mean, low, high.
+    """
+    shown = table[table["layer"] > 0]
+    labels = {"divergence": "KL divergence (nats)", "words": "words that change"}
+    panels = [(kind, name) for kind in dict.fromkeys(shown["predictor"]) for name in labels]
+    figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.3), squeeze=False)
+    for axis, (predictor, quantity) in zip(axes.flat, panels, strict=True):
+        part = shown[(shown["predictor"] == predictor) & (shown["quantity"] == quantity)]
+        for term in dict.fromkeys(part["term"]):
+            of = part[part["term"] == term]
+            _line(axis, of, COLOURS.get(term, "#555555"), MARKERS.get(term, "^"), NAMES.get(term, term))
+        axis.set(xlabel="layer", ylabel=labels[quantity])
+        axis.set_title(f"{predictor} head", **TITLE)
+    _legend_below(figure, axes[0, 0])
+    return figure
+
+
+def layer_order(table: pd.DataFrame) -> Figure:
+    """How far embeddings turn, and what accuracy is left, when layers change places or work twice.
+
+    Args:
+        table: Predictor, score, change, first, second, mean, low, high.
+    """
+    shown = table[table["score"].isin(["cosine_distance", "accuracy"])].copy()
+    apart = (shown["second"] - shown["first"]).astype(str)
+    shown["kind"] = shown["change"].where(shown["change"] != "swap", "swap, " + apart + " apart")
+    panels = list(shown.groupby(["predictor", "score"], sort=False))
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.4), squeeze=False)
+    kinds = [kind for kind in dict.fromkeys(shown["kind"]) if kind != "none"]
+    for axis, ((predictor, score), part) in zip(axes.flat, panels, strict=True):
+        for n, kind in enumerate(kinds):
+            _line(axis, part[part["kind"] == kind], *KINDS[n % len(KINDS)], kind)
+        none = part[part["kind"] == "none"]["mean"].mean()
+        axis.axhline(none, color="grey", linewidth=0.8)
+        axis.set(xlabel="first layer that is changed", ylabel=score.replace("_", " "))
+        axis.set_title(predictor, **TITLE)
+        if part["mean"].max() > 20 * part["mean"].median() > 0:
+            axis.set_yscale("symlog", linthresh=float(part["mean"].median()))
+    _legend_below(figure, axes[0, 0], columns=3)
+    return figure
+
+
+# Colours and markers of what is no term.
+KINDS = [
+    ("#0173b2", "o"),
+    ("#de8f05", "s"),
+    ("#029e73", "D"),
+    ("#cc78bc", "X"),
+    ("#555555", "v"),
+    ("#ca9161", "^"),
+]
+
+
+def _line(
+    axis: Axes, of: pd.DataFrame, colour: str, marker: str, label: str, style: str = "-", factor: float = 1
+) -> None:
+    """A line over layers with the band of its intervals."""
+    where = of["layer"] if "layer" in of else of["first"]
+    axis.plot(where, factor * of["mean"], style, color=colour, marker=marker, markersize=5, label=label)
+    axis.fill_between(where, factor * of["low"], factor * of["high"], color=colour, alpha=0.15)
+
+
 def _wrapped(sentence: str, width: int = 45) -> str:
     return textwrap.fill(sentence, width)
 
@@ -353,9 +522,14 @@ def _slant(axis: Axes, degrees: int) -> None:
     plt.setp(axis.get_xticklabels(), rotation=degrees, ha="right", rotation_mode="anchor")
 
 
-def _legend_below(figure: Figure, axis: Axes) -> None:
+def _legend_below(figure: Figure, axis: Axes, columns: int = 0) -> None:
     handles, labels = axis.get_legend_handles_labels()
     figure.tight_layout()
     figure.legend(
-        handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(labels), frameon=False
+        handles,
+        labels,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        ncols=columns or len(labels),
+        frameon=False,
     )

@@ -17,6 +17,7 @@ class Chapter:
 
     Attributes:
         corpus: The kind of corpus that it reads, one of `corpora.KINDS`, or "".
+        beside: Other kinds of corpora that it reads, each under the parameter KIND_corpus.
         parameters: Names in its `parameters` cell beside `model` and `results`; see `Settings.parameters`.
         tables: Those that it writes; columns are in `schema.TABLES`.
         tuned: Whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
@@ -30,6 +31,7 @@ class Chapter:
     """
 
     corpus: str = ""
+    beside: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     tuned: str = ""
@@ -45,6 +47,11 @@ class Chapter:
 def of_experiment(name: str) -> tuple[str, ...]:
     """The tables of an experiment on all subsets of the terms."""
     return name, f"{name}_groups", f"{name}_intervals", f"{name}_pairs", f"{name}_trials"
+
+
+def measured(name: str) -> tuple[str, ...]:
+    """The tables of a measurement, see `experiments.measured`."""
+    return name, f"{name}_groups"
 
 
 OF_TEXT = ("corpus", "limit", "seed")
@@ -100,6 +107,30 @@ CHAPTERS: dict[str, Chapter] = {
     "6-finer": Chapter(
         tables=("finer_layers", "finer_heads", "finer_sources", "finer_units", "finer_logits"),
         fitted=requirements.context_first,
+    ),
+    "7-controls": Chapter(
+        corpus="text",
+        beside=("senses", "entities"),
+        parameters=("corpus", "senses_corpus", "entities_corpus", "limit", "seeds", "times", "features"),
+        tables=(
+            *measured("controls_importance"), *measured("controls_scores"),
+            *measured("controls_selectivity"), *measured("controls_joined"),
+        ),
+        longest=True,
+        unsuited=requirements.no_mask,
+        seconds=lambda cost: cost.controls(),
+    ),
+    "8-causes": Chapter(
+        corpus="text",
+        beside=("senses",),
+        parameters=("corpus", "senses_corpus", "limit", "seeds", "times", "head", "features"),
+        tables=(
+            *measured("causes"), *measured("rescaled"), *measured("anisotropy"),
+            *measured("word_types"), *measured("updates"), *measured("layer_order"),
+        ),
+        head=True,
+        unsuited=requirements.no_mask,
+        seconds=lambda cost: cost.causes(),
     ),
 }  # fmt: skip
 

@@ -33,6 +33,7 @@ Finding = tuple[str, str, str]
 # How many epochs probes take until they stop, by experience; an estimate needs no more.
 EPOCHS = {"masked words": 5, "senses": 15, "entities": 9}
 TRIAL = 0.6  # of the epochs of a probe, for one of the trials, most of which are broken off
+PASSES = 7  # over test items, a layer: two sublayers ablated, swaps, and what works twice
 SITE = 25.0  # seconds that the site takes
 OVERHEAD = 12  # seconds that a chapter takes beside its work: its process, imports, pictures
 TRAINED = 3.5  # a step of fine-tuning beside a forward pass over the same tokens
@@ -203,6 +204,7 @@ class Cost:
         masked_tokens: Those of the text, as often as it is masked.
         seeds: Of the probes, how many.
         trials: Of hyper-parameters, how many.
+        depth: Layers of the model.
     """
 
     terms: float
@@ -215,6 +217,7 @@ class Cost:
     masked_tokens: int
     seeds: int
     trials: int
+    depth: int
 
     def tokens(self, kind: str) -> int:
         """The tokens of a corpus, by its kind."""
@@ -224,6 +227,22 @@ class Cost:
         """Seconds of the probes of a kind: on all subsets, of so many models, and in the search before."""
         trained = models * 15 * self.seeds + self.trials * TRIAL
         return trained * EPOCHS[kind] * self.epoch[kind]
+
+    def controls(self) -> float:
+        """Seconds of the chapter on controls: models with random weights, one a seed, and more probes."""
+        passes = self.masked_tokens + self.tokens("senses") + self.tokens("entities")
+        # five probes beside random weights; of senses and entities five more on labels without meaning
+        a_kind = {"masked words": 5 + 5 + 9, "senses": 5 + 5 + 5 + 9, "entities": 5 + 5 + 5 + 9}
+        probes = sum(n * EPOCHS[kind] * self.epoch[kind] for kind, n in a_kind.items())
+        models = 1 + self.seeds
+        return models * (passes * self.terms + self.tokens("text") * self.layers) + self.seeds * probes
+
+    def causes(self) -> float:
+        """Seconds of the chapter on causes: passes over a tenth of the items, and heads."""
+        items = self.masked_tokens + self.tokens("senses")
+        changed = 0.1 * PASSES * self.depth * items * self.terms
+        heads = 4 * self.seeds * EPOCHS["masked words"] * self.epoch["masked words"]
+        return items * self.terms + changed + heads + 2 * self.tokens("text") * self.layers
 
 
 def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dict[str, float]:
@@ -245,6 +264,7 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
     cost = Cost(
         **rate, epoch=epoch, sizes=sizes, masked_tokens=masked, trials=settings.trials,
         models=1 + (len(settings.tuned) or 1), seeds=settings.seeds or PROFILES[settings.profile].seeds,
+        depth=int(getattr(loaded.model.config, "num_hidden_layers", 12)),
     )  # fmt: skip
     of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * cost.terms * TRAINED
     of_chapters = {name: OVERHEAD + chapter.seconds(cost) for name, chapter in CHAPTERS.items()}

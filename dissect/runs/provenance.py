@@ -41,7 +41,7 @@ def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:
     everything = {**found["models"], **found["corpora"]}
     of = {name: name.removeprefix(TOKENIZER).split()[0] for name in everything}
     row = CHAPTERS[chapter]
-    read = {"model", row.corpus}
+    read = {"model", row.corpus, *row.beside}
     read |= {"tuned", "tuning"} if row.tuned else set()
     read |= {"head"} if row.head else set()
     return {name: sha for name, sha in everything.items() if of[name] in read}

@@ -121,7 +121,7 @@ class Settings(BaseModel):
         """The corpora that the chapters read, by kind: each a name or a path."""
         profile = PROFILES[self.profile]
         chapters = [CHAPTERS[name] for name in self.chapters()]
-        read = {chapter.corpus for chapter in chapters}
+        read = {kind for chapter in chapters for kind in (chapter.corpus, *chapter.beside)}
         if any(chapter.tuned for chapter in chapters) and not self.tuned:
             read.add("tuning")
         named = {kind: getattr(profile, kind) for kind in KINDS}
@@ -159,6 +159,7 @@ class Settings(BaseModel):
             "seeds": self.seeds or profile.seeds, "trials": self.trials, "features": "features",
             "times": self.maskings(), "vocabulary": profile.vocabulary,
             "head": _seen_from(folder, self.head) if self.head else None,
+            "senses_corpus": profile.senses, "entities_corpus": profile.entities,
             "tuning_corpus": profile.tuning, "seed": self.seed,
             "tuned": list(tuned) or None if row.tuned == "all" else next(iter(tuned), None),
         }  # fmt: skip

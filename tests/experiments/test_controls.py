@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import torch
 
 from dissect import corpora
 from dissect.experiments import controls, measures, named_entities, word_senses
-from dissect.experiments.measured import Measured, joined, means
+from dissect.experiments.measured import joined, means
 from dissect.experiments.pieces import in_order
 from dissect.experiments.probes import Split
 from dissect.features import Features
@@ -85,9 +84,11 @@ def test_importance_beside_random_weights_is_that_of_either_model(minilm):
 def senses(x, lemmas, labels, sentences=None):
     sentences = sentences or [n // 2 for n in range(len(lemmas))]
     items = word_senses.SenseTerms(features(h=x), lemmas, labels, sentences)
-    whole = controls.Task("senses", word_senses.EXPERIMENT, controls.of_senses(items), items, items.split(0))
-    knn = {"knn": whole.predictors["knn"]}
-    return replace(whole, predictors=knn)
+
+    def by_neighbours(items):
+        return {"knn": controls.of_senses(items)["knn"]}
+
+    return controls.Task("senses", word_senses.EXPERIMENT, by_neighbours, items, items.split(0))
 
 
 def world(seed=0, items=600):
@@ -102,16 +103,10 @@ def of_kind(table, labels):
     return table[(table["labels"] == labels) & (table["terms"] == "h")]["value"].mean()
 
 
-def control_of(task, types, seed):
-    """The control, by neighbours alone, which learn a table by heart at once."""
-    made = controls.control_senses(task, types, seed)
-    return replace(made, predictors={"knn": made.predictors["knn"]})
-
-
 def test_who_has_the_senses_alone_is_selective():
     lemmas, labels, types = world()
     task = senses(one_hot(labels), lemmas, labels)
-    found = controls.selectivity(task, types, control_of, [0, 1, 2], ["", "h"])
+    found = controls.selectivity(task, types, controls.control_senses, [0, 1, 2], ["", "h"])
     assert of_kind(found, "task") == 1 and of_kind(found, "control") < 0.6
     assert of_kind(found, "difference") == pytest.approx(1 - of_kind(found, "control"))
 
@@ -119,7 +114,7 @@ def test_who_has_the_senses_alone_is_selective():
 def test_who_has_the_neighbouring_word_alone_is_the_opposite():
     lemmas, labels, types = world()
     task = senses(one_hot(types), lemmas, labels)
-    found = controls.selectivity(task, types, control_of, [0, 1, 2], ["", "h"])
+    found = controls.selectivity(task, types, controls.control_senses, [0, 1, 2], ["", "h"])
     assert of_kind(found, "control") > 0.97 and of_kind(found, "task") < 0.5
     assert of_kind(found, "difference") < -0.4
 
@@ -141,7 +136,7 @@ def entities(x, words, tags):
     n = len(words)
     split = Split(torch.arange(0, n // 2), torch.arange(n // 2, 3 * n // 4), torch.arange(3 * n // 4, n))
     items = named_entities.WordTerms(features(f=x), tags, [k // 5 for k in range(n)], split)
-    return controls.Task("entities", named_entities.EXPERIMENT, controls.of_entities(items), items, split)
+    return controls.Task("entities", named_entities.EXPERIMENT, controls.of_entities, items, split)
 
 
 def test_a_control_tag_is_one_a_word_type_and_as_frequent_as_the_tag():
@@ -176,7 +171,9 @@ def test_words_beside_items_and_words_of_entities_are_those_of_the_corpus(minilm
     items = word_senses.sense_terms(minilm, corpus)
     kept = [corpus.items[n] for n in items.features.kept.tolist()]
     for item, word in zip(kept, controls.words_before(corpus, items), strict=True):
-        before = corpus.sentences[item.sentence][: item.start].lower().replace("'", " ").replace("-", " ").split()
+        before = (
+            corpus.sentences[item.sentence][: item.start].lower().replace("'", " ").replace("-", " ").split()
+        )
         assert (before[-1].strip(",.;:-()") if before else "") == word
     parts = corpora.entities("teaching", 20)
     words = named_entities.tagged_terms(minilm, parts)
@@ -198,8 +195,8 @@ def test_terms_side_by_side_keep_what_their_sum_loses():
     x = one_hot(labels)
     task = senses(x, lemmas, labels)
     task = replace(task, items=replace(task.items, features=features(i=-x, h=x)))
-    found = controls.side_by_side(task, [0], ["h", "i+h", "i+h;i+h", "i;h"])
-    mean = found.groupby("vectors")["value"].mean()
+    found = controls.side_by_side([task], [0], ["h", "i+h", "i+h;i+h", "i;h"])
+    mean = found.groups.groupby("vectors")["value"].mean()
     assert mean["h"] == mean["i;h"] == 1 and mean["i+h"] == mean["i+h;i+h"] < 0.6
 
 
@@ -217,12 +214,11 @@ def test_side_by_side_is_as_wide_as_both():
 @pytest.mark.slow
 def test_scores_beside_random_weights_have_both_and_all_subsets(minilm):
     text = corpora.text("teaching", 60)
-    found = controls.scores(minilm, partial(controls.masked_task, sentences=text, times=2), [0, 1], ["", "h"])
+    makers = [lambda one, folder: controls.masked_task(one, text, 2, folder)]
+    measured = controls.scores(minilm, makers, [0, 1], ["", "h"])
+    found = conform("controls_scores_groups", measured.groups)
     assert set(found["weights"]) == {"trained", "random"} and set(found["terms"]) == {"", "h"}
-    keys = ["experiment", "predictor", "score", "weights", "terms"]
-    table = joined([found], *keys)
-    assert isinstance(table, Measured) and len(table.table()) == 8
-    conform("controls_scores_groups", table.groups)
+    assert len(conform("controls_scores", measured.table())) == 8
     base = found[found["terms"] == ""].groupby(["weights", "seed", "score"])["value"].mean().unstack()
     # without vectors, weights have no say
     assert base.loc["trained"].to_numpy() == pytest.approx(base.loc["random"].to_numpy(), abs=1e-6)
