@@ -81,23 +81,23 @@ def test_a_chapter_is_a_notebook_a_row_and_a_line(copy):
             "kernelspec": {"name": "python3", "display_name": "Python 3"},
         },
     )
-    nbformat.write(book, copy / "notebooks" / "7-lengths.ipynb")
-    row = '    "7-lengths": Chapter(corpus="text", parameters=OF_TEXT),\n'
+    nbformat.write(book, copy / "notebooks" / "9-lengths.ipynb")
+    row = '    "9-lengths": Chapter(corpus="text", parameters=OF_TEXT),\n'
     put(copy, "A chapter", "dissect/runs/chapters.py", "}  # fmt: skip\n\n\ndef unsuited", row)
     put(
         copy,
         "A chapter",
         "_toc.yml",
         "      - file: book/your-sentence\n",
-        "      - file: notebooks/7-lengths\n",
+        "      - file: notebooks/9-lengths\n",
     )
-    said = run(copy, "dissect.cli", "run", "--sections", "7", "--limit", "23", "--name", "mine")
-    assert "chapter 1 of 1, 7-lengths" in said
-    page = (copy / "runs/mine/site/notebooks/7-lengths.html").read_text(encoding="utf-8")
+    said = run(copy, "dissect.cli", "run", "--sections", "9", "--limit", "23", "--name", "mine")
+    assert "chapter 1 of 1, 9-lengths" in said
+    page = (copy / "runs/mine/site/notebooks/9-lengths.html").read_text(encoding="utf-8")
     assert "23 sentences of teaching" in page and "How long is a sentence?" in page
     assert "differs" not in run(copy, "dissect.cli", "verify", "mine")
     run(copy, "dissect.cli", "teach", "handouts")
-    assert (copy / "handouts/student/7-lengths.ipynb").is_file()
+    assert (copy / "handouts/student/9-lengths.ipynb").is_file()
 
 
 def test_a_family_is_a_row_and_a_size(copy):

@@ -117,7 +117,6 @@ CHAPTERS: dict[str, Chapter] = {
             *measured("controls_selectivity"), *measured("controls_joined"),
         ),
         longest=True,
-        unsuited=requirements.no_mask,
         seconds=lambda cost: cost.controls(),
     ),
     "8-causes": Chapter(
@@ -129,7 +128,6 @@ CHAPTERS: dict[str, Chapter] = {
             *measured("word_types"), *measured("updates"), *measured("layer_order"),
         ),
         head=True,
-        unsuited=requirements.no_mask,
         seconds=lambda cost: cost.causes(),
     ),
 }  # fmt: skip

@@ -331,4 +331,6 @@ def test_a_chapters_end_is_told_before_the_next_is_begun(small_run, tmp_path, mo
     said: list[str] = []
     run(required(folder).settings, force=True, runs=tmp_path, say=said.append)
     of_chapters = [line.partition(",")[0] for line in said if line.startswith("chapter")]
-    assert of_chapters == [f"chapter {n} of 6" for n in range(1, 7) for _ in ("begun", "done")]
+    assert of_chapters == [
+        f"chapter {n} of {len(CHAPTERS)}" for n in range(1, len(CHAPTERS) + 1) for _ in ("begun", "done")
+    ]

@@ -10,6 +10,7 @@ TWO = ["./a", "./b"]
 OF_PAPER = {  # corpus and limit
     "1-derivation": ("europarl", 10_000), "2-visualisation": ("europarl", 10_000),
     "3-mlm": ("europarl", 10_000), "4-wsd": ("semcor", None), "5-ner": ("wnut16", None),
+    "7-controls": ("europarl", 10_000), "8-causes": ("europarl", 10_000),
 }  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def test_each_chapter_reads_the_corpus_of_its_kind_and_only_text_is_drawn_from(g
 
 def test_a_text_of_ones_own_is_for_the_chapters_on_text(given):
     found = given(corpus="mine")
-    assert [found[name]["corpus"] for name in OF_PAPER] == ["mine"] * 3 + ["teaching"] * 2
+    assert [found[name]["corpus"] for name in OF_PAPER] == ["mine"] * 3 + ["teaching"] * 2 + ["mine"] * 2
     assert settings_from({"corpus": "mine"}).corpora() == {
         "text": "mine", "senses": "teaching", "entities": "teaching", "tuning": "teaching",
     }  # fmt: skip
@@ -43,7 +44,18 @@ def test_a_text_of_ones_own_is_for_the_chapters_on_text(given):
 def test_one_chapter_compares_all_fine_tuned_models_and_one_the_first(given):
     found = given()
     assert found["2-visualisation"]["tuned"] == TWO and found["5-ner"]["tuned"] == TWO[0]
-    assert not any("tuned" in found[name] for name in ("1-derivation", "3-mlm", "4-wsd", "6-finer"))
+    assert not any(
+        "tuned" in found[name] for name in ("1-derivation", "3-mlm", "4-wsd", "6-finer", "7-controls")
+    )
+
+
+def test_a_chapter_on_several_corpora_is_given_each(given):
+    found = given(profile="paper", corpus="mine")
+    of = {name: found["7-controls"][name] for name in ("corpus", "senses_corpus", "entities_corpus")}
+    assert of == {"corpus": "mine", "senses_corpus": "semcor", "entities_corpus": "wnut16"}
+    assert found["8-causes"]["senses_corpus"] == "semcor" and "entities_corpus" not in found["8-causes"]
+    assert set(settings_from({"sections": "7"}).corpora()) == {"text", "senses", "entities"}
+    assert set(settings_from({"sections": "8"}).corpora()) == {"text", "senses"}
 
 
 def test_the_seed_of_a_run_parts_the_items_of_the_chapter_on_senses(given):
@@ -66,4 +78,5 @@ def test_a_chapter_depends_on_what_it_reads_alone():
     assert {name: set(read_by(name, found)) - own for name in CHAPTERS} == {
         "1-derivation": {"text"}, "2-visualisation": {"text"} | tuned, "3-mlm": {"text", "head"},
         "4-wsd": {"senses"}, "5-ner": {"entities"} | tuned, "6-finer": set(),
+        "7-controls": {"text", "senses", "entities"}, "8-causes": {"text", "senses", "head"},
     }  # fmt: skip
