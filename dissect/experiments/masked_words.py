@@ -91,7 +91,7 @@ def masked_words(
         predictors[getattr(head, "kind", PRETRAINED)] = partial(read, head=head)
     return results(
         [
-            Unit(EXPERIMENT, name, predict, targets, targets.split(seed), seed)
+            Unit(EXPERIMENT, name, predict, targets, targets.split(0), seed)
             for name, predict in predictors.items()
             for seed in seeds
         ]

@@ -83,7 +83,7 @@ def test_importance_beside_random_weights_is_that_of_either_model(minilm):
 
 def senses(x, lemmas, labels, sentences=None):
     sentences = sentences or [n // 2 for n in range(len(lemmas))]
-    items = word_senses.SenseTerms(features(h=x), lemmas, labels, sentences)
+    items = word_senses.SenseTerms(features(h=x), lemmas, labels, sentences, sentences)
 
     def by_neighbours(items):
         return {"knn": controls.of_senses(items)["knn"]}
