@@ -168,6 +168,7 @@ def minilm():
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Path:
     """The folder of a run of all chapters on little data, with its site; one for all test processes."""
+    from dissect.runs.chapters import CHAPTERS
     from dissect.runs.run import run
     from dissect.runs.settings import settings_from
     from dissect.site.build import build_site
@@ -178,7 +179,9 @@ def small_run(tmp_path_factory) -> Path:
     with FileLock(runs / "lock"):
         if not (runs / "small" / "site").exists():
             run(
-                settings_from({"name": "small", "limit": 60, "seeds": 2}),
+                settings_from(
+                    {"name": "small", "limit": 60, "seeds": 2, "sections": tuple(range(1, len(CHAPTERS) + 1))}
+                ),
                 runs,
                 finish=lambda folder: build_site(folder, folder / "site"),
             )

@@ -73,7 +73,13 @@ def masked_task(
 
 
 def senses_task(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> Task:
-    """Word senses, by neighbours and by the probe; see `word_senses.sense_terms`."""
+    """Word senses, by neighbours and by the probe; see `word_senses.sense_terms`.
+
+    Args:
+        loaded: The model.
+        corpus: Sentences and items.
+        folder: Of stores; without it the terms are kept in memory.
+    """
     items = word_senses.sense_terms(loaded, corpus, folder)
     return Task("senses", word_senses.EXPERIMENT, of_senses, items, items.split(0))
 
@@ -81,7 +87,13 @@ def senses_task(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None =
 def entities_task(
     loaded: Loaded, parts: Mapping[str, Sequence[TaggedSentence]], folder: str | Path | None = None
 ) -> Task:
-    """Named entities, by the probe; see `named_entities.tagged_terms`."""
+    """Named entities, by the probe; see `named_entities.tagged_terms`.
+
+    Args:
+        loaded: The model.
+        parts: The sentences of each part, by its name.
+        folder: Of stores; without it the terms are kept in memory.
+    """
     words = named_entities.tagged_terms(loaded, parts, folder)
     return Task("entities", named_entities.EXPERIMENT, of_entities, words, words.split)
 
@@ -216,7 +228,13 @@ def scored(task: Task, subsets: Sequence[str], seed: int) -> pd.DataFrame:
 
 
 def answers(task: Task, subsets: Sequence[str], seed: int) -> dict[str, list[Answers]]:
-    """What each predictor says of the test items, by predictor and subset."""
+    """What each predictor says of the test items, by predictor and in the order of the subsets.
+
+    Args:
+        task: Items, predictors and split.
+        subsets: What predictors are given.
+        seed: Of what they draw.
+    """
     return {
         name: [
             predict(task.items, subset, task.split, seed=seed)

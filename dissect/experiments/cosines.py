@@ -123,7 +123,13 @@ def word_types(loaded: Loaded, sentences: Sequence[str], pieces: int = PIECES) -
 
 
 def first(loaded: Loaded, sentences: Sequence[str], pieces: int) -> list[str]:
-    """As many sentences from the beginning as have so many word pieces together; at least two."""
+    """As many sentences from the beginning as have so many word pieces together; at least two.
+
+    Args:
+        loaded: The model, whose tokenizer counts.
+        sentences: The text.
+        pieces: How many, at most.
+    """
     ids = loaded.tokenizer(list(sentences), add_special_tokens=False, truncation=False, verbose=False)
     so_far = list(accumulate(map(len, ids["input_ids"])))
     return list(sentences[: max(2, sum(total <= pieces for total in so_far))])

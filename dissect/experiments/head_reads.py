@@ -20,6 +20,7 @@ from dissect.features import Features
 from dissect.models import PRETRAINED, Loaded
 
 LEARNED = "learned"
+ROUNDING = 1e-5  # of the mean size of a dimension: one that is smaller holds nothing
 Head = Callable[[Tensor], Tensor]  # embeddings (items, hidden) -> logits (items, types)
 
 
@@ -56,11 +57,12 @@ def alterations(task: Task) -> dict[str, Tensor]:
     x, test = task.items.features.subset(WHOLE), task.split.test
     seen = x[task.split.train]
     sizes = seen.square().mean(0).sqrt()
+    sizes = sizes.where(sizes > ROUNDING * sizes.mean(), sizes.mean())
     return {
         "nothing": x[test],
         "c": task.items.features.subset("i+h+f")[test],
         "length": F.normalize(x[test], dim=-1) * seen.norm(dim=-1).mean(),
-        "scale": x[test] * (sizes.mean() / sizes.clamp(min=torch.finfo(x.dtype).tiny)),
+        "scale": x[test] * (sizes.mean() / sizes),
     }
 
 

@@ -67,7 +67,13 @@ def sense_text(loaded: Loaded, corpus: SenseCorpus, task: Task) -> Text:
 
 
 def kept(ids: list[list[int]], targets: Sequence[tuple[int, list[int]]], task: Task) -> Text:
-    """Of all targets those whose terms the task has, in its order."""
+    """Of all targets those whose terms the task has, in its order.
+
+    Args:
+        ids: The sentences.
+        targets: (sentence, positions) of each.
+        task: That was made of them.
+    """
     return Text(ids, [targets[n] for n in task.items.features.kept.tolist()])
 
 
@@ -150,7 +156,13 @@ def read(task: Task, altered: Mapping[str, Tensor], seed: int) -> pd.DataFrame:
 
 
 def answers(task: Task, altered: Mapping[str, Tensor], seed: int) -> dict[str, list[Answers]]:
-    """What each predictor says of altered embeddings, by predictor and in the order of `altered`."""
+    """What each predictor says of altered embeddings, by predictor and in the order of `altered`.
+
+    Args:
+        task: Items, predictors and split.
+        altered: The embeddings of the test items by what was done to them.
+        seed: Of what predictors draw.
+    """
     x = task.items.features.subset(WHOLE)
     test = task.split.test
     rows = torch.cat([torch.arange(len(x)), *(test for _ in altered)])

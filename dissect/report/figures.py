@@ -386,11 +386,13 @@ def dots(
         places = {name: n for n, name in enumerate(dict.fromkeys(part[x]))}
         for n, kind in enumerate(kinds):
             of = part[part[hue] == kind]
+            if of.empty:
+                continue
             beside = (n - (len(kinds) - 1) / 2) * 0.2
-            mean = factor * of["mean"]
+            places_of, mean = of[x].map(places).astype(float) + beside, factor * of["mean"]
             colour, marker = KINDS[n % len(KINDS)]
             axis.errorbar(
-                of[x].map(places) + beside, mean, [mean - factor * of["low"], factor * of["high"] - mean],
+                places_of, mean, [mean - factor * of["low"], factor * of["high"] - mean],
                 fmt=marker, color=colour, markersize=5, label=kind or BASELINE,
             )  # fmt: skip
         axis.set_xticks(list(places.values()), [name or BASELINE for name in places])
@@ -400,7 +402,7 @@ def dots(
         axis.set_visible(False)
     for axis in axes[:, 0]:
         axis.set_ylabel(label)
-    _legend_below(figure, axes.flat[0])
+    _legend_below(figure, *axes.flat[: len(panels)])
     return figure
 
 
@@ -489,7 +491,7 @@ def layer_order(table: pd.DataFrame) -> Figure:
         axis.set_title(predictor, **TITLE)
         if part["mean"].max() > 20 * part["mean"].median() > 0:
             axis.set_yscale("symlog", linthresh=float(part["mean"].median()))
-    _legend_below(figure, axes[0, 0], columns=3)
+    _legend_below(figure, axes[0, 0], columns=4)
     return figure
 
 
@@ -522,14 +524,15 @@ def _slant(axis: Axes, degrees: int) -> None:
     plt.setp(axis.get_xticklabels(), rotation=degrees, ha="right", rotation_mode="anchor")
 
 
-def _legend_below(figure: Figure, axis: Axes, columns: int = 0) -> None:
-    handles, labels = axis.get_legend_handles_labels()
+def _legend_below(figure: Figure, *axes: Axes, columns: int = 0) -> None:
+    """One legend for panels, of all that is drawn in any of these."""
+    drawn = {
+        label: handle
+        for axis in axes
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
     figure.tight_layout()
     figure.legend(
-        handles,
-        labels,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        ncols=columns or len(labels),
-        frameon=False,
-    )
+        list(drawn.values()), list(drawn), loc="upper center", bbox_to_anchor=(0.5, 0),
+        ncols=columns or len(drawn), frameon=False,
+    )  # fmt: skip

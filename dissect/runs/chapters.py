@@ -22,6 +22,7 @@ class Chapter:
         tables: Those that it writes; columns are in `schema.TABLES`.
         tuned: Whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
         head: Whether it reads with a head for masked words.
+        asked: Whether a short run, of the profile "teach", leaves it out unless `--sections` names it.
         longest: Begun first where chapters run side by side, so that no core is idle at the end.
         unsuited: Says why a model cannot be taken through it, or "".
         fitted: Parameters that a model asks for.
@@ -36,6 +37,7 @@ class Chapter:
     tables: tuple[str, ...] = ()
     tuned: str = ""
     head: bool = False
+    asked: bool = False
     longest: bool = False
     unsuited: Callable[[Loaded], str] = lambda loaded: ""
     fitted: Callable[[Loaded], dict[str, str]] = lambda loaded: {}
@@ -116,6 +118,7 @@ CHAPTERS: dict[str, Chapter] = {
             *measured("controls_importance"), *measured("controls_scores"),
             *measured("controls_selectivity"), *measured("controls_joined"),
         ),
+        asked=True,
         longest=True,
         seconds=lambda cost: cost.controls(),
     ),
@@ -127,6 +130,7 @@ CHAPTERS: dict[str, Chapter] = {
             *measured("causes"), *measured("rescaled"), *measured("anisotropy"),
             *measured("word_types"), *measured("updates"), *measured("layer_order"),
         ),
+        asked=True,
         head=True,
         seconds=lambda cost: cost.causes(),
     ),
@@ -137,6 +141,13 @@ def unsuited(loaded: Loaded, chapters: Iterable[str]) -> dict[str, str]:
     """The chapters that a model does not fit, and why; the others make sense for it."""
     why = {name: requirements.two_texts(loaded) or CHAPTERS[name].unsuited(loaded) for name in chapters}
     return {name: reason for name, reason in why.items() if reason}
+
+
+def by_default(profile: str) -> tuple[int, ...]:
+    """The numbers of the chapters that a run of a profile has unless told otherwise."""
+    return tuple(
+        n for n, row in enumerate(CHAPTERS.values(), start=1) if not (row.asked and profile == "teach")
+    )
 
 
 def number(chapter: str) -> int:

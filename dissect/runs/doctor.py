@@ -23,7 +23,7 @@ from dissect.experiments.probes import Choices, Split, Training, masked_head, se
 from dissect.features import batches, padded, tokenized
 from dissect.models import Loaded, width
 from dissect.models.finetuning import DEFAULTS
-from dissect.runs.chapters import CHAPTERS, unsuited
+from dissect.runs.chapters import CHAPTERS, by_default, number, unsuited
 from dissect.runs.manifest import memory_gib
 from dissect.runs.requirements import refuse_other_head
 from dissect.runs.settings import PROFILES, Settings
@@ -187,6 +187,15 @@ def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterato
     chapters = [asked[name] for name in settings.order(asked)]
     total = makespan(chapters, settings.jobs) + seconds["fine-tuning"] + seconds["site"]
     yield "time of everything", OK, f"about {said(total)}, within a factor of two"
+    for name in by_default_left_out(settings):
+        more = f"--sections {','.join(map(str, sorted({*settings.sections, number(name)})))}"
+        yield name, NOTE, f"not asked for: {more} adds about {said(seconds[name])}"
+
+
+def by_default_left_out(settings: Settings) -> list[str]:
+    """The chapters that a profile leaves out, and these settings do not name."""
+    asked = {*by_default(settings.profile), *settings.sections}
+    return [name for name in CHAPTERS if number(name) not in asked]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from dissect.hashing import of_file
 from dissect.models import pick_device
 from dissect.places import ROOT
 from dissect.reuse import Work
-from dissect.runs.chapters import CHAPTERS
+from dissect.runs.chapters import CHAPTERS, by_default
 from dissect.runs.settings import PROFILES, Settings
 from dissect.runs.typed import Amount, Count, Date, Line, Name, Parameter, Sha, from_json
 
@@ -247,7 +247,7 @@ def command(settings: Settings) -> str:
     words = ["dissect", "run", "--name", settings.name, "--model", settings.model]
     for model in settings.tuned:
         words += ["--tuned", model]
-    if len(settings.sections) < len(CHAPTERS):
+    if tuple(settings.sections) != by_default(settings.profile):
         words += ["--sections", ",".join(map(str, settings.sections))]
     for option, value in given.items():
         words += [f"--{option}", str(value)]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dissect.corpora import KINDS
 from dissect.errors import DissectError
 from dissect.files import relative
-from dissect.runs.chapters import CHAPTERS
+from dissect.runs.chapters import CHAPTERS, by_default
 from dissect.runs.typed import Line
 
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
@@ -60,6 +60,7 @@ class Settings(BaseModel):
     Attributes:
         model: By default the profile's, with its fine-tuned kin.
         head: Whose masked-word head chapter 3 reads with; by default the model's.
+        sections: Chapters by number; by default all, but in the profile "teach" those that take long.
         corpus: Text for chapters 1 to 3, in place of the profile's.
         device: "cpu", "cuda", …; by default the accelerator that torch finds.
         jobs: Chapters run side by side, each with its share of the cores.
@@ -90,7 +91,9 @@ class Settings(BaseModel):
     def _models(cls, options: Any) -> Any:
         if not isinstance(options, dict):
             return options
-        profile = PROFILES.get(str(options.get("profile", "teach")))
+        named = str(options.get("profile", "teach"))
+        options = {"sections": by_default(named), **options}
+        profile = PROFILES.get(named)
         if profile is None or "model" in options:
             return options
         return {"tuned": profile.tuned, **options, "model": profile.model}

@@ -152,6 +152,11 @@ def test_what_is_taken_away_is_taken_away():
     seen = (x + 1)[task.split.train]
     rms = seen.square().mean(0).sqrt()
     assert torch.allclose(found["scale"] * rms / rms.mean(), e, rtol=1e-4)
+    x[:, 0], dead = 0, torch.full_like(x, 0.0)
+    dead[:, 0] = 1e-9 * torch.randn(200)
+    targets = toy_targets(x, dead, torch.zeros(200, dtype=torch.long))
+    still = head_reads.alterations(replace(task, items=targets))["scale"]
+    assert still[:, 0].abs().max() < 1e-8 and still[:, 1:].abs().max() > 1  # rounding is not blown up
     assert seen.norm(dim=-1).mean() == pytest.approx(found["length"].norm(dim=-1).mean().item(), rel=1e-5)
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from dissect.runs import doctor
 from dissect.runs.chapters import CHAPTERS
+from dissect.runs.manifest import command
 from dissect.runs.provenance import read_by
 from dissect.runs.settings import settings_from
 
@@ -80,3 +82,29 @@ def test_a_chapter_depends_on_what_it_reads_alone():
         "4-wsd": {"senses"}, "5-ner": {"entities"} | tuned, "6-finer": set(),
         "7-controls": {"text", "senses", "entities"}, "8-causes": {"text", "senses", "head"},
     }  # fmt: skip
+
+
+def test_long_chapters_are_on_for_the_paper_and_wait_to_be_asked_for_in_teaching():
+    every = tuple(range(1, len(CHAPTERS) + 1))
+    assert settings_from({"profile": "paper"}).sections == every
+    short = settings_from({})
+    assert set(every) - set(short.sections) == {7, 8}
+    assert settings_from({"sections": every}).chapters() == list(CHAPTERS)
+    for options in ({}, {"sections": every}, {"profile": "paper"}, {"profile": "paper", "sections": "7"}):
+        words = command(settings_from(options)).split()
+        said = {"sections": words[words.index("--sections") + 1]} if "--sections" in words else {}
+        profile = {"profile": options["profile"]} if "profile" in options else {}
+        assert settings_from(said | profile).sections == settings_from(options).sections
+    assert "--sections" not in command(short)
+
+
+def test_the_doctor_says_what_a_chapter_would_add_that_is_not_asked_for(minilm, monkeypatch):
+    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
+    seconds = dict.fromkeys([*CHAPTERS, "fine-tuning", "site"], 60.0) | {"7-controls": 600.0}
+    monkeypatch.setattr(doctor, "estimates", lambda *_: seconds)
+    found = {what: (state, said) for what, state, said in doctor.times(settings_from({}), minilm, size)}
+    assert found["7-controls"] == ("note", "not asked for: --sections 1,2,3,4,5,6,7 adds about 10 minutes")
+    assert "8-causes" in found and "time of 7-controls" not in found
+    asked = dict((what, said) for what, _, said in
+                 doctor.times(settings_from({"sections": "7,8"}), minilm, size))  # fmt: skip
+    assert "7-controls" not in asked and "time of 7-controls" in asked
