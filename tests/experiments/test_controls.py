@@ -174,7 +174,7 @@ def test_words_beside_items_and_words_of_entities_are_those_of_the_corpus(minilm
         before = (
             corpus.sentences[item.sentence][: item.start].lower().replace("'", " ").replace("-", " ").split()
         )
-        assert (before[-1].strip(",.;:-()") if before else "") == word
+        assert (before[-1].strip(',.;:-()"') if before else "") == word
     parts = corpora.entities("teaching", 20)
     words = named_entities.tagged_terms(minilm, parts)
     said = controls.forms(parts, words)
