@@ -73,7 +73,7 @@ def masked_task(
 
 
 def senses_task(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> Task:
-    """Word senses, by neighbours and by the probe; see `word_senses.sense_terms`.
+    """Word senses with whole documents held out, by neighbours and by the probe; see `word_senses`.
 
     Args:
         loaded: The model.
@@ -81,7 +81,7 @@ def senses_task(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None =
         folder: Of stores; without it the terms are kept in memory.
     """
     items = word_senses.sense_terms(loaded, corpus, folder)
-    return Task("senses", word_senses.EXPERIMENT, of_senses, items, items.split(0))
+    return Task("senses", word_senses.EXPERIMENT, of_senses, items, items.split_by_document(0))
 
 
 def entities_task(

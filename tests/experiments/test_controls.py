@@ -171,10 +171,9 @@ def test_words_beside_items_and_words_of_entities_are_those_of_the_corpus(minilm
     items = word_senses.sense_terms(minilm, corpus)
     kept = [corpus.items[n] for n in items.features.kept.tolist()]
     for item, word in zip(kept, controls.words_before(corpus, items), strict=True):
-        before = (
-            corpus.sentences[item.sentence][: item.start].lower().replace("'", " ").replace("-", " ").split()
-        )
-        assert (before[-1].strip(',.;:-()"') if before else "") == word
+        before = corpus.sentences[item.sentence][: item.start].lower()
+        plain = "".join(letter if letter.isalnum() else " " for letter in before)
+        assert ("", *plain.split())[-1] == word
     parts = corpora.entities("teaching", 20)
     words = named_entities.tagged_terms(minilm, parts)
     said = controls.forms(parts, words)
