@@ -93,7 +93,7 @@ def terms(loaded: Loaded, corpus: corpora.SenseCorpus, rounds: int) -> tuple[str
 
 def neighbours(items: SenseTerms, rounds: int) -> tuple[str, str, str]:
     split = items.split(0)
-    x = vectors_of(items.features, "i+h+f+c", split.train)
+    x = items.features.subset("i+h+f+c")
 
     def ours() -> list[str]:
         return nearest_neighbours(x, items.senses, items.lemmas, split)

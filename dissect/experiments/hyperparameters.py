@@ -1,10 +1,10 @@
-"""Hyper-parameters by Bayesian optimisation with Optuna, as the paper chose them.
+"""Hyper-parameters by Bayesian optimisation with Optuna, as the paper chose them: for each task and subset.
 
-The search sees the development items of the first seed's split only, and the whole set of terms;
-what it finds is used for every subset, so that no subset is favoured by its luck in the search.
+A search sees the development items of one split only, that of the first seed, and judges a trial as probes
+choose their weights: by the best score on them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,8 @@ from optuna.storages.journal import JournalFileBackend
 from torch import Tensor
 
 from dissect import reuse
-from dissect.experiments.probes import Split, Training, Watch, learned_from, vectors_of
+from dissect.decomposition import subsets
+from dissect.experiments.probes import Judged, Split, Training, Watch, learned_from, vectors_of
 from dissect.features import Features
 from dissect.hashing import made_by, of_object
 from dissect.models import pick_device
@@ -28,54 +29,85 @@ SPACE = (
     ("dropout", 0.0, 0.7, False),
     ("weight_decay", 1e-4, 1.0, True),
 )
-COLUMNS = ["trial", "state", "loss", *(name for name, *_ in SPACE)]
+COLUMNS = ["trial", "state", "score", "loss", *(name for name, *_ in SPACE)]
+Trainings = Training | Mapping[str, Training]  # one for all subsets of the terms, or by subset
 
 
 class Items(Protocol):
     """What an experiment's probes are trained on, such as `word_senses.SenseTerms`."""
 
-    def choose(self, trials: int) -> tuple[Training, pd.DataFrame]:
-        """Hyper-parameters for the probes of these items; see `search`."""
+    def choose(self, trials: int, seed: int) -> tuple[dict[str, Training], pd.DataFrame]:
+        """Hyper-parameters for the probes of each subset; see `search_each`.
+
+        Args:
+            trials: How many for each subset.
+            seed: Of the split, where one is drawn.
+        """
 
 
-def choose(items: Items, trials: int) -> tuple[Training, pd.DataFrame]:
-    """Hyper-parameters for an experiment's probes, and a table of the trials; see `search`."""
-    return items.choose(trials)
+def choose(items: Items, trials: int, seed: int = 0) -> tuple[dict[str, Training], pd.DataFrame]:
+    """Hyper-parameters for an experiment's probes, and a table of the trials; see `search_each`.
+
+    Args:
+        items: What the probes are trained on.
+        trials: How many for each subset; with 0 the recorded hyper-parameters are taken for all.
+        seed: Of the split, where one is drawn.
+    """
+    return items.choose(trials, seed)
 
 
-def search_on(
+def training_for(subset: str, training: Trainings) -> Training:
+    """How the probe of a subset is trained.
+
+    Args:
+        subset: Of the terms.
+        training: Of all, or by subset.
+    """
+    return training if isinstance(training, Training) else training[subset]
+
+
+def search_each(
     probe: Callable[..., object],
     name: str,
     features: Features,
-    subset: str,
     labels: Tensor,
     split: Split,
     default: Training,
     trials: int,
     **data: Tensor,
-) -> tuple[Training, pd.DataFrame]:
-    """`search` for a probe on the vectors of a subset; trials are kept beside the features.
+) -> tuple[dict[str, Training], pd.DataFrame]:
+    """`search` for a probe on each subset of the terms; trials are kept beside the features.
+
+    The empty subset has nothing to be searched for, and keeps the default.
 
     Args:
         probe: Vectors (items, hidden), `training` and `watch` -> whatever; as those of `probes.trained`.
         name: Of its architecture.
         features: The terms of the items.
-        subset: Of the terms, such as "i+h".
         labels: (items,).
         split: Which items are trained on, and which are not.
         default: The first trial.
-        trials: How many.
+        trials: How many for each subset.
         **data: What the probe learns from beside the labels.
 
     Returns:
-        As of `search`.
+        The training by subset, and a table of trials, with the columns terms, trial, state, score, loss and
+        the parameters.
     """
+    told = learned_from(labels, split, **data) if trials else ""
+    chosen, tables = {"": default}, []
+    for subset in subsets()[1:]:
+        x = vectors_of(features, subset, split.train) if trials else None
 
-    def trial(training: Training, watch: Watch) -> object:
-        return probe(vectors_of(features, subset, split.train), training=training, watch=watch)
+        def trial(training: Training, watch: Watch, x: Tensor | None = x) -> object:
+            return probe(x, training=training, watch=watch)
 
-    told = learned_from(labels, split, **data)
-    return search(trial, default, trials, features.folder, kind=name, terms=subset, data=told)
+        chosen[subset], table = search(
+            trial, default, trials, features.folder, kind=name, terms=subset, data=told
+        )
+        table.insert(0, "terms", subset)
+        tables.append(table)
+    return chosen, pd.concat(tables, ignore_index=True)
 
 
 def search(
@@ -86,11 +118,11 @@ def search(
     seed: int = 0,
     **about: Any,
 ) -> tuple[Training, pd.DataFrame]:
-    """The training with the lowest loss on the development items among so many trials.
+    """The training with the best score on the development items among so many trials.
 
     Args:
-        probe: Trains one, telling its Watch of every epoch; a trial that does worse than the median of
-            the others at the same epoch is broken off.
+        probe: Trains one, telling its Watch of every epoch; a trial whose best score so far is below the
+            median of the others' at the same epoch is broken off.
         default: The first trial.
         trials: How many, the first among them.
         folder: Keeps the finished trials, so that an interrupted search goes on.
@@ -98,29 +130,33 @@ def search(
         **about: What else the trials depend on.
 
     Returns:
-        The training and a table of trials, with the columns trial, state, loss and the parameters. With
-        trials 0 these are `default` and an empty table.
+        The training, of those with equal scores that with the lowest loss, and a table of trials, with the
+        columns trial, state, score, loss and the parameters. With trials 0 these are `default` and an empty
+        table.
     """
     if trials == 0:
         return default, pd.DataFrame(columns=COLUMNS)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     about |= {"default": asdict(default), "space": SPACE, "seed": seed, "device": pick_device().type}
     study = optuna.create_study(
-        storage=storage(folder, about | made_by("experiments.hyperparameters")),
+        storage=storage(folder, about | made_by("experiments.hyperparameters")), direction="maximize",
         study_name="probes", load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )  # fmt: skip
 
     def objective(trial: optuna.Trial) -> float:
-        losses: list[float] = []
+        kept = Judged(float("-inf"), float("inf"))
 
-        def watch(epoch: int, loss: float) -> None:
-            losses.append(loss)
-            trial.report(loss, epoch)
+        def watch(epoch: int, now: Judged, best: Judged) -> None:
+            nonlocal kept
+            kept = best
+            trial.report(best.score, epoch)
             if trial.should_prune():
+                trial.set_user_attr("loss", best.loss)
                 raise optuna.TrialPruned
 
         probe(proposed(trial, default), watch)
-        return min(losses)
+        trial.set_user_attr("loss", kept.loss)
+        return kept.score
 
     there = finished(study)
     for trial in there:
@@ -132,7 +168,19 @@ def search(
             study.enqueue_trial({name: getattr(default, name) for name, *_ in SPACE}, skip_if_exists=True)
         study.optimize(objective, n_trials=1)
         reuse.record("trials", _seconds(finished(study)[-1]), reused=False)
-    return replace(default, **study.best_params), table(study)
+    tried = table(study)
+    return replace(default, **best_of(tried)), tried
+
+
+def best_of(trials: pd.DataFrame) -> dict[str, Any]:
+    """The parameters of the trial with the best score; of equal ones that with the lowest loss.
+
+    Args:
+        trials: State, score, loss and the parameters; those that were broken off do not count.
+    """
+    complete = trials[trials["state"] == "complete"].sort_values("loss", kind="stable")
+    best = complete.loc[complete["score"].idxmax()]
+    return {name: float(best[name]) for name, *_ in SPACE}
 
 
 def proposed(trial: optuna.Trial, default: Training) -> Training:
@@ -154,11 +202,12 @@ def _seconds(trial: optuna.trial.FrozenTrial) -> float:
 
 
 def table(study: optuna.Study) -> pd.DataFrame:
-    """A row a trial, in the order they were made; a pruned one has the loss it was pruned at."""
+    """A row a trial, in the order they were made; a pruned one has the best that it had come to."""
     rows = [
-        (n, trial.state.name.lower(), trial.value, *(trial.params[name] for name, *_ in SPACE))
+        (n, trial.state.name.lower(), trial.value, trial.user_attrs["loss"],
+         *(trial.params[name] for name, *_ in SPACE))
         for n, trial in enumerate(finished(study))
-    ]
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -8,6 +8,9 @@ from dissect.errors import DissectError
 from dissect.features import tokenized
 from dissect.models import Loaded
 
+MASK, ANOTHER, ITSELF = "mask", "another piece", "the word itself"
+STOOD = (MASK, ANOTHER, ITSELF)  # what the model may read at a target
+
 
 @dataclass(frozen=True)
 class MaskedText:
@@ -17,12 +20,14 @@ class MaskedText:
         targets: (sentence, position).
         labels: The token that stood there.
         source: For each target, the unmasked sentence it comes from.
+        stood: For each target what stands in its place now, one of `STOOD`.
     """
 
     input_ids: list[list[int]]
     targets: list[tuple[int, int]]
     labels: list[int]
     source: list[int]
+    stood: list[str]
 
 
 def mask_text(
@@ -53,7 +58,7 @@ def mask_text(
     special = set(loaded.tokenizer.all_special_ids)
     words = [n for n in range(len(loaded.tokenizer)) if n not in special]
     ids = tokenized(loaded, sentences)
-    masked = MaskedText([], [], [], [])
+    masked = MaskedText([], [], [], [], [])
     for source, row in enumerate(ids):
         for _ in range(times):
             changed = list(row)
@@ -67,6 +72,9 @@ def mask_text(
                 masked.targets.append((len(masked.input_ids), position))
                 masked.labels.append(row[position])
                 masked.source.append(source)
+                # by what is there: a random piece may happen to be the one that was
+                there = MASK if draw < 0.8 else ITSELF if changed[position] == row[position] else ANOTHER
+                masked.stood.append(there)
             if chosen:
                 masked.input_ids.append(changed)
     return masked

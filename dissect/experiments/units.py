@@ -6,7 +6,7 @@ agreement. From those of all units come the results of the experiment.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +15,10 @@ import pandas as pd
 from dissect.decomposition import subsets
 from dissect.experiments import certainty, consistency
 from dissect.experiments.measures import agreement
-from dissect.experiments.probes import Split
+from dissect.experiments.probes import Split, permuted
 from dissect.experiments.statistics import Counted, Score, count
 from dissect.progress import track
-from dissect.tables import Results
+from dissect.tables import CONTROL, Results
 
 Answers = Mapping[str, Any]  # by name, "predicted" among them; each a tensor or an array, (test items,)
 
@@ -49,6 +49,8 @@ class Experiment:
         average: Of agreement, see `measures.agreement`; None where it is not asked for.
         right: Items, split and the answers on each subset -> of each test item whether it was named rightly,
             as `statistics.accuracy_counts`; None where consistency is not asked for.
+        more: Items, split and the answers on one subset -> rows of further tables, by the end of their name.
+        aside: Scores that stand in the tables of intervals and pairs alone.
     """
 
     label: str
@@ -57,15 +59,18 @@ class Experiment:
     score: Score
     average: str | None = None
     right: Callable[[Any, Split, Sequence[Answers]], Counted] | None = None
+    more: Callable[[Any, Split, Answers], dict[str, pd.DataFrame]] | None = None
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One predictor with one seed, on all subsets of the terms of some items.
+    """One predictor with one seed, on subsets of the terms of some items.
 
     Attributes:
         predictor: Its name in the tables.
         items: Their terms and labels, as predictor and experiment know them.
+        subsets: Of the terms; None are all.
     """
 
     experiment: Experiment
@@ -74,6 +79,25 @@ class Unit:
     items: Any
     split: Split
     seed: int
+    subsets: Sequence[str] | None = None
+
+
+def control(unit: Unit, subset: str = "f") -> Unit:
+    """The negative control of a unit: the same predictor on a term that says nothing of its item.
+
+    Each item is given the terms of another, drawn anew for each seed. So the difference between the subset
+    and the baseline, which stand alone in the tables, is to be undecided; where it is not, the predictor's
+    training or the comparison finds what is not there.
+
+    Args:
+        unit: A predictor's.
+        subset: Of the terms.
+
+    Returns:
+        A unit of two subsets, whose predictor is named `tables.CONTROL`.
+    """
+    items = replace(unit.items, features=permuted(unit.items.features, unit.seed))
+    return replace(unit, predictor=CONTROL, items=items, subsets=("", subset))
 
 
 @dataclass(frozen=True)
@@ -85,12 +109,14 @@ class Found:
         groups: Their pseudo-values, with the columns of `certainty.GROUP`.
         agreement: Predictor, terms_a, terms_b, agreement; the baseline, which has no terms, left out.
         consistency: Predictor, terms, seed, group, value; see `consistency.with_others`.
+        more: Further tables, by the end of their name; see `Experiment`.
     """
 
     scores: pd.DataFrame
     groups: pd.DataFrame
     agreement: pd.DataFrame | None
     consistency: pd.DataFrame | None
+    more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def answers(unit: Unit) -> dict[str, Answers]:
@@ -98,7 +124,7 @@ def answers(unit: Unit) -> dict[str, Answers]:
     label = f"{unit.experiment.label} {unit.predictor}, seed {unit.seed}"
     return {
         subset: unit.predict(unit.items, subset, unit.split, seed=unit.seed)
-        for subset in track(subsets(), label)
+        for subset in track(subsets() if unit.subsets is None else unit.subsets, label)
     }
 
 
@@ -108,24 +134,27 @@ def found(unit: Unit) -> Found:
     about = {"predictor": unit.predictor, "seed": unit.seed}
     counts = experiment.counts(unit.items, unit.split, list(said.values()))
     group_of = certainty.parted(np.concatenate([of.sentences for of in counts.values()]))
-    scores: dict[str, Any] = {"terms": list(said)}
+    scores: dict[str, Any] = {}
     groups = []
     for name, of in counts.items():
-        scores[name] = experiment.score(of.counts.sum(1))
+        if name not in experiment.aside:
+            scores[name] = experiment.score(of.counts.sum(1))
         pseudo = certainty.pseudovalues(experiment.score, count(of.sentences, of.counts), group_of)
         groups.append(certainty.grouped(list(said), pseudo, score=name, **about))
     named = {subset: of for subset, of in said.items() if subset}
+    table = pd.DataFrame({"terms": list(said), **scores}).assign(**about)
     return Found(
-        pd.DataFrame(scores).assign(**about)[["predictor", "terms", "seed", *counts]],
+        table[["predictor", "terms", "seed", *scores]],
         pd.concat(groups, ignore_index=True)[certainty.GROUP],
         agreed(unit, named),
         consistent(unit, named, group_of),
+        more_of(unit, said),
     )
 
 
 def agreed(unit: Unit, said: Mapping[str, Answers]) -> pd.DataFrame | None:
     """How often the answers on two subsets are the same; None where the experiment does not ask."""
-    if unit.experiment.average is None:
+    if unit.experiment.average is None or len(said) < 2:
         return None
     predicted = {subset: np.asarray(of["predicted"]) for subset, of in said.items()}
     return agreement(predicted, unit.experiment.average).assign(predictor=unit.predictor)
@@ -139,13 +168,26 @@ def consistent(unit: Unit, said: Mapping[str, Answers], group_of: Mapping[int, i
         said: By subset.
         group_of: The group of each cluster of test items.
     """
-    if unit.experiment.right is None:
+    if unit.experiment.right is None or len(said) < 2:
         return None
     right = unit.experiment.right(unit.items, unit.split, list(said.values()))
     group = np.array([group_of[int(name)] for name in right.sentences])
     pseudo = consistency.with_others(right.counts[..., 0] > 0, group)
     table = certainty.grouped(list(said), pseudo, predictor=unit.predictor, seed=unit.seed)
     return table[["predictor", "terms", "seed", "group", "value"]]
+
+
+def more_of(unit: Unit, said: Mapping[str, Answers]) -> dict[str, pd.DataFrame]:
+    """Further tables of a unit's answers, with the columns predictor, terms and seed in front."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    more = unit.experiment.more
+    if more is None:
+        return {}
+    for subset, of in said.items():
+        about = {"predictor": unit.predictor, "terms": subset, "seed": unit.seed}
+        for name, table in more(unit.items, unit.split, of).items():
+            parts.setdefault(name, []).append(table.assign(**about)[[*about, *table.columns]])
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def results(units: Sequence[Unit]) -> Results:
@@ -174,6 +216,10 @@ def collected(parts: Sequence[Found]) -> Results:
         pairs,
         mean_agreement(pd.concat(same)) if same else None,
         pd.concat(right, ignore_index=True) if right else None,
+        {
+            name: pd.concat([part.more[name] for part in parts if name in part.more], ignore_index=True)
+            for name in dict.fromkeys(name for part in parts for name in part.more)
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dissect.corpora import SenseCorpus
-from dissect.experiments.hyperparameters import search_on
+from dissect.experiments.hyperparameters import Trainings, search_each, training_for
 from dissect.experiments.most_frequent import documents_majority, most_frequent
 from dissect.experiments.probes import (
     Choices,
@@ -22,15 +22,14 @@ from dissect.experiments.probes import (
     sense_probe,
     split_groups,
     trained,
-    vectors_of,
 )
 from dissect.experiments.statistics import Counted, accuracy_counts, share
-from dissect.experiments.units import Answers, Experiment, Unit, results
+from dissect.experiments.units import Answers, Experiment, Unit, control, results
 from dissect.features import Features, word_terms
 from dissect.models import Loaded
 from dissect.tables import Results
 
-TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=3)
+TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=5)
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,11 @@ class SenseTerms:
         """8:1:1 over documents, so that no text is tested on that was trained on: for conclusions."""
         return split_groups(self.documents, seed)
 
-    def choose(self, trials: int, split: Split | None = None) -> tuple[Training, pd.DataFrame]:
-        """Hyper-parameters for the probes; see `hyperparameters.search`.
+    def choose(self, trials: int, split: Split | None = None) -> tuple[dict[str, Training], pd.DataFrame]:
+        """Hyper-parameters for the probes of each subset; see `hyperparameters.search_each`.
 
         Args:
-            trials: How many are tried.
+            trials: How many are tried for each subset.
             split: On whose development items; by items, with seed 0, unless given.
         """
         return choose(self, trials, split)
@@ -94,10 +93,12 @@ def word_senses(
     items: SenseTerms,
     seeds: Sequence[int],
     k: int = 5,
-    training: Training = TRAINING,
+    training: Trainings = TRAINING,
     split: Split | None = None,
 ) -> Results:
     """The two-layer probe for every subset and seed, k nearest neighbours for every subset, two baselines.
+
+    Beside them stands the probe's negative control, `tables.CONTROL`.
 
     The split is the same for all seeds. Given the split, neighbours and baselines leave nothing to chance, so
     each has one run, under the first seed; baselines see no vector, and stand at the empty subset alone.
@@ -106,24 +107,23 @@ def word_senses(
         items: Terms, lemmas and senses.
         seeds: Of the probes' first weights, batches and dropout.
         k: How many neighbours vote.
-        training: Of the probes.
+        training: Of the probes; of all, or by subset.
         split: Which items are learned from, and which tested; by items, with seed 0, unless given.
 
     Returns:
-        Predictors are "knn", "classifier", "most frequent sense" and "document's majority"; the score is
-        accuracy, over test items.
+        Predictors are "knn", "classifier", "most frequent sense", "document's majority" and
+        `tables.CONTROL`; the score is accuracy, over test items.
     """
     split = split or items.split(0)
     probe = partial(learned, numbers=numbered(items), training=training)
     units = [Unit(EXPERIMENT, "knn", partial(neighbours, k=k), items, split, seeds[0])]
-    units += [Unit(EXPERIMENT, "classifier", probe, items, split, seed) for seed in seeds]
-    blind = replace(EXPERIMENT, average=None, right=None)
+    probes = [Unit(EXPERIMENT, "classifier", probe, items, split, seed) for seed in seeds]
     guesses = without_vectors(items, split)
-    units += [
-        Unit(blind, name, partial(guessed, answers=answers), items, split, seeds[0])
+    blind = [
+        Unit(EXPERIMENT, name, partial(guessed, answers=answers), items, split, seeds[0], subsets=[""])
         for name, answers in guesses.items()
     ]
-    return at_no_terms(results(units), set(guesses))
+    return results([*units, *probes, *blind, *map(control, probes)])
 
 
 def without_vectors(items: SenseTerms, split: Split) -> dict[str, np.ndarray]:
@@ -133,17 +133,6 @@ def without_vectors(items: SenseTerms, split: Split) -> dict[str, np.ndarray]:
         "most frequent sense": np.array(most_frequent(*of)),
         "document's majority": np.array(documents_majority(items.documents, *of)),
     }
-
-
-def at_no_terms(found: Results, predictors: set[str]) -> Results:
-    """The same tables, of some predictors the rows of the empty subset alone: they say the same of all."""
-
-    def kept(table: pd.DataFrame) -> pd.DataFrame:
-        of_terms = table["terms"] != "" if "terms" in table else True
-        return table[~(table["predictor"].isin(predictors) & of_terms)].reset_index(drop=True)
-
-    tables = {name: table for name, table in vars(found).items() if table is not None}
-    return replace(found, **{name: kept(table) for name, table in tables.items()})
 
 
 def guessed(items: SenseTerms, subset: str, split: Split, answers: np.ndarray, seed: int) -> Answers:
@@ -169,7 +158,7 @@ def neighbours(items: SenseTerms, subset: str, split: Split, k: int, seed: int) 
         k: How many vote.
         seed: Of no use, and there as predictors have one.
     """
-    x = vectors_of(items.features, subset, split.train)
+    x = items.features.subset(subset)
     return {"predicted": np.array(nearest_neighbours(x, items.senses, items.lemmas, split, k))}
 
 
@@ -178,7 +167,7 @@ def learned(
     subset: str,
     split: Split,
     numbers: tuple[list[str], Tensor, Choices],
-    training: Training,
+    training: Trainings,
     seed: int,
 ) -> Answers:
     """The senses that a probe learned for a subset names.
@@ -188,17 +177,15 @@ def learned(
         subset: Of the terms.
         split: Which of them are learned from, and which tested.
         numbers: As `numbered` has them.
-        training: Of the probe.
+        training: Of the probe; of all subsets, or by subset.
         seed: Of the probe's first weights and of the batches.
     """
     names, labels, choices = numbers
+    how = training_for(subset, training)
     probe = partial(
-        sense_probe, labels=labels, senses=len(names), choices=choices, split=split,
-        training=training, seed=seed,
-    )  # fmt: skip
-    said = trained(
-        probe, "sense probe", items.features, subset, labels, split, training, seed, **vars(choices)
+        sense_probe, labels=labels, senses=len(names), choices=choices, split=split, training=how, seed=seed
     )
+    said = trained(probe, "sense probe", items.features, subset, labels, split, how, seed, **vars(choices))
     return {"predicted": np.array(names)[said["predicted"].numpy()]}
 
 
@@ -236,29 +223,20 @@ EXPERIMENT = Experiment("probes for senses,", counts, share, average="micro", ri
 
 
 def choose(
-    items: SenseTerms,
-    trials: int,
-    split: Split | None = None,
-    subset: str = "i+h+f+c",
-    default: Training = TRAINING,
-) -> tuple[Training, pd.DataFrame]:
-    """Hyper-parameters for the two-layer probe; see `hyperparameters.search`.
+    items: SenseTerms, trials: int, split: Split | None = None, default: Training = TRAINING
+) -> tuple[dict[str, Training], pd.DataFrame]:
+    """Hyper-parameters for the two-layer probe of each subset; see `hyperparameters.search_each`.
 
     Args:
         items: Terms, lemmas and senses.
-        trials: How many.
+        trials: How many for each subset.
         split: On whose development items they are judged; by items, with seed 0, unless given.
-        subset: Of the terms, on which they are tried.
         default: The first trial.
     """
     names, labels, choices = numbered(items)
     split = split or items.split(0)
-    probe = partial(
-        sense_probe, labels=labels, senses=len(names), choices=choices, split=split, seed=0
-    )  # fmt: skip
-    return search_on(
-        probe, "sense probe", items.features, subset, labels, split, default, trials, **vars(choices)
-    )
+    probe = partial(sense_probe, labels=labels, senses=len(names), choices=choices, split=split, seed=0)
+    return search_each(probe, "sense probe", items.features, labels, split, default, trials, **vars(choices))
 
 
 def numbered(items: SenseTerms) -> tuple[list[str], Tensor, Choices]:

@@ -7,7 +7,7 @@ import pandas as pd
 from dissect.decomposition import TERMS, Parts
 from dissect.models import AFTERWARDS, PRETRAINED
 from dissect.report import published, readings
-from dissect.report.readings import odd_ones, whole_head
+from dissect.report.readings import odd_ones, whole_head, without_control
 
 # The same subset with h, and with f in its place.
 H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
@@ -42,7 +42,7 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
 def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
     """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences.
 
-    Shares are shown in percent, cross-entropy in nats.
+    Shares are shown in percent, cross-entropy in nats. The negative control is left to `control`.
 
     Args:
         intervals: Predictor, score, terms, mean, std, low, high.
@@ -52,7 +52,7 @@ def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
         vector has a row alone, and "–" in the others.
     """
     columns: dict[str, dict[str, str]] = {}
-    for row in intervals.itertuples():
+    for row in without_control(intervals).itertuples():
         factor, digits = (1, 2) if row.score == "cross_entropy" else (100, 1)
         mean, std, low, high = (factor * value for value in (row.mean, row.std, row.low, row.high))
         column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
@@ -60,6 +60,65 @@ def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
             f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
         )
     return pd.DataFrame(columns).rename_axis(columns="terms").fillna("–")
+
+
+def control(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The negative control: what a term seems to add to the baseline once it was permuted among the items.
+
+    Args:
+        pairs: Predictor, score, terms_a, terms_b, difference, low, high, p.
+
+    Returns:
+        A row a score: the difference with its 95 % interval, in points or nats, p, whether it is decided.
+    """
+    rows = []
+    for row in readings.of_control(pairs).itertuples():
+        factor, digits, unit = (1, 3, "nats") if row.score == "cross_entropy" else (100, 2, "points")
+        shown = [f"{factor * value + 0.0:+.{digits}f}" for value in (row.difference, row.low, row.high)]
+        decided = "undecided" if row.low <= 0 <= row.high else "decided"
+        rows.append(
+            (f"permuted {row.terms} less none: {str(row.score).replace('_', ' ')}",
+             f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}", f"{row.p:.3f}", decided)
+        )  # fmt: skip
+    return titled(pd.DataFrame(rows, columns=["negative control", "difference", "p", "the data say"]))
+
+
+def by_what_stood(
+    stood: pd.DataFrame, subsets: Sequence[str] = ("", "i", "h", "f", "i+h+f+c")
+) -> pd.DataFrame:
+    """Accuracy by what the model read at the target, mean over runs.
+
+    Args:
+        stood: Predictor, terms, seed, stood, accuracy, targets.
+        subsets: Which are shown.
+
+    Returns:
+        A row a predictor and subset, a column a kind of target, with how many there are.
+    """
+    means, kinds = readings.by_what_stood(without_control(stood))
+    rows = {}
+    for predictor in dict.fromkeys(means.index.get_level_values("predictor")):
+        for terms in subsets:
+            shares = means.loc[(predictor, terms)]
+            rows[f"{predictor}: {terms or 'none'}"] = [
+                f"{shares[kind]:.1%}" if kinds[kind] else "no target" for kind in kinds
+            ]
+    columns = [f"{kind} ({count} targets)" for kind, count in kinds.items()]
+    shown = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return shown.rename_axis(columns="read at the target")
+
+
+def head_note(stood: pd.DataFrame) -> str:
+    """Whether the head for whole embeddings guesses masked words, in words; "" where there is none."""
+    kind = whole_head(stood)
+    if kind is None:
+        return ""
+    if readings.head_guesses(stood, kind):
+        return f"At masked targets the head ({kind}) does better on whole embeddings than the baseline."
+    return (
+        f"At masked targets the head ({kind}) does no better on whole embeddings than the baseline: "
+        "what it is right on is mostly what it could read, and nothing is concluded from it."
+    )
 
 
 def exactness(toy: float, parts: Parts, states: Sequence[Parts], routes: float) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dissect.decomposition import TERMS, subsets
 from dissect.models import KINDS
+from dissect.tables import CONTROL
 
 WITH_F = [name for name in subsets() if "f" in name]
 WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
@@ -115,6 +116,48 @@ def with_and_without_f(scores: pd.DataFrame, predictor: str, score: str) -> tupl
     return mean[WITH_F].mean(), mean[WITH_H_WITHOUT_F].mean()
 
 
+def without_control(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of all predictors but the negative control.
+
+    Args:
+        table: With a column predictor.
+    """
+    return table[table["predictor"] != CONTROL]
+
+
+def by_what_stood(stood: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Accuracy by what the model read at the target, mean over seeds; and how many targets of each there are.
+
+    Args:
+        stood: Predictor, terms, seed, stood, accuracy, targets.
+
+    Returns:
+        A row a predictor and subset, a column a kind of target; and the targets by kind.
+    """
+    means = stood.groupby(["predictor", "terms", "stood"], sort=False)["accuracy"].mean().unstack()
+    targets = stood.groupby("stood", sort=False)["targets"].first()
+    return means[list(targets.index)], {str(kind): int(count) for kind, count in targets.items()}
+
+
+def head_guesses(stood: pd.DataFrame, predictor: str) -> bool:
+    """Whether a head for whole embeddings guesses masked words, and does not only copy those it can read.
+
+    On whole embeddings it has to be right more often than naming the most frequent piece is, at targets
+    where the mask stands, by more than the 95 % error of a share of so many targets.
+
+    Args:
+        stood: Predictor, terms, seed, stood, accuracy, targets; "learned" is among the predictors.
+        predictor: The head's name in the table.
+
+    Raises:
+        KeyError: The table has no such head, or no learned one.
+    """
+    means, targets = by_what_stood(stood)
+    share, baseline = means.loc[(predictor, "i+h+f+c"), "mask"], means.loc[("learned", ""), "mask"]
+    error = 1.96 * (share * (1 - share) / targets["mask"]) ** 0.5
+    return bool(share - error > baseline)
+
+
 def whole_head(scores: pd.DataFrame) -> str | None:
     """The kind of the head for whole embeddings in a table of masked words; None where there is none."""
     return next((kind for kind in KINDS if kind in set(scores["predictor"])), None)
@@ -158,6 +201,23 @@ def difference(pairs: pd.DataFrame, predictor: str, score: str, a: str, b: str) 
     sign = 100 if row["terms_a"] == a else -100
     low, high = sorted((sign * row["low"], sign * row["high"]))
     return sign * row["difference"], low, high
+
+
+def of_control(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The negative control: how far a permuted term is above the baseline, score by score.
+
+    Args:
+        pairs: Predictor, score, terms_a, terms_b, difference, low, high, p.
+
+    Returns:
+        Score, terms, difference (of these terms less none), low, high, p; empty where there is no control.
+    """
+    rows = []
+    for row in pairs[pairs["predictor"] == CONTROL].itertuples():
+        sign = -1 if row.terms_a == "" else 1
+        low, high = sorted((sign * row.low, sign * row.high))
+        rows.append((row.score, row.terms_a or row.terms_b, sign * row.difference, low, high, row.p))
+    return pd.DataFrame(rows, columns=["score", "terms", "difference", "low", "high", "p"])
 
 
 def odd_ones(agreement: pd.DataFrame, predictor: str, count: int = 3) -> list[str]:

@@ -48,7 +48,7 @@ class Chapter:
 
 def of_experiment(name: str) -> tuple[str, ...]:
     """The tables of an experiment on all subsets of the terms."""
-    return name, f"{name}_groups", f"{name}_intervals", f"{name}_pairs", f"{name}_trials"
+    return name, f"{name}_groups", f"{name}_intervals", f"{name}_pairs", f"{name}_search"
 
 
 def measured(name: str) -> tuple[str, ...]:
@@ -78,8 +78,8 @@ CHAPTERS: dict[str, Chapter] = {
     ),
     "3-mlm": Chapter(
         corpus="text",
-        parameters=("corpus", "limit", *OF_PROBES, "times", "vocabulary", "head"),
-        tables=(*of_experiment("masked_words"), "masked_words_vocabulary"),
+        parameters=(*OF_TEXT, *OF_PROBES, "times", "vocabulary", "head"),
+        tables=(*of_experiment("masked_words"), "masked_words_stood", "masked_words_vocabulary"),
         head=True,
         longest=True,
         unsuited=requirements.no_mask,

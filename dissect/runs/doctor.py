@@ -31,7 +31,8 @@ from dissect.runs.settings import PROFILES, Settings
 OK, MISSING, NOTE = "ok", "missing", "note"
 Finding = tuple[str, str, str]
 # How many epochs probes take until they stop, by experience; an estimate needs no more.
-EPOCHS = {"masked words": 5, "senses": 15, "entities": 9}
+EPOCHS = {"masked words": 8, "senses": 15, "entities": 16}
+OF_PROBES = {"masked words": "3-mlm", "senses": "4-wsd", "entities": "5-ner"}
 TRIAL = 0.6  # of the epochs of a probe, for one of the trials, most of which are broken off
 PASSES = 7  # over test items, a layer: two sublayers ablated, swaps, and what works twice
 SITE = 25.0  # seconds that the site takes
@@ -211,8 +212,8 @@ class Cost:
         sizes: Of the corpora, by kind.
         models: How many are compared.
         masked_tokens: Those of the text, as often as it is masked.
-        seeds: Of the probes, how many.
-        trials: Of hyper-parameters, how many.
+        seeds: Of the probes, how many, by kind.
+        trials: Of hyper-parameters, how many for each subset.
         depth: Layers of the model.
     """
 
@@ -224,7 +225,7 @@ class Cost:
     sizes: dict[str, Size]
     models: int
     masked_tokens: int
-    seeds: int
+    seeds: dict[str, int]
     trials: int
     depth: int
 
@@ -233,8 +234,11 @@ class Cost:
         return self.sizes[kind].tokens
 
     def probes(self, kind: str, models: int = 1) -> float:
-        """Seconds of the probes of a kind: on all subsets, of so many models, and in the search before."""
-        trained = models * 15 * self.seeds + self.trials * TRIAL
+        """Seconds of the probes of a kind: on all subsets, of so many models, and in the search before.
+
+        Of the control two more are trained for each seed.
+        """
+        trained = (models * 15 + 2) * self.seeds[kind] + 15 * self.trials * TRIAL
         return trained * EPOCHS[kind] * self.epoch[kind]
 
     def controls(self) -> float:
@@ -243,14 +247,15 @@ class Cost:
         # five probes beside random weights; of senses and entities five more on labels without meaning
         a_kind = {"masked words": 5 + 5 + 9, "senses": 5 + 5 + 5 + 9, "entities": 5 + 5 + 5 + 9}
         probes = sum(n * EPOCHS[kind] * self.epoch[kind] for kind, n in a_kind.items())
-        models = 1 + self.seeds
-        return models * (passes * self.terms + self.tokens("text") * self.layers) + self.seeds * probes
+        seeds = self.seeds["senses"]
+        models = 1 + seeds
+        return models * (passes * self.terms + self.tokens("text") * self.layers) + seeds * probes
 
     def causes(self) -> float:
         """Seconds of the chapter on causes: passes over a tenth of the items, and heads."""
         items = self.masked_tokens + self.tokens("senses")
         changed = 0.1 * PASSES * self.depth * items * self.terms
-        heads = 4 * self.seeds * EPOCHS["masked words"] * self.epoch["masked words"]
+        heads = 4 * self.seeds["masked words"] * EPOCHS["masked words"] * self.epoch["masked words"]
         return items * self.terms + changed + heads + 2 * self.tokens("text") * self.layers
 
 
@@ -272,7 +277,8 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
         torch.set_num_threads(threads)
     cost = Cost(
         **rate, epoch=epoch, sizes=sizes, masked_tokens=masked, trials=settings.trials,
-        models=1 + (len(settings.tuned) or 1), seeds=settings.seeds or PROFILES[settings.profile].seeds,
+        models=1 + (len(settings.tuned) or 1),
+        seeds={kind: settings.seeds_of(chapter) for kind, chapter in OF_PROBES.items()},
         depth=int(getattr(loaded.model.config, "num_hidden_layers", 12)),
     )  # fmt: skip
     of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * cost.terms * TRAINED

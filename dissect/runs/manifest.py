@@ -32,7 +32,7 @@ from dissect.models import pick_device
 from dissect.places import ROOT
 from dissect.reuse import Work
 from dissect.runs.chapters import CHAPTERS, by_default
-from dissect.runs.settings import PROFILES, Settings
+from dissect.runs.settings import Settings
 from dissect.runs.typed import Amount, Count, Date, Line, Name, Parameter, Sha, from_json
 
 RECORDED = (
@@ -114,7 +114,7 @@ class Manifest(BaseModel):
     A run may be anybody's: each value is of its type and on one line, and no name leads out of the folder.
 
     Attributes:
-        seeds: Of the probes.
+        seeds: Of the probes; a chapter may take the first of them alone.
         revisions: Of models and corpora.
         left_out: Chapters that the model does not fit, and why.
         results: SHA-256 of all tables.
@@ -217,9 +217,18 @@ def begun(settings: Settings, folder: Path, revisions: dict[str, dict[str, str]]
     settings = portable(settings, folder)
     return Manifest(
         settings=settings, command=command(settings),
-        seeds=list(range(settings.seeds or PROFILES[settings.profile].seeds)), date=now(),
+        seeds=list(range(max(map(settings.seeds_of, CHAPTERS)))), date=now(),
         versions=versions(), machine=machine(), revisions=revisions, git=git_state(),
     )  # fmt: skip
+
+
+def seeds_of(told: Manifest) -> str:
+    """How many runs of each probe a run's chapters made, such as "5", or "5 to 10" where they differ."""
+    counts: set[int] = {
+        chapter.parameters["seeds"] for chapter in told.chapters.values() if "seeds" in chapter.parameters
+    }
+    few, *many = sorted(counts) or [len(told.seeds)]
+    return f"{few} to {many[-1]}" if many else f"{few}"
 
 
 def portable(settings: Settings, folder: Path) -> Settings:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from dissect import corpora, models
 from dissect.experiments import masked_words, measures, named_entities, word_senses
-from dissect.experiments.hyperparameters import SPACE
-from dissect.experiments.probes import Training, nearest_neighbours, trained, two_layer, vectors_of
+from dissect.experiments.hyperparameters import best_of
+from dissect.experiments.probes import Training, nearest_neighbours, trained, two_layer
 from dissect.experiments.statistics import macro_f1, tag_counts
 from dissect.report import readings
 
@@ -39,8 +39,8 @@ def masked(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Again
     text = corpora.text(parameters["corpus"], parameters["limit"], 0)
     loaded = models.load(parameters["model"])
     targets = masked_words.masked_targets(loaded, text, parameters["times"], 0)
-    split = targets.split(0)
-    training = chosen(masked_words.TRAINING, tables["masked_words_trials"])
+    split = targets.split(parameters["seed"])
+    training = chosen(masked_words.TRAINING, tables["masked_words_search"])
     said = masked_words.learned(targets, SUBSET, split, training, 0)
     now = (said["predicted"] == targets.labels[split.test]).double().mean().item()
     return score_of(tables["masked_words"], "learned", "accuracy", now)
@@ -54,8 +54,7 @@ def senses(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Again
     loaded = models.load(parameters["model"])
     items = word_senses.sense_terms(loaded, corpora.senses(parameters["corpus"], parameters["limit"]))
     split = items.split(parameters.get("seed", 0))  # runs had none when each seed had a split of its own
-    x = vectors_of(items.features, SUBSET, split.train)
-    near = nearest_neighbours(x, items.senses, items.lemmas, split)
+    near = nearest_neighbours(items.features.subset(SUBSET), items.senses, items.lemmas, split)
     now = float(np.mean(np.array(near) == np.array(items.senses)[split.test.numpy()]))
     then, now, allowed, _ = score_of(tables["senses"], "knn", "accuracy", now)
     of_subsets = tables["senses_intervals"].set_index(["predictor", "terms"])
@@ -68,7 +67,7 @@ def entities(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Aga
     data = corpora.entities(parameters["corpus"], parameters["limit"], parameters["seed"])
     words = named_entities.tagged_terms(models.load(parameters["model"]), data)
     names, labels = words.numbered()
-    training = chosen(named_entities.TRAINING, tables["entities_trials"])
+    training = chosen(named_entities.TRAINING, tables["entities_search"])
     probe = partial(
         two_layer, labels=labels, classes=len(names), split=words.split, training=training, seed=0
     )
@@ -93,9 +92,6 @@ def score_of(scores: pd.DataFrame, predictor: str, score: str, now: float) -> Ag
 
 
 def chosen(default: Training, trials: pd.DataFrame) -> Training:
-    """The training that a run's trials chose."""
-    if trials.empty:
-        return default
-    best = trials.loc[trials["loss"].idxmin()]
-    found: dict[str, Any] = {name: float(best[name]) for name, *_ in SPACE}
-    return replace(default, **found)
+    """The training that a run's trials chose for the sampled subset."""
+    own = trials[trials["terms"] == SUBSET]
+    return default if own.empty else replace(default, **best_of(own))

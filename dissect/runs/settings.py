@@ -30,6 +30,8 @@ class Profile:
         sentences: Of text, drawn at random.
         times: How often a sentence is masked.
         vocabulary: Whether masked words are also told by a head over the whole vocabulary.
+        seeds: How many runs of each probe.
+        seeds_of_entities: The same of named entities, of which there may be few.
         tuned: What the model is compared with; none: a copy of it is tuned.
     """
 
@@ -41,14 +43,15 @@ class Profile:
     times: int
     vocabulary: bool
     seeds: int
+    seeds_of_entities: int
     model: str
     tuned: tuple[str, ...]
 
 
 PROFILES = {
-    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 2, False, 3, "minilm", ()),
+    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 2, False, 5, 5, "minilm", ()),
     "paper": Profile(
-        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, True, 5,
+        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, True, 5, 10,
         "bert-base-uncased", ("dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2"),
     ),
 }  # fmt: skip
@@ -146,6 +149,12 @@ class Settings(BaseModel):
         sentences = self.limit or profile.sentences
         return profile.times if sentences is None or sentences >= FEW else max(3, profile.times)
 
+    def seeds_of(self, chapter: str) -> int:
+        """How many runs of each probe a chapter makes."""
+        profile = PROFILES[self.profile]
+        of_profile = profile.seeds_of_entities if CHAPTERS[chapter].corpus == "entities" else profile.seeds
+        return self.seeds or of_profile
+
     def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
         """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
 
@@ -159,7 +168,7 @@ class Settings(BaseModel):
         values = {
             "corpus": text if row.corpus == "text" else getattr(profile, row.corpus, None),
             "limit": self.limit or (profile.sentences if row.corpus == "text" else None),
-            "seeds": self.seeds or profile.seeds, "trials": self.trials, "features": "features",
+            "seeds": self.seeds_of(chapter), "trials": self.trials, "features": "features",
             "times": self.maskings(), "vocabulary": profile.vocabulary,
             "head": _seen_from(folder, self.head) if self.head else None,
             "senses_corpus": profile.senses, "entities_corpus": profile.entities,

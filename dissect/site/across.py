@@ -13,7 +13,6 @@ from dissect.report import claims, figures, published, readings
 from dissect.report.claims.reported import reported
 from dissect.runs import manifest
 from dissect.runs.manifest import Manifest
-from dissect.runs.settings import PROFILES
 from dissect.site.markdown import markdown as escaped
 from dissect.site.markdown import shown
 from dissect.site.markdown import table as in_markdown
@@ -67,13 +66,12 @@ def read(folder: Path, here: bool = False) -> Run:
 
 def about(told: Manifest) -> str:
     """Which corpora a run's chapters took, and how much of them."""
-    profile = PROFILES[told.settings.profile]
     taken = []
     for _, chapter in sorted(told.chapters.items()):
         if corpus := chapter.parameters.get("corpus"):
             limit = chapter.parameters.get("limit")
             taken.append(shown(corpus) + (f" (at most {limit:,} sentences)" if limit else ""))
-    return f"{', '.join(dict.fromkeys(taken))}; {told.settings.seeds or profile.seeds} seeds"
+    return f"{', '.join(dict.fromkeys(taken))}; {manifest.seeds_of(told)} seeds"
 
 
 def paper() -> Run:

@@ -4,7 +4,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from dissect.reuse import in_words
-from dissect.runs.manifest import Manifest
+from dissect.runs.manifest import Manifest, seeds_of
 from dissect.runs.settings import PROFILES
 from dissect.site.markdown import markdown, shown, table
 
@@ -27,7 +27,7 @@ def box(manifest: Manifest, chapter: str) -> NotebookNode:
     text = BOX.format(
         model=markdown(shown(settings.model)),
         profile=settings.profile,
-        seeds=settings.seeds or PROFILES[settings.profile].seeds,
+        seeds=seeds_of(manifest),
         limit=f", at most {settings.limit} sentences" if settings.limit else "",
         took=in_words(ran.seconds, ran.work) if ran else "how long it took is not recorded",
         versions=markdown(", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
@@ -47,7 +47,7 @@ def summary(manifest: Manifest) -> str:
         "word senses": profile.senses,
         "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
         "limit": str(settings.limit or "none"),
-        "seeds": str(settings.seeds or profile.seeds),
+        "seeds": seeds_of(manifest),
         "date": manifest.date[:10],
         "time": f"{in_words(manifest.seconds(), manifest.all_work())}; {len(manifest.chapters)} chapters, "
         f"{machine.get('threads')} threads, {machine.get('device')}",

@@ -1,6 +1,7 @@
 """Where a run keeps its numbers: one Parquet file a table."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ class Results:
         agreement: Predictor, terms_a, terms_b, agreement, the mean over seeds; None where not asked for.
         consistency: Predictor, terms, seed, group, value: of each subset the mean kappa with the others of
             being right, as pseudo-values; None where not asked for.
+        more: Further tables of the experiment, by the end of their name, such as "stood".
     """
 
     scores: pd.DataFrame
@@ -32,12 +34,14 @@ class Results:
     pairs: pd.DataFrame
     agreement: pd.DataFrame | None = None
     consistency: pd.DataFrame | None = None
+    more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def save(self, name: str, folder: str | Path | None) -> "Results":
         """Write the tables as `NAME`, `NAME_groups` and so on; returns the results."""
         tables = {
             "": self.scores, "_groups": self.groups, "_intervals": self.intervals, "_pairs": self.pairs,
             "_agreement": self.agreement, "_consistency": self.consistency,
+            **{f"_{end}": table for end, table in self.more.items()},
         }  # fmt: skip
         for suffix, table in tables.items():
             if table is not None:

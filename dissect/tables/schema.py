@@ -45,7 +45,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "learning_rate": ("number", "of AdamW"),
     "lemma": ("text", "lemma"),
     "logit": ("number", "the part of the word's logit that is due to it"),
-    "loss": ("number", "lowest loss on the development items, in nats"),
+    "loss": ("number", "loss on the development items of the weights that were kept, in nats"),
     "low": ("number", "lower end of the 95 % interval over seeds and test items"),
     "macro_f1": ("number", "F1 of each tag, mean over tags, 0 to 1"),
     "mean": ("number", "mean: of importance over word pieces, of scores over runs"),
@@ -60,7 +60,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "predictor": (
         "text",
         "who predicts: pretrained, trained afterwards, learned; knn, classifier, most frequent sense, "
-        "document's majority (these two see no vector, and have the empty subset alone); base, finetuned",
+        "document's majority (these two see no vector, and have the empty subset alone); base, finetuned; "
+        "permuted: the negative control, a probe on a term that was permuted among the items",
     ),
     "quantity": (
         "text",
@@ -71,8 +72,12 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "same_document": ("number", "share of these whose lemma is trained on in their document, 0 to 1"),
     "same_sentence": ("number", "share of these in whose sentence an item is trained on, 0 to 1"),
     "score": ("text", "which score"),
+    "masked_words_search.score": ("number", "minus the loss, by which heads are chosen"),
+    "senses_search.score": ("number", "accuracy on the development items, 0 to 1"),
+    "senses_documents_search.score": ("number", "accuracy on the development items, 0 to 1"),
+    "entities_search.score": ("number", "macro-F1 over tags on the development words, 0 to 1"),
     "second": ("whole", "the second of two layers, or the first again"),
-    "seed": ("whole", "run: of the initial weights; of masked words, of the parting too"),
+    "seed": ("whole", "run: of the initial weights"),
     "senses": ("whole", "how many senses it has"),
     "share": ("number", "of the made-up runs, 0 to 1"),
     "sentence": ("text", "the chapter's example sentence"),
@@ -87,7 +92,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "number",
         "standard deviation, over n: of importance over word pieces, of scores over runs",
     ),
+    "stood": ("text", "what the model read at the target: mask, another piece, the word itself"),
     "target": ("text", "the term that the map is to give"),
+    "targets": ("whole", "how many test targets"),
     "task": ("text", "what the checkpoint was trained for, where it says so"),
     "term": ("text", "i, h, f or c (s: attention over a source)"),
     "terms": ("text", 'subset of the terms, such as i+h; "" is the empty one, the baseline'),
@@ -139,9 +146,9 @@ def _experiment(name: str, scores: str, agreement: bool, on: str = "") -> dict[s
             "each pair of subsets, compared by the same seeds on the same test items",
             "predictor score terms_a terms_b difference low high p",
         ),
-        f"{name}_trials": _table(
-            "the search for hyper-parameters, where there was one",
-            "trial state loss learning_rate dropout weight_decay",
+        f"{name}_search": _table(
+            "the search for hyper-parameters by subset, where there was one",
+            "terms trial state score loss learning_rate dropout weight_decay",
         ),
     }
     if agreement:
@@ -163,6 +170,7 @@ def _measured(name: str, about: str, keys: str) -> dict[str, Table]:
     }
 
 
+CONTROL = "permuted"  # the predictor that nothing can be learned from, as tables name it
 TABLES: dict[str, Table] = {
     "exactness": _table("how closely two ways of computing agree", "compared difference"),
     "feedforward_r2": _table(
@@ -177,6 +185,10 @@ TABLES: dict[str, Table] = {
     "correlation": _table("importance in two models, piece by piece", "model_a model_b layer term spearman"),
     "correlation_groups": _table("the same as pseudo-values", "model_a model_b layer term group value"),
     **_experiment("masked_words", "accuracy cross_entropy", agreement=False),
+    "masked_words_stood": _table(
+        "accuracy on masked words by what the model read at the target",
+        "predictor terms seed stood accuracy targets",
+    ),
     "masked_words_vocabulary": _table(
         "a head over the types seen, and one over all", "output types accuracy cross_entropy"
     ),

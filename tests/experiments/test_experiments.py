@@ -17,6 +17,7 @@ from dissect.experiments import units as experiments
 from dissect.experiments.probes import Split, Training
 from dissect.experiments.units import Unit
 from dissect.features.gathering import Features
+from dissect.report import readings
 from dissect.tables import Results
 
 QUICK = Training(epochs=1, learning_rate=1e-2)
@@ -72,23 +73,54 @@ EXPERIMENTS = {
 }  # fmt: skip
 
 
+# A head that is there already draws nothing, and is asked once.
+PREDICTORS = {
+    "masked words": {("learned", 3), ("learned", 4), ("pretrained", 3), ("permuted", 3), ("permuted", 4)},
+    "word senses": {
+        ("knn", 3),
+        ("most frequent sense", 3),
+        ("document's majority", 3),
+        *((name, seed) for name in ("classifier", "permuted") for seed in (3, 4)),
+    },
+    "named entities": {(name, seed) for name in ("base", "finetuned", "permuted") for seed in (3, 4)},
+}
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_unit_is_a_predictor_and_a_seed_with_all_subsets(monkeypatch, name):
     module, run = EXPERIMENTS[name]
     units = units_of(monkeypatch, module, run)
-    of_one_run = {"knn", "most frequent sense", "document's majority"} if name == "word senses" else set()
-    assert len({(unit.predictor, unit.seed) for unit in units}) == len(units)
-    runs = {unit.predictor: [one.seed for one in units if one.predictor == unit.predictor] for unit in units}
-    assert len(runs) == (4 if of_one_run else 2)
-    assert all(seeds == ([3] if one in of_one_run else [3, 4]) for one, seeds in runs.items())
-    for unit in units[::3]:
+    assert {(unit.predictor, unit.seed) for unit in units} == PREDICTORS[name]
+    assert len(units) == len(PREDICTORS[name])
+    for unit in units[1::3]:
         found = experiments.found(unit)
-        assert found.scores["terms"].tolist() == subsets()
+        terms = ["", "f"] if unit.predictor == "permuted" else subsets()
+        assert found.scores["terms"].tolist() == terms
         assert set(found.scores["predictor"]) == {unit.predictor} and set(found.scores["seed"]) == {unit.seed}
         scores = found.scores.melt(["predictor", "terms", "seed"], var_name="score")
         keys = ["predictor", "terms", "seed", "score"]
-        of_groups = found.groups.groupby(keys)["value"].mean()
+        of_groups = found.groups[found.groups["score"].isin(scores["score"])].groupby(keys)["value"].mean()
         assert of_groups.to_dict() == pytest.approx(scores.set_index(keys)["value"].to_dict(), nan_ok=True)
+
+
+def test_masked_words_are_parted_once_for_all_seeds(monkeypatch):
+    """By the seed of the run, and not by those of what is learned."""
+
+    def parts(seeds, seed):
+        run = partial(masked_words.masked_words, targets(), seeds, head(), QUICK, seed)
+        made = units_of(monkeypatch, masked_words, run)
+        return {(tuple(of.split.train.tolist()), tuple(of.split.test.tolist())) for of in made}
+
+    assert len(parts([3, 4], 0)) == 1 and parts([3, 4], 0) == parts([5], 0) != parts([3, 4], 1)
+
+
+def test_a_predictor_with_one_row_stands_beside_those_with_several():
+    found = masked_words.masked_words(targets(), [3, 4], head(), QUICK)
+    rows = found.scores.groupby(["predictor", "terms"]).size()
+    assert rows["pretrained"].eq(1).all() and rows["learned"].eq(2).all()
+    of_head = found.intervals[found.intervals["predictor"] == "pretrained"]
+    assert len(of_head) == 3 * 16 and of_head["std"].eq(0).all() and of_head["mean"].notna().all()
+    assert readings.by_seed(found.scores, "pretrained", "accuracy").shape == (1, 16)
 
 
 ELSEWHERE = """

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 
+from dissect.experiments import word_senses
 from dissect.experiments.named_entities import by_sentence
 from dissect.experiments.probes import (
     Choices,
@@ -17,12 +19,14 @@ from dissect.experiments.probes import (
     Training,
     masked_head,
     nearest_neighbours,
+    permuted,
     sense_probe,
     split_groups,
     trained,
     two_layer,
     vectors_of,
 )
+from dissect.experiments.probes.training import standardised
 from dissect.features.gathering import Features
 
 QUICK = Training(epochs=60, batch_size=64, learning_rate=1e-2, patience=60, dropout=0.0)
@@ -137,11 +141,13 @@ def test_own_logits_equal_a_masked_softmax_over_all_senses(counts, items, seed):
     n = torch.randperm(items)[: max(1, items // 2)]
     hidden, senses = torch.randn(items, 4).double(), torch.randn(int(bounds[-1]), 4).double().requires_grad_()
 
-    own = choices.logits(hidden[n], senses, n)
+    often = torch.randn(int(bounds[-1])).double()
+
+    own = choices.logits(hidden[n], senses, often, n)
     mine = F.cross_entropy(own, labels[n] - choices.first[n])
     numbers = torch.arange(int(bounds[-1]))
     allowed = (numbers >= choices.first[n, None]) & (numbers < (choices.first + choices.count)[n, None])
-    literal = F.cross_entropy((hidden[n] @ senses.T).masked_fill(~allowed, -torch.inf), labels[n])
+    literal = F.cross_entropy((hidden[n] @ senses.T + often).masked_fill(~allowed, -torch.inf), labels[n])
     assert torch.allclose(mine, literal)
     assert torch.allclose(*(torch.autograd.grad(loss, senses)[0] for loss in (mine, literal)))
 
@@ -193,14 +199,16 @@ def test_a_probe_tells_its_watch_and_may_be_broken_off():
     split = split_groups(range(len(x)), 0)
     told = []
 
-    def watch(epoch, loss):
-        told.append((epoch, loss))
+    def watch(epoch, now, best):
+        told.append((epoch, now.loss, now.score, best.score))
         if epoch == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         two_layer(x, labels, 6, split, QUICK, 0, watch)
-    assert [epoch for epoch, _ in told] == [0, 1, 2] and told[2][1] < told[0][1]
+    epochs, losses, scores, best = zip(*told, strict=True)
+    assert epochs == (0, 1, 2) and losses[2] < losses[0]
+    assert best == tuple(max(scores[: n + 1]) for n in range(3))
 
 
 def test_answers_are_kept_until_what_they_depend_on_changes(tmp_path):
@@ -232,22 +240,63 @@ def test_answers_are_kept_until_what_they_depend_on_changes(tmp_path):
     assert len(made) == 6
 
 
-def test_vectors_are_scaled_on_training_items_alone():
-    terms = torch.randn(4, 10, 6)
+# ---- what learned probes are given ----
+
+
+def test_vectors_are_standardised_on_training_items_alone():
+    terms = 3 + torch.randn(4, 10, 6) * torch.logspace(-3, 3, 6)
     fit_on = torch.arange(5)
-    x = vectors_of(in_memory(terms), "h+c", fit_on)
-    assert x[fit_on].square().mean().item() == pytest.approx(1, abs=1e-5)
+    x = vectors_of(in_memory(terms), "h+c", fit_on).double()
+    assert torch.allclose(x[fit_on].mean(0), torch.zeros(6).double(), atol=1e-5)
+    assert torch.allclose(x[fit_on].std(0, unbiased=False), torch.ones(6).double(), atol=1e-5)
+    by_hand = terms[1] + terms[3]
+    scaler = StandardScaler().fit(by_hand[:5].double().numpy())
+    assert np.allclose(scaler.transform(by_hand.double().numpy()), x, atol=1e-4)
     changed = terms.clone()
     changed[:, 5:] *= 100
-    assert torch.allclose(vectors_of(in_memory(changed), "h+c", fit_on)[:5], x[:5])
+    assert torch.equal(vectors_of(in_memory(changed), "h+c", fit_on)[:5].double(), x[:5])
     assert not vectors_of(in_memory(terms), "", fit_on).any()
 
 
-def test_tags_by_sentence():
-    assert by_sentence(list("abc"), [0, 0, 4]) == [["a", "b"], ["c"]]
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 999), power=st.lists(st.integers(-30, 30), min_size=4, max_size=4))
+def test_neither_the_size_of_a_dimension_nor_a_constant_in_all_items_is_seen(seed, power):
+    """Of numbers that float32 need not round: whole ones, moved by whole ones, scaled by powers of two."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(-500, 500, (40, 4), generator=generator).float()
+    moved = x + torch.randint(-9999, 9999, (4,), generator=generator)
+    fit_on = torch.randperm(40, generator=generator)[:25]
+    one, other = (standardised(of, fit_on) for of in (x, torch.ldexp(moved, torch.tensor(power))))
+    assert torch.allclose(one, other, atol=1e-6, rtol=1e-6) and one.isfinite().all()
 
 
-@pytest.mark.parametrize("power", [-100, 100])
+def test_dimensions_that_vary_by_rounding_alone_are_nothing_and_small_ones_are_something():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(500, 3, generator=generator)
+    x = torch.stack(
+        [
+            torch.full((500,), 1e30),
+            # as float32 sums a number that is the same in all items: the last digits differ
+            (1.0 + noise[:, :1] * torch.tensor([[1e-1]]) - noise[:, :1] * torch.tensor([[1e-1]]) + 2.0**-23
+             * torch.randint(-3, 4, (500, 1), generator=generator))[:, 0],
+            1e-30 * noise[:, 1],
+            1.0 + 1e-3 * noise[:, 2],
+        ],
+        dim=1,
+    )  # fmt: skip
+    made = standardised(x, torch.arange(400))
+    assert not made[:, :2].any()
+    assert torch.allclose(made[:400, 2:].std(0, unbiased=False), torch.ones(2), atol=1e-3)
+    assert np.corrcoef(made[:, 3], noise[:, 2])[0, 1] > 0.999
+
+
+def test_a_dimension_that_only_test_items_vary_in_is_nothing():
+    x = torch.ones(10, 2)
+    x[8:, 0] = torch.tensor([5.0, 1e38])
+    assert not standardised(x, torch.arange(8)).any()
+
+
+@pytest.mark.parametrize("power", [-120, 120])
 def test_probes_see_vectors_of_any_size(power):
     """Items of one lemma that differ in size by powers of two, which leave cosines as they are."""
     generator = torch.Generator().manual_seed(0)
@@ -258,7 +307,78 @@ def test_probes_see_vectors_of_any_size(power):
     near = x.clone()
     near[::2] = torch.ldexp(x[::2], torch.tensor(power))
     assert nearest_neighbours(near, senses, ["l"] * 60, split) == expected
-    unit = vectors_of(in_memory(x.expand(4, 60, 8)), "f", split.train)
-    assert torch.equal(
-        vectors_of(in_memory(torch.ldexp(x, torch.tensor(power)).expand(4, 60, 8)), "f", split.train), unit
+    unit, far = (
+        vectors_of(in_memory(torch.ldexp(x, torch.tensor(n)).expand(4, 60, 8)), "f", split.train)
+        for n in (0, power)
     )
+    assert torch.equal(unit, far)
+
+
+def test_what_a_dimension_a_thousandth_as_large_says_is_learned():
+    """All else is noise: without standardising, the probe has to find it among that."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(3, (600,), generator=generator)
+    x = torch.randn(600, 12, generator=generator)
+    x[:, 4] = 1e-4 * (labels + 0.1 * torch.randn(600, generator=generator))
+    split = Split(torch.arange(400), torch.arange(400, 500), torch.arange(500, 600))
+    training = replace(QUICK, patience=5)
+
+    def right(x):
+        return (
+            (two_layer(x, labels, 3, split, training, 0)["predicted"] == labels[split.test]).double().mean()
+        )
+
+    given = vectors_of(in_memory(x.expand(4, 600, 12)), "f", split.train)
+    assert right(given) > 0.9
+    assert right(x / x.square().mean().sqrt()) < 0.5
+
+
+def test_neighbours_are_looked_for_among_the_vectors_as_they_are():
+    """In which one large dimension may decide."""
+    generator = torch.Generator().manual_seed(1)
+    terms = torch.randn(4, 80, 6, generator=generator) * torch.tensor([9.0, 1, 1, 1, 1, 1]) + 2
+    names = [f"bank%{n}" for n in torch.randint(3, (80,), generator=generator).tolist()]
+    items = word_senses.SenseTerms(in_memory(terms), ["bank"] * 80, names, list(range(80)))
+    split = items.split(0)
+    said = word_senses.neighbours(items, "h+f", split, 5, seed=0)["predicted"].tolist()
+    raw = terms[1] + terms[2]
+    assert said == nearest_neighbours(raw, names, items.lemmas, split)
+    assert said != nearest_neighbours(standardised(raw, split.train), names, items.lemmas, split)
+
+
+# ---- the negative control ----
+
+
+def test_permuted_terms_are_those_of_other_items_the_same_for_every_subset():
+    terms = torch.randn(4, 50, 6)
+    features = in_memory(terms)
+    other = permuted(features, 3)
+    order = [int((terms[1] == row).all(-1).nonzero()) for row in other.subset("h")]
+    assert sorted(order) == list(range(50)) and order != list(range(50))
+    for name in ("f", "i+c", "i+h+f+c"):
+        assert torch.equal(other.subset(name), features.subset(name)[order])
+    assert torch.equal(permuted(features, 3).subset("h"), other.subset("h"))
+    assert not torch.equal(permuted(features, 4).subset("h"), other.subset("h"))
+    assert other.shape == features.shape and torch.equal(other.kept, features.kept)
+
+
+def test_answers_on_permuted_terms_are_kept_apart(tmp_path):
+    terms, labels = torch.randn(4, 30, 6), torch.zeros(30, dtype=torch.long)
+    split = Split(*torch.arange(30).split(10))
+    seen = []
+
+    def probe(x):
+        seen.append(x)
+        return {"predicted": labels[split.test]}
+
+    for _ in range(2):
+        for features in (
+            in_memory(terms, tmp_path),
+            *(permuted(in_memory(terms, tmp_path), n) for n in (0, 1)),
+        ):
+            trained(probe, "some", features, "h", labels, split, QUICK, 0)
+    assert len(seen) == 3 and not torch.equal(seen[1], seen[2])
+
+
+def test_tags_by_sentence():
+    assert by_sentence(list("abc"), [0, 0, 4]) == [["a", "b"], ["c"]]

@@ -8,13 +8,13 @@ import pytest
 import torch
 from seqeval.metrics import f1_score as entity_f1
 from sklearn.metrics import f1_score
-from torch import nn
 
 from dissect import corpora, decompose
 from dissect.corpora import TaggedSentence
 from dissect.decomposition.parts import subsets
 from dissect.experiments import masked_words, named_entities, word_senses
-from dissect.experiments.probes import Split, Training, masked_head
+from dissect.experiments.probes import Split, Training, masked_head, two_layer
+from dissect.experiments.probes.control import Permuted
 from dissect.features.gathering import Features
 
 SEEDS = (0, 1)
@@ -70,7 +70,8 @@ def answers_by_chance(monkeypatch, module, classes: int) -> dict:
     def trained(probe, name, features, subset, labels, split, training, seed, **_):
         generator = torch.Generator().manual_seed(1000 * seed + len(given))
         said = torch.randint(classes, (len(split.test),), generator=generator)
-        given[seed, subset] = said
+        if not isinstance(features, Permuted):  # the negative control
+            given[seed, subset] = said
         return {"predicted": said}
 
     monkeypatch.setattr(module, "trained", trained)
@@ -112,7 +113,7 @@ def test_scores_and_agreement_of_entities_are_scikit_learns_and_seqevals(monkeyp
     names, _ = words.numbered()
     given = answers_by_chance(monkeypatch, named_entities, len(names))
     found = named_entities.named_entities({"base": words}, SEEDS)
-    scores = found.scores.set_index(["terms", "seed"])
+    scores = found.scores[found.scores["predictor"] == "base"].set_index(["terms", "seed"])
     truth = tags[40:]
     agreed: dict[tuple[str, str], list[float]] = {}
     for seed in SEEDS:
@@ -138,29 +139,46 @@ def f1_of(one: list[str], other: list[str], tag: str) -> float:
 
 
 def test_a_learned_head_is_a_softmax_over_the_types_seen():
-    """Untrained, it is known to the last number: random weights, and the frequencies as its bias."""
+    """After one step it is known to the last number: AdamW's first is as long as the rate, against the sign
+    of the gradient, which is that of a softmax without weights; its bias is the logarithm of frequencies."""
     torch.manual_seed(3)
-    x, labels = torch.randn(40, 6), torch.randint(10, 16, (40,))
+    x, labels = torch.randn(40, 6).double().float(), torch.randint(10, 16, (40,))
     labels[0] = 99  # seen in the test alone
-    split = Split(torch.arange(10, 40), torch.arange(5, 10), torch.arange(5))
-    still = Training(epochs=1, learning_rate=0.0, dropout=0.5)
-    said = masked_head(x, labels, split, still, seed=7)
+    split = Split(torch.arange(10, 40), torch.arange(10, 40), torch.arange(5))
+    once = Training(epochs=1, learning_rate=0.02, dropout=0.0, weight_decay=0.0)
+    said = masked_head(x, labels, split, once, seed=7)
     types = sorted(set(labels[split.train].tolist()))
-    torch.manual_seed(7)
-    linear = nn.Linear(6, len(types))
-    counts = [labels[split.train].tolist().count(kind) for kind in types]
-    bias = torch.tensor([np.log((n + 0.5) / (30 + 0.5 * len(types))) for n in counts], dtype=torch.float32)
+    counts = np.array([labels[split.train].tolist().count(kind) for kind in types]) + 0.01
+    often = counts / counts.sum()
+    gradient = sum(
+        np.outer(often - (np.array(types) == int(labels[n])), x[n].numpy()) for n in split.train.tolist()
+    )
+    weights = -0.02 * np.sign(gradient)
     for row, place in enumerate(split.test.tolist()):
-        logits = linear.weight.detach() @ x[place] + bias
-        chances = torch.exp(logits) / torch.exp(logits).sum()
+        logits = weights @ x[place].numpy() + np.log(often)
+        chances = np.exp(logits) / np.exp(logits).sum()
         assert said["predicted"][row] == types[int(chances.argmax())]
         right = int(labels[place])
         if right in types:
             assert said["log_chance"][row].item() == pytest.approx(
-                float(chances[types.index(right)].log()), rel=1e-4
+                np.log(chances[types.index(right)]), rel=1e-4
             )
         else:
             assert said["log_chance"][row] == -torch.inf
+
+
+def test_a_probe_that_is_given_nothing_says_what_is_frequent():
+    """The baseline to the last number, whatever the seed and however long it is trained."""
+    labels = torch.tensor([3] * 20 + [1] * 15 + [2] * 5)[torch.randperm(40)]
+    split = Split(torch.arange(30), torch.arange(30, 35), torch.arange(35, 40))
+    nothing, training = torch.zeros(40, 6), Training(epochs=30)
+    frequent = int(torch.bincount(labels[split.train]).argmax())
+    for seed in range(3):
+        head = masked_head(nothing, labels, split, training, seed)
+        assert head["predicted"].tolist() == [frequent] * 5
+        seen = torch.bincount(labels[split.train])[labels[split.test]] / 30
+        assert torch.allclose(head["log_chance"], seen.log(), atol=2e-3)
+        assert two_layer(nothing, labels, 4, split, training, seed)["predicted"].tolist() == [frequent] * 5
 
 
 def test_the_head_over_the_whole_vocabulary_is_scored_on_the_same_targets():

@@ -15,6 +15,7 @@ from dissect.experiments.hyperparameters import search
 from dissect.experiments.masked_words import MaskedTargets
 from dissect.experiments.probes import (
     Choices,
+    Judged,
     Split,
     Training,
     masked_head,
@@ -58,7 +59,7 @@ def senses(x, labels, split=SPLIT, watch=None):
 def told(probe, x, labels):
     """What a probe answers, and the losses on development items that it was stopped by."""
     losses = []
-    said = probe(x, labels, watch=lambda epoch, loss: losses.append(loss))
+    said = probe(x, labels, watch=lambda epoch, now, best: losses.append(now.loss))
     return said["predicted"], losses
 
 
@@ -91,9 +92,7 @@ def test_development_items_stop_it_and_training_items_teach_it(probe):
     of_dev, of_train = labels.clone(), labels.clone()
     of_dev[SPLIT.dev] = (labels[SPLIT.dev] + 1) % CLASSES
     of_train[SPLIT.train] = (labels[SPLIT.train] + 1) % CLASSES
-    # the first epoch is trained before the first look at development items
-    harder = told(probe, x, of_dev)[1][0]
-    assert harder > losses[0]
+    assert min(told(probe, x, of_dev)[1]) > min(losses)
     assert not torch.equal(told(probe, x, of_train)[0], answers)
 
 
@@ -346,15 +345,29 @@ def test_heads_over_few_and_all_types_are_compared_on_types_that_were_seen(monke
 
 
 def test_trials_are_judged_by_their_best_epoch():
-    """A trial that falls to 0.5 and ends at 9 is better than one that stays at 1."""
+    """A trial that rises to 0.5 and ends at 0.1 is better than one that stays at 0.2."""
 
     def probe(training, watch):
         steep = training.learning_rate > 1e-3
-        for epoch, loss in enumerate([1.0, 0.5, 9.0] if steep else [1.0, 1.0, 1.0]):
-            watch(epoch, loss)
+        best = Judged(0.0, 9.0)
+        for epoch, score in enumerate([0.2, 0.5, 0.1] if steep else [0.2, 0.2, 0.2]):
+            now = Judged(score, 1.0 + epoch)
+            best = max(best, now)
+            watch(epoch, now, best)
 
     found, table = search(probe, Training(learning_rate=1e-2), 3)
-    assert found.learning_rate > 1e-3 and table["loss"][0] == 0.5
+    assert found.learning_rate > 1e-3 and table["score"][0] == 0.5 and table["loss"][0] == 2
+
+
+def test_of_trials_with_equal_scores_that_with_the_lowest_loss_is_taken():
+    """As accuracy on few items is often the same; what was broken off does not count."""
+
+    def probe(training, watch):
+        judged = Judged(0.5, training.dropout)
+        watch(0, judged, judged)
+
+    found, table = search(probe, Training(dropout=0.6), 6)
+    assert found.dropout == table["dropout"].min() < 0.6 and set(table["score"]) == {0.5}
 
 
 def test_the_search_sees_the_first_split_and_nothing_of_its_test_part(monkeypatch):
@@ -362,7 +375,7 @@ def test_the_search_sees_the_first_split_and_nothing_of_its_test_part(monkeypatc
 
     def probe(x, *rest, **options):
         given.append(next(one for one in (*rest, *options.values()) if isinstance(one, Split)))
-        options["watch"](0, 1.0)
+        options["watch"](0, Judged(0.0, 1.0), Judged(0.0, 1.0))
 
     monkeypatch.setattr(word_senses, "sense_probe", probe)
     monkeypatch.setattr(masked_words, "masked_head", probe)
@@ -372,7 +385,9 @@ def test_the_search_sees_the_first_split_and_nothing_of_its_test_part(monkeypatc
     targets = MaskedTargets(some_features(40), torch.zeros(40, dtype=torch.long), list(range(40)))
     word_senses.choose(items, 1)
     masked_words.choose(targets, 1)
-    assert [split.dev.tolist() for split in given] == [items.split(0).dev.tolist()] * 2
+    assert [split.dev.tolist() for split in given] == [items.split(0).dev.tolist()] * 30
+    masked_words.choose(targets, 1, seed=3)
+    assert given[-1].dev.tolist() == targets.split(3).dev.tolist() != targets.split(0).dev.tolist()
 
 
 def test_kept_answers_are_those_of_the_same_parts(tmp_path):

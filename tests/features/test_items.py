@@ -8,7 +8,7 @@ import torch
 
 from dissect import decompose
 from dissect.errors import DissectError
-from dissect.experiments.masking import mask_text
+from dissect.experiments.masking import STOOD, mask_text
 from dissect.features.gathering import batches, in_shards, padded, target_terms, tokenized, word_terms
 from dissect.models.loading import Loaded
 
@@ -131,7 +131,14 @@ def test_targets_are_words_and_masked_changed_or_kept_as_in_pretraining(words):
         token = masked.input_ids[sentence][position]
         assert token not in (0, 1)
         seen["masked" if token == 2 else "kept" if token == label else "changed"] += 1
+    read = [masked.input_ids[sentence][position] for sentence, position in masked.targets]
+    for stood, token, label in zip(masked.stood, read, masked.labels, strict=True):
+        assert stood == ("mask" if token == 2 else "the word itself" if token == label else "another piece")
     every = len(masked.targets)
+    shares = {stood: masked.stood.count(stood) / every for stood in STOOD}
+    assert shares["mask"] == pytest.approx(0.8, abs=0.03)
+    assert shares["another piece"] == pytest.approx(0.1 * 13 / 14, abs=0.025)
+    assert shares["the word itself"] == pytest.approx(0.1 + 0.1 / 14, abs=0.025)
     assert every / (2 * sum(len(row) - 2 for row in plain)) == pytest.approx(0.15, abs=0.01)
     assert seen["masked"] / every == pytest.approx(0.8, abs=0.03)
     assert seen["changed"] / every == pytest.approx(0.1 * 13 / 14, abs=0.025)

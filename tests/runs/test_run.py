@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 
 TABLES = {
     "exactness", "dependence", "feedforward_r2", "importance", "correlation", "models",
-    *(f"masked_words{part}" for part in ("", "_intervals", "_pairs", "_trials")),
+    *(f"masked_words{part}" for part in ("", "_groups", "_intervals", "_pairs", "_search", "_stood")),
     *(f"{name}{part}" for name in ("senses", "senses_documents", "entities")
-      for part in ("", "_intervals", "_pairs", "_trials", "_agreement")),
+      for part in ("", "_groups", "_intervals", "_pairs", "_search", "_agreement", "_consistency")),
     "senses_corpus", "senses_splits",
     "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",
 }  # fmt: skip
@@ -44,6 +44,7 @@ def test_a_run_leaves_chapters_tables_and_a_manifest(small_run):
         senses = pd.read_parquet(small_run / "results" / f"{name}.parquet")
         rows = senses.groupby(["predictor", "seed"]).size()
         assert rows[["knn", "classifier"]].eq(16).all() and rows["most frequent sense"].eq(1).all()
+        assert rows["permuted"].eq(2).all()
 
 
 def test_no_path_of_this_machine_is_in_a_run(small_run):

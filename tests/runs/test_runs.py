@@ -11,9 +11,12 @@ from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, Ber
 from dissect import DissectError
 from dissect.cli.runs import folder_of
 from dissect.decomposition.families import FAMILIES
+from dissect.experiments.probes import Training
+from dissect.places import PUBLISHED
 from dissect.runs import doctor, manifest, model_check
 from dissect.runs.chapters import CHAPTERS, unsuited, writer_of
 from dissect.runs.requirements import NO_MASK, TWO_TEXTS, reads_ahead
+from dissect.runs.samples import SUBSET, chosen
 from dissect.runs.settings import settings_from
 from dissect.runs.verification import verify
 from dissect.site import compare, tables_page
@@ -230,6 +233,45 @@ def test_trials_take_time_by_the_doctors_estimate_and_a_wrong_head_is_missing(mi
     size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
     none, ten = (doctor.estimates(settings_from({"trials": trials}), minilm, size) for trials in (0, 10))
     assert {name for name in none if ten[name] > none[name]} == {"3-mlm", "4-wsd", "5-ner"}
+    for kind, chapter in doctor.OF_PROBES.items():  # an epoch is a second: ten trials for each of 15 subsets
+        more = 10 * 15 * doctor.TRIAL * doctor.EPOCHS[kind]
+        assert ten[chapter] - none[chapter] == pytest.approx(more)
+
+
+def test_runs_of_each_probe_take_time_by_the_doctors_estimate(minilm, monkeypatch):
+    """Fifteen subsets and two for the control, a seed; in chapter 5 those of two models."""
+    monkeypatch.setattr(doctor, "pass_rates", lambda _: RATES)
+    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
+    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
+    one, three = (doctor.estimates(settings_from({"seeds": seeds}), minilm, size) for seeds in (1, 3))
+    probes = {"masked words": 17, "senses": 17, "entities": 32}
+    for kind, chapter in doctor.OF_PROBES.items():
+        assert three[chapter] - one[chapter] == pytest.approx(2 * probes[kind] * doctor.EPOCHS[kind])
+    paper = doctor.estimates(settings_from({"profile": "paper", "model": "minilm"}), minilm, size)
+    ten = doctor.estimates(settings_from({"profile": "paper", "model": "minilm", "seeds": 10}), minilm, size)
+    assert ten["5-ner"] == paper["5-ner"] and ten["3-mlm"] > paper["3-mlm"]
+
+
+def test_a_sample_is_trained_as_the_search_chose_for_its_subset():
+    rows = [
+        (SUBSET, 0, "complete", 0.5, 1.0, 1e-3, 0.1, 0.01),
+        (SUBSET, 1, "complete", 0.7, 2.0, 2e-3, 0.2, 0.02),
+        (SUBSET, 2, "pruned", 0.9, 0.1, 9e-3, 0.9, 0.09), ("f", 0, "complete", 0.99, 0.1, 5e-3, 0.5, 0.05),
+    ]  # fmt: skip
+    columns = ["terms", "trial", "state", "score", "loss", "learning_rate", "dropout", "weight_decay"]
+    table = pd.DataFrame(rows, columns=columns)
+    training = chosen(Training(epochs=7), table)
+    assert (training.epochs, training.learning_rate, training.dropout) == (7, 2e-3, 0.2)
+    assert chosen(Training(epochs=7), table[table["terms"] == "f"]) == Training(epochs=7)
+
+
+def test_a_run_tells_how_many_seeds_its_chapters_took():
+    told = manifest.required(PUBLISHED / "minilm")
+    assert manifest.seeds_of(told) == "5"
+    told.chapters["5-ner"].parameters["seeds"] = 10
+    assert manifest.seeds_of(told) == "5 to 10"
+    told.chapters.clear()
+    assert manifest.seeds_of(told) == "5"
     rows = doctor.model(settings_from({"head": "minilm"}))[1]
     assert ("head minilm", "missing") in {(what, state) for what, state, _ in rows}
 

@@ -64,6 +64,22 @@ def test_the_seed_of_a_run_parts_the_items_of_the_chapter_on_senses(given):
     assert given(seed=7)["4-wsd"]["seed"] == 7 and given()["4-wsd"]["seed"] == 0
 
 
+def test_probes_are_made_five_times_and_on_few_entities_ten_times(given):
+    counts = {
+        profile: {name: of["seeds"] for name, of in given(profile=profile).items() if "seeds" in of}
+        for profile in ("teach", "paper")
+    }
+    assert counts == {
+        "teach": {"3-mlm": 5, "4-wsd": 5, "5-ner": 5}, "paper": {"3-mlm": 5, "4-wsd": 5, "5-ner": 10},
+    }  # fmt: skip
+    asked = given(profile="paper", seeds=2)
+    assert {asked[name]["seeds"] for name in ("3-mlm", "4-wsd", "5-ner")} == {2}
+
+
+def test_masked_words_are_parted_by_the_seed_of_the_run(given):
+    assert given()["3-mlm"]["seed"] == 0 and given(seed=9)["3-mlm"]["seed"] == 9
+
+
 def test_what_is_tuned_on_is_read_where_a_chapter_compares_and_no_model_is_given():
     assert set(settings_from({"sections": "1,3"}).corpora()) == {"text"}
     assert set(settings_from({"sections": "5"}).corpora()) == {"entities", "tuning"}

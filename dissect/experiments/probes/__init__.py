@@ -1,12 +1,15 @@
 """Predictors learned from the terms: linear heads, the two-layer probe, and kNN.
 
-Each takes vectors of one subset of the terms, (items, hidden). Vectors are divided by one number
-per subset, their root mean square, so that one learning rate suits terms of any size.
+Each takes vectors of one subset of the terms, (items, hidden). What learns is given them standardised,
+dimension by dimension, so that one learning rate suits terms of any size and a constant is nothing to it;
+nearest neighbours are looked for among the vectors as they are.
 """
 
+from dissect.experiments.probes.control import permuted
 from dissect.experiments.probes.linear_head import masked_head
 from dissect.experiments.probes.neighbours import nearest_neighbours
 from dissect.experiments.probes.training import (
+    Judged,
     Split,
     Training,
     Watch,
@@ -19,12 +22,14 @@ from dissect.experiments.probes.two_layers import Choices, sense_probe, two_laye
 
 __all__ = [
     "Choices",
+    "Judged",
     "Split",
     "Training",
     "Watch",
     "learned_from",
     "masked_head",
     "nearest_neighbours",
+    "permuted",
     "sense_probe",
     "split_groups",
     "trained",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dissect.experiments.probes.training import Split, Training, Watch, fit
+from dissect.experiments.probes.training import Split, Training, Watch, fit, frequencies
 
 
 def masked_head(
@@ -18,12 +18,15 @@ def masked_head(
 ) -> dict[str, Tensor]:
     """Dropout and one linear layer to the word pieces seen in training, or to those of `types`.
 
+    It is chosen by its loss on the development items: at rates such as the recorded one accuracy has settled
+    there as well, and goes on to rise by little where the loss grows.
+
     Args:
         x: (items, hidden).
         labels: Token ids, (items,).
         split: Which items are learned from, and which tested.
         training: How.
-        seed: Of the first weights, the batches and dropout.
+        seed: Of the batches and dropout; the first weights are 0.
         types: Token ids, sorted; by default those seen in training.
         watch: Told of every epoch; may end the training by raising.
 
@@ -41,7 +44,7 @@ def masked_head(
     dev = split.dev[known[split.dev]]
 
     def loss(out: Tensor, n: Tensor) -> Tensor:
-        return F.cross_entropy(out, target[n].to(out.device))
+        return F.cross_entropy(out, target[n].to(out.device), reduction="none")
 
     logits = fit(head, x, loss, split.train, dev, training, watch)(split.test).cpu()
     right = logits.log_softmax(-1).gather(1, target[split.test, None])[:, 0]
@@ -50,10 +53,10 @@ def masked_head(
 
 
 def linear_from(target: Tensor, d: int, types: int) -> nn.Linear:
-    """A linear layer that begins as the baseline does.
+    """A linear layer that begins as the baseline: without weights, and with `frequencies` as its bias.
 
-    With no weights it names types by how often they are the target, so that training only has to learn what
-    the vectors add to that.
+    The bias stays as it is. So all that is learned is what the vectors add to how often each type is the
+    target, and a head that is given nothing is the baseline to the last digit.
 
     Args:
         target: Numbers of types, (items,).
@@ -62,7 +65,7 @@ def linear_from(target: Tensor, d: int, types: int) -> nn.Linear:
     """
     linear = nn.Linear(d, types)
     with torch.no_grad():
-        linear.bias.copy_(
-            torch.log((torch.bincount(target, minlength=types) + 0.5) / (len(target) + 0.5 * types))
-        )
+        linear.weight.zero_()
+        linear.bias.copy_(frequencies(target, types))
+    linear.bias.requires_grad_(False)
     return linear

@@ -1,7 +1,9 @@
 """How probes are trained, whatever their kind: on what, by which steps, until when, and with kept answers."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +13,33 @@ from dissect.features import Features, checksum, remembered
 from dissect.hashing import made_by
 from dissect.models import pick_device
 
-Watch = Callable[[int, float], None]  # told the epoch and the loss on the development items
+# A dimension that varies by less than this share of its mean is constant but for rounding. Float32 keeps 24
+# binary digits: of such a variation five or fewer, and the sums of some thousand numbers that terms are take
+# as many (the root of a thousand is two to the fifth).
+ROUNDING = 2.0**-19
+SURE = 2.5  # standard errors: 1 in 160 where nothing was learned, and most of that in an epoch or two
+ROWS = 8192  # at once, in float64
+
+
+class Judged(NamedTuple):
+    """How well weights do on the development items.
+
+    Attributes:
+        score: What they are chosen by, higher is better.
+        loss: The mean loss, in nats.
+    """
+
+    score: float
+    loss: float
+
+
+Score = Callable[[Tensor, Tensor], float]  # outputs and the rows that they belong to -> higher is better
+Watch = Callable[[int, Judged, Judged], None]  # told the epoch, how its weights do, and how the best do
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a probe is trained: AdamW, with early stopping on the development items.
+    """How a probe is trained: AdamW, until the score on the development items has settled; see `fit`.
 
     Attributes:
         epochs: At most.
@@ -24,17 +47,15 @@ class Training:
         learning_rate: Of AdamW.
         weight_decay: Of AdamW.
         dropout: The share of numbers that are left out.
-        patience: Epochs without a lower loss on the development items.
-        gain: By what share the loss has to fall to count as lower.
+        patience: Epochs without a better score on the development items, after which training ends.
     """
 
-    epochs: int = 30
+    epochs: int = 60
     batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     dropout: float = 0.1
-    patience: int = 3
-    gain: float = 0.0
+    patience: int = 5
 
     def suited_to(self, items: int) -> "Training":
         """The same with larger batches where there are many items: some hundred steps an epoch."""
@@ -61,25 +82,39 @@ def split_groups(groups: Sequence[int], seed: int) -> Split:
 
 
 def vectors_of(features: Features, subset: str, fit_on: Tensor) -> Tensor:
-    """The sum of a subset of the terms, (items, hidden), scaled to unit size on some items.
+    """The sum of a subset of the terms, (items, hidden), standardised on some items.
 
     Args:
         features: The terms.
         subset: Of the terms.
-        fit_on: Places of the items that are scaled to unit size, as the others then are.
+        fit_on: Places of the items over which every dimension has mean 0 and deviation 1; the others are
+            moved and scaled as these.
     """
-    x = features.subset(subset)
-    x = near_one(x, x[fit_on].abs().max())
-    size = x[fit_on].square().mean().sqrt()
-    return x / size if size > 0 else x
+    return standardised(features.subset(subset), fit_on)
 
 
-def near_one(x: Tensor, largest: Tensor) -> Tensor:
-    """x times a power of two, which rounds nothing.
+def standardised(x: Tensor, fit_on: Tensor) -> Tensor:
+    """x with mean 0 and deviation 1 over some rows, dimension by dimension.
 
-    Then its largest element is just below one, and its squares neither under- nor overflow.
+    So what a probe learns does not depend on how large a dimension is, nor on what is the same in all items.
+    A dimension that varies by no more than rounding does (see `ROUNDING`) is 0 throughout. All is decided in
+    float64, in which squares of any float32 neither under- nor overflow.
+
+    Args:
+        x: (items, hidden).
+        fit_on: Rows.
+
+    Returns:
+        (items, hidden), float32.
     """
-    return torch.ldexp(x, -torch.frexp(largest).exponent.clamp(-126, 126))
+    mean, variance = (x.new_zeros(x.shape[1], dtype=torch.float64) for _ in range(2))
+    for n in fit_on.split(ROWS):
+        mean += x[n].double().sum(0) / len(fit_on)
+    for n in fit_on.split(ROWS):
+        variance += (x[n].double() - mean).square().sum(0) / len(fit_on)
+    deviation = variance.sqrt()
+    deviation[deviation <= ROUNDING * mean.abs()] = torch.inf
+    return torch.cat([((part.double() - mean) / deviation).float() for part in x.split(ROWS)])
 
 
 def trained(
@@ -137,19 +172,24 @@ def fit(
     dev: Tensor,
     training: Training,
     watch: Watch | None = None,
+    score: Score | None = None,
 ) -> Callable[[Tensor], Tensor]:
     """Train a probe on some rows; returns what gives its outputs for other rows.
 
-    The weights with the lowest loss on `dev` are kept. Outputs are on the device that it is trained on.
+    The weights with the best score on `dev` are kept, of equal ones those with the lowest loss. But none are
+    that do not surely do better in loss than the untrained probe, which is to be the baseline: so where
+    nothing can be learned the probe stays the baseline, and no luck on `dev` is chosen for what it costs
+    elsewhere. Without `dev` the last weights are kept. Outputs are on the device that it is trained on.
 
     Args:
         probe: A module, which is changed.
         x: (items, hidden).
-        loss: Outputs and the rows they belong to -> mean loss.
+        loss: Outputs and the rows they belong to -> the loss of each.
         train: Rows to train on.
         dev: Rows to stop by.
         training: How.
         watch: Told of every epoch; may end the training by raising.
+        score: What weights are chosen by; by default minus the loss.
     """
     device = pick_device()
     probe = probe.to(device)
@@ -164,25 +204,60 @@ def fit(
         return torch.cat([probe(x[n].to(device)) for n in rows.split(4096)])
 
     @torch.no_grad()
-    def loss_on(rows: Tensor) -> float:
-        return loss(outputs(rows), rows).item()
+    def judged() -> tuple[Judged, Tensor]:
+        out = outputs(dev)
+        losses = loss(out, dev).double()
+        mean = losses.mean().item()
+        return Judged(-mean if score is None else score(out, dev), mean), losses
 
-    best, state, stale = float("inf"), probe.state_dict(), 0
+    best, untrained = judged() if len(dev) else (Judged(-math.inf, math.inf), dev)
+    state, stale = copied(probe), 0
     for epoch in range(training.epochs):
         probe.train()
         for n in train[torch.randperm(len(train))].split(training.suited_to(len(train)).batch_size):
             optimizer.zero_grad()
-            loss(probe(x[n].to(device)), n).backward()
+            loss(probe(x[n].to(device)), n).mean().backward()
             optimizer.step()
-        dev_loss = loss_on(dev) if len(dev) else 0.0
+        now, losses = judged() if len(dev) else (Judged(epoch, 0.0), dev)
+        stale += 1
+        learned = not len(dev) or surely_lower(losses, untrained)
+        if learned and (now.score, -now.loss) > (best.score, -best.loss):
+            best, state, stale = now, copied(probe), 0
         if watch:
-            watch(epoch, dev_loss)
-        if dev_loss < best * (1 - training.gain):
-            best, stale = dev_loss, 0
-            state = {name: value.clone() for name, value in probe.state_dict().items()}
-        else:
-            stale += 1
-            if stale > training.patience:
-                break
+            watch(epoch, now, best)
+        if stale > training.patience:
+            break
     probe.load_state_dict(state)
     return outputs
+
+
+def surely_lower(losses: Tensor, others: Tensor) -> bool:
+    """Whether losses are lower than others of the same items by more than chance.
+
+    Their mean difference has to be more than `SURE` of its standard errors; that of one item says nothing.
+
+    Args:
+        losses: (items,).
+        others: (items,).
+    """
+    gain = others - losses
+    return len(gain) > 1 and bool(gain.mean() > SURE * gain.std() / len(gain) ** 0.5)
+
+
+def copied(probe: nn.Module) -> dict[str, Tensor]:
+    """The weights of a probe as they are now."""
+    return {name: value.clone() for name, value in probe.state_dict().items()}
+
+
+def frequencies(labels: Tensor, classes: int) -> Tensor:
+    """The logarithm of how often each class is the label, (classes,): what a probe knows untrained.
+
+    Of each there is a hundredth of an item more, so that one without an item is rare and not impossible.
+    More would be taken from the frequent ones: of masked words most types are met once.
+
+    Args:
+        labels: Numbers of classes, (items,).
+        classes: How many there are.
+    """
+    counts = torch.bincount(labels, minlength=classes) + 0.01
+    return torch.log(counts / counts.sum())
