@@ -150,7 +150,8 @@ def by_what_stood(targets: MaskedTargets, split: Split, said: Answers) -> dict[s
         said: What is said of these.
 
     Returns:
-        The table "stood": stood, accuracy (NaN without targets), targets.
+        The table "stood" with a row a kind of target, whose columns are stood, accuracy (NaN without
+        targets) and targets.
     """
     right = (said["predicted"] == targets.labels[split.test]).numpy()
     rows = []

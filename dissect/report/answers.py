@@ -69,7 +69,8 @@ def control(pairs: pd.DataFrame) -> pd.DataFrame:
         pairs: Predictor, score, terms_a, terms_b, difference, low, high, p.
 
     Returns:
-        A row a score: the difference with its 95 % interval, in points or nats, p, whether it is decided.
+        A row a score, with the difference and its 95 % interval, in points or nats, p, and whether the
+        interval leaves out 0, in words.
     """
     rows = []
     for row in readings.of_control(pairs).itertuples():

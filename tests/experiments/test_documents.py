@@ -14,7 +14,7 @@ from dissect.corpora import SenseCorpus, SenseItem
 from dissect.decomposition import subsets
 from dissect.experiments import word_senses
 from dissect.experiments.most_frequent import documents_majority, most_frequent
-from dissect.experiments.probes import Split, Training
+from dissect.experiments.probes import Judged, Split, Training
 from dissect.experiments.word_senses import SenseTerms, overlap_table, sense_terms
 from dissect.features.gathering import Features
 
@@ -119,8 +119,9 @@ def found():
 
 def test_what_leaves_nothing_to_chance_is_worked_out_once(found, monkeypatch):
     runs = found.scores.groupby("predictor", sort=False)["seed"].unique().map(list).to_dict()
-    assert runs == {"knn": [5], "classifier": [5, 6, 7], **dict.fromkeys(BASELINES, [5])}
-    assert len(found.scores) == 16 + 3 * 16 + 2
+    several = dict.fromkeys(("classifier", "permuted"), [5, 6, 7])
+    assert runs == {"knn": [5], **several, **dict.fromkeys(BASELINES, [5])}
+    assert len(found.scores) == 16 + 3 * 16 + 2 + 3 * 2
     asked = []
     near = word_senses.nearest_neighbours
     monkeypatch.setattr(word_senses, "nearest_neighbours", lambda *given: asked.append(1) or near(*given))
@@ -135,8 +136,8 @@ def test_without_a_vector_there_is_one_row_and_nothing_to_compare(found):
     for table in (found.scores, found.intervals):
         blind = table[table["predictor"].isin(BASELINES)]
         assert blind["terms"].tolist() == ["", ""] and blind["predictor"].tolist() == BASELINES
-    for table in (found.pairs, found.agreement):
-        assert set(table["predictor"]) == {"knn", "classifier"}
+    assert set(found.pairs["predictor"]) == {"knn", "classifier", "permuted"}
+    assert set(found.agreement["predictor"]) == {"knn", "classifier"}
     of = found.scores.set_index(["predictor", "terms"])["accuracy"]
     assert of["most frequent sense", ""] == of["knn", ""].item()
     means = found.intervals.set_index(["predictor", "terms"])["mean"]
@@ -153,7 +154,7 @@ def test_all_runs_of_an_experiment_have_the_split_that_was_given(monkeypatch):
     monkeypatch.setattr(word_senses, "trained", answer)
     split = items.split_by_document(9)
     scores = word_senses.word_senses(items, [0, 1], split=split).scores
-    assert {seed for seed, _ in splits} == {0, 1} and len(splits) == 32
+    assert {seed for seed, _ in splits} == {0, 1} and len(splits) == 2 * (16 + 2)
     assert all(one is split for _, one in splits)
     assert set(scores[scores["predictor"] == "classifier"]["accuracy"]) == {1}
 
@@ -163,13 +164,13 @@ def test_hyper_parameters_are_chosen_on_the_split_that_is_given(monkeypatch):
 
     def probe(x, training, watch, split, **_):
         seen.append(split)
-        watch(0, 1.0)
+        watch(0, Judged(1.0, 1.0), Judged(1.0, 1.0))
 
     monkeypatch.setattr(word_senses, "sense_probe", probe)
     items = told_by_the_text(40, 4)
     split = items.split_by_document(2)
     items.choose(1, split), items.choose(1)
-    assert seen[0] is split and in_parts(seen[1]) == in_parts(items.split(0))
+    assert seen[0] is split and in_parts(seen[-1]) == in_parts(items.split(0))
 
 
 def test_clusters_are_documents_in_both_splits():

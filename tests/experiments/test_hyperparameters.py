@@ -147,7 +147,7 @@ def test_every_experiment_searches_all_subsets_or_none():
     of, names = features(), [f"bank%{n % 2}" for n in range(40)]
     quick = Training(epochs=1)
     items = {
-        word_senses: word_senses.SenseTerms(of, ["bank"] * 40, names, list(range(40))),
+        word_senses: word_senses.SenseTerms(of, ["bank"] * 40, names, *[list(range(40))] * 2),
         masked_words: masked_words.MaskedTargets(of, torch.arange(40) % 5, list(range(40))),
         named_entities: named_entities.WordTerms(of, ["O", "B-PER"] * 20, list(range(40)), SPLIT),
     }

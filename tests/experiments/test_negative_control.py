@@ -42,7 +42,7 @@ def of_masked_words(training):
 def of_senses(training):
     labels = uneven(4)
     names = [f"bank%{n}" for n in labels.tolist()]
-    items = word_senses.SenseTerms(telling(labels), ["bank"] * ITEMS, names, list(range(ITEMS)))
+    items = word_senses.SenseTerms(telling(labels), ["bank"] * ITEMS, names, *[list(range(ITEMS))] * 2)
     return word_senses.word_senses(items, SEEDS, training=training)
 
 
@@ -74,7 +74,7 @@ def test_a_permuted_term_adds_nothing_and_the_term_itself_much(name, rate):
 
 def test_a_control_is_the_predictor_on_other_items_terms_and_two_subsets():
     labels = uneven(4)
-    items = word_senses.SenseTerms(telling(labels), ["l"] * ITEMS, ["s"] * ITEMS, list(range(ITEMS)))
+    items = word_senses.SenseTerms(telling(labels), ["l"] * ITEMS, ["s"] * ITEMS, *[list(range(ITEMS))] * 2)
     asked = []
 
     def predict(items, subset, split, *, seed):

@@ -338,7 +338,7 @@ def test_neighbours_are_looked_for_among_the_vectors_as_they_are():
     generator = torch.Generator().manual_seed(1)
     terms = torch.randn(4, 80, 6, generator=generator) * torch.tensor([9.0, 1, 1, 1, 1, 1]) + 2
     names = [f"bank%{n}" for n in torch.randint(3, (80,), generator=generator).tolist()]
-    items = word_senses.SenseTerms(in_memory(terms), ["bank"] * 80, names, list(range(80)))
+    items = word_senses.SenseTerms(in_memory(terms), ["bank"] * 80, names, *[list(range(80))] * 2)
     split = items.split(0)
     said = word_senses.neighbours(items, "h+f", split, 5, seed=0)["predicted"].tolist()
     raw = terms[1] + terms[2]

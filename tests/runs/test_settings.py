@@ -64,13 +64,16 @@ def test_the_seed_of_a_run_parts_the_items_of_the_chapter_on_senses(given):
     assert given(seed=7)["4-wsd"]["seed"] == 7 and given()["4-wsd"]["seed"] == 0
 
 
+PROBED = ("3-mlm", "4-wsd", "5-ner", "7-controls", "8-causes")
+
+
 def test_probes_are_made_five_times_and_on_few_entities_ten_times(given):
     counts = {
         profile: {name: of["seeds"] for name, of in given(profile=profile).items() if "seeds" in of}
         for profile in ("teach", "paper")
     }
     assert counts == {
-        "teach": {"3-mlm": 5, "4-wsd": 5, "5-ner": 5}, "paper": {"3-mlm": 5, "4-wsd": 5, "5-ner": 10},
+        "teach": dict.fromkeys(PROBED, 5), "paper": dict.fromkeys(PROBED, 5) | {"5-ner": 10},
     }  # fmt: skip
     asked = given(profile="paper", seeds=2)
     assert {asked[name]["seeds"] for name in ("3-mlm", "4-wsd", "5-ner")} == {2}
