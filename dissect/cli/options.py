@@ -16,7 +16,9 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "name": (str, "Name of the run: its folder is runs/NAME."),
     "profile": (str, "teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
     "model": (str, "minilm, a folder, or a Hugging Face name; by default the profile's."),
-    "tuned": (list[str], "A fine-tuned model to compare with, or several; by default a copy is tuned."),
+    "tuned": (list[str], "A fine-tuned model to compare with, or several; by default copies are tuned."),
+    "siblings": (str, "What copies are tuned on, such as ner,ner,qa: ner, tags, qa, mlm; twice: two seeds."),
+    "questions": (str, "What answers are learned from: teaching, squad, or a file of SQuAD's format."),
     "head": (str, "A model whose masked-word head chapter 3 reads with; by default MODEL's."),
     "corpus": (str, "Text for chapters 1 to 3: teaching, europarl, or a file."),
     "sections": (str, "Chapters to run, such as 2,4."),
@@ -26,7 +28,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "trials": (int, "Search for hyper-parameters with so many trials; 0: the recorded."),
     "seed": (int, "Of samples, the split of word senses, and fine-tuning."),
     "jobs": (int, "Chapters run side by side, each with its share of the cores."),
-    "data": (str, "Folder with wnut16/ and ner_tuning/ (DISSECT_DATA)."),
+    "data": (str, "Folder with wnut16/, ner_tuning/ and squad/ (DISSECT_DATA)."),
 }
 
 

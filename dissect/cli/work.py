@@ -36,29 +36,40 @@ def run(
 @app.command()
 def tune(
     out: Annotated[Path, typer.Argument(help="The folder for the fine-tuned model.")],
-    task: Annotated[str, typer.Option(help="ner: tag named entities. mlm: guess masked words.")] = "ner",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="ner: tag named entities. tags: any other tags. qa: answer questions. "
+            "mlm: guess masked words."
+        ),
+    ] = "ner",
     model: Annotated[str, typer.Option(help="minilm, a folder, or a Hugging Face name.")] = "minilm",
     corpus: Annotated[
         str | None,
         typer.Option(
             help="ner: wikigold, teaching, or a file with a word and a tag a line. "
+            "tags: semcor, or a file with a word a line and columns of tags. "
+            "qa: squad, teaching, or a file of SQuAD's format. "
             "mlm: europarl, teaching, or a file with a sentence a line."
         ),
     ] = None,
+    column: Annotated[
+        str, typer.Option(help="tags: which column of the file, by number from 1, or last.")
+    ] = "last",
     frozen: Annotated[bool, typer.Option(help="Train the head alone and leave the model as it is.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences or questions.")] = None,
     learning_rate: Annotated[
         float | None, typer.Option(min=0, help="The largest; it warms up and falls.")
     ] = None,
     head_rate: Annotated[
         float | None, typer.Option(min=0, help="The head's, in learning rates of the rest.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Sentences a step.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many sentences.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Sentences or windows a step.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many sentences or questions.")] = None,
     seed: Annotated[int, typer.Option(help="Of the head's first weights and the order.")] = 0,
-    data: Annotated[Path | None, typer.Option(help="Folder with ner_tuning/ (DISSECT_DATA).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with ner_tuning/, squad/ (DISSECT_DATA).")] = None,
 ) -> None:
-    """Fine-tune a model, and save it as a normal model folder with a card."""
+    """Fine-tune a model, and save it as a normal model folder with a card of what it scores."""
     import os
     from dataclasses import replace
 
@@ -66,16 +77,17 @@ def tune(
     from dissect.models.finetuning import tune as tune_model
 
     if task not in DEFAULTS:
-        raise DissectError(f"task={task!r}: give {' or '.join(DEFAULTS)}")
+        raise DissectError(f"task={task!r}: give {', '.join(list(DEFAULTS)[:-1])} or {list(DEFAULTS)[-1]}")
+    if column != "last" and not (column.isascii() and column.isdecimal() and int(column)):
+        raise DissectError(f"column={column!r}: give a number from 1, or last")
     if data is not None:
         os.environ["DISSECT_DATA"] = str(data.resolve())
     given: dict[str, Any] = {
-        "corpus": corpus, "epochs": epochs, "learning_rate": learning_rate, "head_rate": head_rate,
-        "batch_size": batch_size, "limit": limit,
+        "column": None if column == "last" else int(column), "epochs": epochs,
+        "learning_rate": learning_rate, "head_rate": head_rate, "batch_size": batch_size, "limit": limit,
     }  # fmt: skip
-    recipe = replace(
-        usual(task, model), frozen=frozen, seed=seed, **{k: v for k, v in given.items() if v is not None}
-    )
+    asked = {option: value for option, value in given.items() if value is not None}
+    recipe = replace(usual(task, model, corpus), frozen=frozen, seed=seed, **asked)
     print(f"the model is in {tune_model(model, recipe, out)}")
 
 

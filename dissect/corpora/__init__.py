@@ -1,4 +1,4 @@
-"""Corpora: text, word senses and named entities, a reader a format."""
+"""Corpora: text, word senses, named entities, tags and questions, a reader a format."""
 
 from dissect.corpora.items import SenseCorpus, SenseItem, TaggedSentence
 from dissect.corpora.named import (
@@ -7,13 +7,17 @@ from dissect.corpora.named import (
     documents,
     entities,
     fetch,
+    questions,
     rest_of_text,
     senses,
+    tags,
     text,
     tuning,
 )
+from dissect.corpora.squad import Question
+from dissect.corpora.squad import at_hand as squad_at_hand
 
 __all__ = [
-    "KINDS", "SenseCorpus", "SenseItem", "TaggedSentence", "another_copy", "documents",
-    "entities", "fetch", "rest_of_text", "senses", "text", "tuning",
+    "KINDS", "Question", "SenseCorpus", "SenseItem", "TaggedSentence", "another_copy", "documents",
+    "entities", "fetch", "questions", "rest_of_text", "senses", "squad_at_hand", "tags", "text", "tuning",
 ]  # fmt: skip

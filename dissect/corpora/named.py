@@ -1,4 +1,4 @@
-"""Corpora by name: text for the terms' size and masking, word senses, named entities.
+"""Corpora by name: text for the terms' size and masking, word senses, named entities, tags, questions.
 
 Each is looked for, in this order: under an explicit path, in its usual place (NLTK's corpora in
 NLTK_DATA, plain files in the data folder, the setting DISSECT_DATA), on its home page. The
@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dissect.corpora import europarl, files, teaching
-from dissect.corpora.conll import articles, read_conll
+from dissect.corpora import europarl, files, squad, teaching
+from dissect.corpora.conll import articles, read_column, read_conll
 from dissect.corpora.items import SenseCorpus, TaggedSentence
+from dissect.corpora.squad import Question
 from dissect.errors import DissectError, MissingCorpus
 from dissect.progress import note
 
@@ -148,9 +149,62 @@ def documents(kind: str, name: str = TEACHING, limit: int | None = None, seed: i
     return _sample(found, limit, seed)
 
 
+def tags(
+    name: str = "semcor", limit: int | None = None, seed: int = 0, column: int | None = None
+) -> list[TaggedSentence]:
+    """Sentences with plain tags, a tag a word, to fine-tune on; a word may have none, "".
+
+    Args:
+        name: "semcor", its parts of speech, or the path of a file with a word a line and columns of tags.
+        limit: So many sentences at most, drawn at random; all by default.
+        seed: Of the draw.
+        column: Which column of a file, from 1; by default the last.
+
+    Raises:
+        MissingCorpus: The corpus is not found.
+        DissectError: There is none of that name, or it has no such column.
+    """
+    if name == "semcor":
+        if column is not None:
+            raise DissectError("SemCor has no columns but parts of speech: leave --column out")
+        from dissect.corpora import parts_of_speech
+
+        return parts_of_speech.tagged(limit, seed)
+    if Path(name).is_file():
+        return _sample(read_column(Path(name), column), limit, seed)
+    raise DissectError(f"no tags to tune on under {name!r}: give 'semcor' or a file with a word a line")
+
+
+def questions(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[Question]:
+    """Questions on passages, with their answers, to fine-tune on.
+
+    Args:
+        name: "teaching", "squad" (its training part, in the data folder), or the path of a file in SQuAD's
+            JSON format, version 1 or 2.
+        limit: So many questions at most, on passages drawn at random; all by default.
+        seed: Of the draw.
+
+    Raises:
+        MissingCorpus: The corpus is not found.
+        DissectError: It is damaged.
+    """
+    if name == TEACHING:
+        found = squad.teaching()
+    elif name == "squad":
+        found = squad.read_squad(squad.required())
+    elif Path(name).is_file():
+        found = squad.read_squad(Path(name))
+    else:
+        raise DissectError(
+            f"no questions under {name!r}: give 'teaching', 'squad' or a file of SQuAD's format"
+        )
+    return squad.by_passage(found, limit, seed)
+
+
 # What is read of a corpus, by the kind of it.
 KINDS: dict[str, Callable[..., Any]] = {
-    "text": text, "senses": senses, "entities": entities, "tuning": tuning,
+    "text": text, "senses": senses, "entities": entities, "tuning": tuning, "tags": tags,
+    "questions": questions,
 }  # fmt: skip
 
 

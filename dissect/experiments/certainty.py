@@ -104,6 +104,8 @@ def about(whole: np.ndarray, without: np.ndarray) -> np.ndarray:
         (..., groups).
     """
     groups = without.shape[-1]
+    if groups == 1:
+        return whole[..., None]
     return whole[..., None] + (groups - 1) * (without.mean(-1, keepdims=True) - without)
 
 

@@ -5,6 +5,7 @@ from dissect.models.initialised import random_weights
 from dissect.models.loading import (
     DEVICE,
     PACKAGED,
+    TUNABLE,
     Loaded,
     fingerprint,
     load,
@@ -15,6 +16,7 @@ from dissect.models.loading import (
     pick_device,
     task,
     tokenizer_sha256,
+    tuned_for,
 )
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Loaded",
     "PACKAGED",
     "PRETRAINED",
+    "TUNABLE",
     "fingerprint",
     "load",
     "load_masked_head",
@@ -34,5 +37,6 @@ __all__ = [
     "random_weights",
     "task",
     "tokenizer_sha256",
+    "tuned_for",
     "width",
 ]

@@ -173,11 +173,33 @@ def task(model: PreTrainedModel) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", " ", head).lower()
 
 
-SHORT = {"token classification": "NER", "question answering": "QA"}
+TUNED = "tuned_for"  # in the config.json of a model that `dissect tune` made: its task and seed
+TUNABLE = ("ner", "tags", "qa", "mlm")
+SHORT = {"question answering": "qa", "masked lm": "mlm"}
+
+
+def tuned_for(model: PreTrainedModel) -> tuple[str, int | None]:
+    """The task that a model was fine-tuned on, in short, and the seed where its config tells.
+
+    Of one that was made elsewhere the task is that of its head, "ner" where its tags are in BIO form.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> tuned_for(BertModel(BertConfig(num_hidden_layers=1, architectures=["BertForQuestionAnswering"])))
+    ('qa', None)
+    """
+    told = getattr(model.config, TUNED, None)
+    if isinstance(told, dict) and told.get("task") in TUNABLE:
+        seed = told.get("seed")
+        return told["task"], seed if isinstance(seed, int) else None
+    what = task(model)
+    if what == "token classification":
+        bio = any(str(tag)[:2] in ("B-", "I-") for tag in (model.config.id2label or {}).values())
+        return "ner" if bio else "tags", None
+    return SHORT.get(what, what or "task unknown"), None
 
 
 def names(base: Loaded, tuned: Sequence[Loaded]) -> pd.DataFrame:
-    """What to call a model and its fine-tuned kin; those with one task are numbered.
+    """What to call a model and its fine-tuned kin: by their task, and those of one task by their seed.
 
     Args:
         base: The pretrained model.
@@ -188,10 +210,11 @@ def names(base: Loaded, tuned: Sequence[Loaded]) -> pd.DataFrame:
     """
     rows = [("pretrained", task(base.model), base.label)]
     for one in tuned:
-        what = task(one.model)
-        name = f"fine-tuned ({SHORT.get(what, what or 'task unknown')})"
-        alike = sum(row[0].startswith(name) for row in rows)
-        rows.append((f"{name} {alike + 1}" if alike else name, what, one.label))
+        what, seed = tuned_for(one.model)
+        taken = {row[0] for row in rows}
+        numbered = [f"{what} {n}" for n in range(2, len(tuned) + 2)]
+        wanted = [what, *([] if seed is None else [f"{what} (seed {seed})"]), *numbered]
+        rows.append((next(name for name in wanted if name not in taken), task(one.model), one.label))
     return pd.DataFrame(rows, columns=["model", "task", "checkpoint"])
 
 

@@ -51,22 +51,70 @@ def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
     return figure
 
 
-def importance_correlation(table: pd.DataFrame) -> Figure:
-    """Spearman's correlation between two models' importance, by term and layer; a panel a pair."""
-    pairs = list(dict.fromkeys(zip(table["model_a"], table["model_b"], strict=True)))
-    figure, axes = plt.subplots(1, len(pairs), figsize=(5.5 * len(pairs), 3.2), sharey=True, squeeze=False)
-    for axis, (a, b) in zip(axes.flat, pairs, strict=True):
-        pair = table[(table["model_a"] == a) & (table["model_b"] == b)]
+def importance_correlation(table: pd.DataFrame, columns: int = 3) -> Figure:
+    """Spearman's correlation of importance with the first model, by term and layer; a panel a model.
+
+    Args:
+        table: Model_a, model_b, layer, term, spearman.
+        columns: Panels side by side.
+    """
+    first = table["model_a"].iloc[0]
+    with_first = table[table["model_a"] == first]
+    models = list(dict.fromkeys(with_first["model_b"]))
+    columns = min(columns, len(models))
+    rows = -(-len(models) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3.2 * rows), sharey=True, squeeze=False)
+    lowest = min(-0.1, with_first["spearman"].min() - 0.05)
+    for axis, model in zip(axes.flat, models, strict=False):
+        pair = with_first[with_first["model_b"] == model]
         for term in TERMS:
             line = pair[pair["term"] == term]
             axis.plot(
-                line["layer"], line["spearman"], color=COLOURS[term], marker=MARKERS[term],
+                line["layer"], line["spearman"], color=COLOURS[term], marker=MARKERS[term], markersize=5,
                 label=NAMES[term],
             )  # fmt: skip
         axis.axhline(0, color="grey", linewidth=0.8)
-        axis.set(title=f"{a} and {b}", xlabel="layer", ylim=(min(-0.1, pair["spearman"].min()), 1.05))
-    axes[0, 0].set_ylabel("Spearman's ρ")
-    _legend_below(figure, axes[0, 0])
+        axis.set(xlabel="layer", ylim=(lowest, 1.05))
+        axis.set_title(f"{first} and {model}", **TITLE)
+    for axis in axes.flat[len(models) :]:
+        axis.set_visible(False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("Spearman's ρ")
+    _legend_below(figure, axes.flat[0])
+    return figure
+
+
+def importance_between(table: pd.DataFrame) -> Figure:
+    """Spearman's correlation of importance in the last layer between all pairs of models; a panel a term.
+
+    Args:
+        table: Model_a, model_b, layer, term, spearman.
+    """
+    models = list(dict.fromkeys([*table["model_a"], *table["model_b"]]))
+    last = table[table["layer"] == table["layer"].max()]
+    terms = [term for term in TERMS if term in set(last["term"])]
+    size = 0.6 + 0.52 * max(len(models), 4)
+    figure, axes = plt.subplots(
+        2, 2, figsize=(2 * size + 1, 2 * size), sharex=True, sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for axis, term in zip(axes.flat, terms, strict=False):
+        grid = pd.DataFrame(np.nan, index=models, columns=models)
+        for row in last[last["term"] == term].itertuples():
+            grid.loc[str(row.model_a), str(row.model_b)] = grid.loc[str(row.model_b), str(row.model_a)] = (
+                row.spearman
+            )
+        sns.heatmap(
+            grid, annot=True, fmt=".2f", vmin=-1, vmax=1, cmap="vlag", square=True, cbar=False, ax=axis,
+            annot_kws={"size": 8},
+        )  # fmt: skip
+        axis.set_facecolor("#eeeeee")
+        axis.set_title(NAMES[term], fontsize="medium")
+        axis.tick_params(axis="y", rotation=0)
+        axis.grid(False)
+        _slant(axis, 45)
+    for axis in axes.flat[len(terms) :]:
+        axis.set_visible(False)
     return figure
 
 

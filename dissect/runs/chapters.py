@@ -70,7 +70,9 @@ CHAPTERS: dict[str, Chapter] = {
     "2-visualisation": Chapter(
         corpus="text",
         parameters=("corpus", "limit", "tuning_corpus", "seed", "tuned"),
-        tables=("models", "importance", "importance_groups", "correlation", "correlation_groups"),
+        tables=(
+            "models", "siblings", "importance", "importance_groups", "correlation", "correlation_groups",
+        ),
         tuned="all",
         seconds=lambda cost: cost.tokens("text") * cost.layers * cost.models,
         sample=samples.importance,

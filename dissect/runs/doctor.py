@@ -21,12 +21,12 @@ from dissect.experiments import masked_words, measures, named_entities, word_sen
 from dissect.experiments.least_squares import LeastSquares
 from dissect.experiments.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
 from dissect.features import batches, padded, tokenized
-from dissect.models import Loaded, width
-from dissect.models.finetuning import DEFAULTS
+from dissect.models import TUNABLE, Loaded, width
+from dissect.models.finetuning import by_default as recipe_of
 from dissect.runs.chapters import CHAPTERS, by_default, number, unsuited
 from dissect.runs.manifest import memory_gib
 from dissect.runs.requirements import refuse_other_head
-from dissect.runs.settings import PROFILES, Settings
+from dissect.runs.settings import LEARNED, PROFILES, Settings, with_questions
 
 OK, MISSING, NOTE = "ok", "missing", "note"
 Finding = tuple[str, str, str]
@@ -37,6 +37,7 @@ TRIAL = 0.6  # of the epochs of a probe, for one of the trials, most of which ar
 PASSES = 7  # over test items, a layer: two sublayers ablated, swaps, and what works twice
 SITE = 25.0  # seconds that the site takes
 OVERHEAD = 12  # seconds that a chapter takes beside its work: its process, imports, pictures
+UNITS = {"questions": "questions"}  # others have sentences
 TRAINED = 3.5  # a step of fine-tuning beside a forward pass over the same tokens
 
 
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> pd.DataFrame:
     rows: list[Finding] = [*packages()]
     try:
         with environment(settings):
+            settings = with_questions(settings)
             rows += [*machine()]
             loaded, of_model = model(settings)
             rows += of_model
@@ -124,16 +126,25 @@ class Size:
 def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], list[Finding]]:
     """How large each corpus of the run is; and whether it is there."""
     sizes, rows = {kind: Size() for kind in corpora.KINDS}, []
-    for kind, name in settings.corpora().items():
-        of_text = PROFILES[settings.profile].sentences if kind == "text" else None
+    limits = {LEARNED[one.task]: one.limit for one in with_all(settings).to_tune()}
+    limits["text"] = settings.limit or PROFILES[settings.profile].sentences
+    read = settings.corpora()
+    others = {kind: name for kind, name in with_all(settings).corpora().items() if name == "teaching"}
+    for kind, name in (others | read).items():
         try:
-            sentences, items = counted(corpora.KINDS[kind](name, settings.limit or of_text))
+            sentences, items = counted(corpora.KINDS[kind](name, limits.get(kind, settings.limit)))
             total = sum(map(len, tokenized(loaded, sentences))) if loaded else 0
             sizes[kind] = Size(total, items, len(sentences))
-            rows.append((f"corpus: {kind}", OK, f"{len(sentences):,} sentences, {total:,} tokens"))
+            found = (OK, f"{len(sentences):,} {UNITS.get(kind, 'sentences')}, {total:,} tokens")
         except DissectError as error:
-            rows.append((f"corpus: {kind}", MISSING, str(error)))
+            found = (MISSING, str(error))
+        rows += [(f"corpus: {kind}", *found)] if kind in read else []
     return sizes, rows
+
+
+def with_all(settings: Settings) -> Settings:
+    """The settings with a copy for every task, where copies are tuned at all."""
+    return settings.model_copy(update={} if settings.tuned else {"siblings": TUNABLE})
 
 
 def counted(read: Any) -> tuple[list[str], int]:
@@ -143,7 +154,7 @@ def counted(read: Any) -> tuple[list[str], int]:
     if isinstance(read, dict):
         tagged: list[TaggedSentence] = [sentence for part in read.values() for sentence in part]
         return [sentence.text for sentence in tagged], sum(len(sentence.tags) for sentence in tagged)
-    return [getattr(sentence, "text", sentence) for sentence in read], 0
+    return [getattr(one, "text", one) for one in read], 0
 
 
 def copies(settings: Settings) -> Iterator[Finding]:
@@ -185,12 +196,15 @@ def times(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> Iterato
     asked = {name: s for name, s in seconds.items() if name in settings.chapters() and name not in left_out}
     for name, value in asked.items():
         yield f"time of {name}", OK, f"about {said(value)}"
+    if settings.to_tune():
+        yield "time of fine-tuning", OK, f"about {said(seconds['fine-tuning'])}: {copies_of(settings)}"
+        yield "more copies", NOTE, more(settings, seconds)
     chapters = [asked[name] for name in settings.order(asked)]
     total = makespan(chapters, settings.jobs) + seconds["fine-tuning"] + seconds["site"]
     yield "time of everything", OK, f"about {said(total)}, within a factor of two"
     for name in by_default_left_out(settings):
-        more = f"--sections {','.join(map(str, sorted({*settings.sections, number(name)})))}"
-        yield name, NOTE, f"not asked for: {more} adds about {said(seconds[name])}"
+        option = f"--sections {','.join(map(str, sorted({*settings.sections, number(name)})))}"
+        yield name, NOTE, f"not asked for: {option} adds about {said(seconds[name])}"
 
 
 def by_default_left_out(settings: Settings) -> list[str]:
@@ -277,13 +291,43 @@ def estimates(settings: Settings, loaded: Loaded, sizes: dict[str, Size]) -> dic
         torch.set_num_threads(threads)
     cost = Cost(
         **rate, epoch=epoch, sizes=sizes, masked_tokens=masked, trials=settings.trials,
-        models=1 + (len(settings.tuned) or 1),
+        models=1 + len(settings.tuned or settings.to_tune()),
         seeds={kind: settings.seeds_of(chapter) for kind, chapter in OF_PROBES.items()},
         depth=int(getattr(loaded.model.config, "num_hidden_layers", 12)),
     )  # fmt: skip
-    of_tuning = DEFAULTS["ner"].epochs * sizes["tuning"].tokens * cost.terms * TRAINED
+    of_task = {
+        one.task: recipe_of(one.task, one.corpus).epochs * tokens * cost.terms * TRAINED
+        for one in with_all(settings).to_tune()
+        if (tokens := sizes.get(LEARNED[one.task], Size()).tokens)
+    }
+    looked_at = cost.tokens("text") * cost.layers  # what chapter 2 does with each copy
     of_chapters = {name: OVERHEAD + chapter.seconds(cost) for name, chapter in CHAPTERS.items()}
-    return of_chapters | {"fine-tuning": 0.0 if settings.tuned else of_tuning, "site": SITE}
+    return of_chapters | {
+        "site": SITE, "fine-tuning": sum(of_task.get(one.task, 0.0) for one in settings.to_tune()),
+        **{f"another: {task}": seconds + looked_at for task, seconds in of_task.items()},
+    }  # fmt: skip
+
+
+def copies_of(settings: Settings) -> str:
+    """The copies that a run tunes, in words."""
+    return ", ".join(f"{one.task} (seed {one.seed})" for one in settings.to_tune())
+
+
+def more(settings: Settings, seconds: dict[str, float]) -> str:
+    """What each more copy would add to the time of a run.
+
+    Args:
+        settings: Of the run.
+        seconds: Of its parts, as `estimates` gives them.
+    """
+    on = {one.task for one in settings.to_tune()}
+    would = []
+    for one in with_all(settings).to_tune():
+        added = seconds.get(f"another: {one.task}")
+        time = "not estimated" if added is None else f"about {said(added)}"
+        what = f"{one.task}, another seed" if one.task in on else f"{one.task} on {one.corpus}"
+        would.append(f"{what}: {time}")
+    return f"--siblings {','.join(one.task for one in settings.to_tune())},… would add {'; '.join(would)}"
 
 
 def makespan(seconds: Iterable[float], jobs: int) -> float:

@@ -239,7 +239,7 @@ def portable(settings: Settings, folder: Path) -> Settings:
 
     changes: dict[str, Any] = {
         option: seen(value)
-        for option in ("model", "head", "corpus", "data")
+        for option in ("model", "head", "corpus", "questions", "data")
         if (value := getattr(settings, option)) is not None
     }
     return settings.model_copy(update=changes | {"tuned": tuple(map(seen, settings.tuned))})
@@ -252,10 +252,13 @@ def place(folder: Path, name: str) -> str:
 
 def command(settings: Settings) -> str:
     """The command line that repeats a run, from inside its folder where it names local paths."""
-    given = settings.model_dump(exclude_defaults=True, exclude={"tuned", "sections", "model", "name"})
+    apart = {"tuned", "siblings", "sections", "model", "name"}
+    given = settings.model_dump(exclude_defaults=True, exclude=apart)
     words = ["dissect", "run", "--name", settings.name, "--model", settings.model]
     for model in settings.tuned:
         words += ["--tuned", model]
+    if settings.siblings:
+        words += ["--siblings", ",".join(settings.siblings)]
     if tuple(settings.sections) != by_default(settings.profile):
         words += ["--sections", ",".join(map(str, settings.sections))]
     for option, value in given.items():

@@ -30,10 +30,13 @@ from dissect.runs import kernels, manifest, provenance
 from dissect.runs.chapters import CHAPTERS, unsuited
 from dissect.runs.manifest import Manifest
 from dissect.runs.requirements import refuse_other_head
-from dissect.runs.settings import PROFILES, Settings
+from dissect.runs.settings import Settings, with_questions
 
 # Settings that decide what comes out of a chapter.
-OF_RESULTS = ("model", "profile", "tuned", "corpus", "head", "limit", "seeds", "seed", "trials")
+OF_RESULTS = (
+    "model", "profile", "tuned", "siblings", "questions", "corpus", "head", "limit", "seeds", "seed",
+    "trials",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ def run(
         )
     folder = runs / settings.name
     with environment(settings):
+        given, settings = settings, with_questions(settings)
+        if settings is not given:
+            say("no file of SQuAD is in the data folder: answers are learned from the teaching questions")
         check(settings)
         with locked(folder):
             sweep(folder)
@@ -250,9 +256,9 @@ SAMPLE = ["The crane stood in the river.", "A crane lifted the last steel beam."
 
 
 def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> list[str]:
-    """The fine-tuned models as seen from the run's folder, one for named entities first.
+    """The fine-tuned models as seen from the run's folder, one for named entities, or other tags, first.
 
-    Tunes a copy where none is given.
+    Tunes copies where none is given.
 
     Args:
         settings: The options of `dissect run`.
@@ -261,13 +267,14 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
     """
     places = list(settings.tuned)
     if not places:
-        say("the fine-tuned sibling …")
-        corpus = PROFILES[settings.profile].tuning
-        places = [
-            tuned_sibling(settings.model, corpus, folder / "models", settings.limit, seed=settings.seed)
-        ]
+        for one in settings.to_tune():
+            say(f"the sibling fine-tuned on {one.task}, seed {one.seed} …")
+            places.append(
+                tuned_sibling(settings.model, one.corpus, folder / "models", one.limit, one.seed, one.task)
+            )
     if len(places) > 1:
-        places.sort(key=lambda place: models.task(models.load(place, "cpu").model) != "token classification")
+        found = {place: models.tuned_for(models.load(place, "cpu").model)[0] for place in places}
+        places.sort(key=lambda place: (found[place] != "ner", found[place] != "tags"))
     return [relative(place, folder) if Path(place).exists() else place for place in places]
 
 

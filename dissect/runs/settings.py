@@ -3,7 +3,7 @@
 import os
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dissect.corpora import KINDS
+from dissect.corpora import KINDS, squad_at_hand
 from dissect.errors import DissectError
 from dissect.files import relative
 from dissect.runs.chapters import CHAPTERS, by_default
 from dissect.runs.typed import Line
 
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
+LEARNED = {"ner": "tuning", "tags": "tags", "qa": "questions", "mlm": "text"}  # by task, a kind of corpus
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 
 
@@ -32,13 +33,17 @@ class Profile:
         vocabulary: Whether masked words are also told by a head over the whole vocabulary.
         seeds: How many runs of each probe.
         seeds_of_entities: The same of named entities, of which there may be few.
-        tuned: What the model is compared with; none: a copy of it is tuned.
+        tuned: What the model is compared with; none: siblings of it are tuned.
+        siblings: Those, by task; a task named again is learned with another seed.
+        few: Of the sentences or questions that a task is learned from, so many at most.
     """
 
     text: str
     senses: str
     entities: str
     tuning: str
+    tags: str
+    questions: str
     sentences: int | None
     times: int
     vocabulary: bool
@@ -46,15 +51,35 @@ class Profile:
     seeds_of_entities: int
     model: str
     tuned: tuple[str, ...]
+    siblings: tuple[str, ...]
+    few: Mapping[str, int]
 
 
 PROFILES = {
-    "teach": Profile("teaching", "teaching", "teaching", "teaching", None, 2, False, 5, 5, "minilm", ()),
+    "teach": Profile(
+        "teaching", "teaching", "teaching", "teaching", "semcor", "teaching", None, 2, False, 5, 5,
+        "minilm", (), ("ner", "ner"), {"tags": 2000},
+    ),
     "paper": Profile(
-        "europarl", "semcor", "wnut16", "wikigold", 10_000, 1, True, 5, 10,
+        "europarl", "semcor", "wnut16", "wikigold", "semcor", "squad", 10_000, 1, True, 5, 10,
         "bert-base-uncased", ("dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2"),
+        ("ner", "ner", "ner", "tags", "qa", "mlm"), {"tags": 10_000, "qa": 20_000},
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sibling:
+    """A fine-tuned copy that a run makes; see `tuned_sibling`.
+
+    Attributes:
+        limit: So many sentences or questions at most.
+    """
+
+    task: str
+    corpus: str
+    limit: int | None
+    seed: int
 
 
 class Settings(BaseModel):
@@ -62,6 +87,9 @@ class Settings(BaseModel):
 
     Attributes:
         model: By default the profile's, with its fine-tuned kin.
+        siblings: The tasks that copies of the model are tuned on, where `tuned` names none; in place of the
+            profile's. One that is named again is learned with another seed.
+        questions: What answers are learned from: "teaching", "squad" or a file of SQuAD's format.
         head: Whose masked-word head chapter 3 reads with; by default the model's.
         sections: Chapters by number; by default all, but in the profile "teach" those that take long.
         corpus: Text for chapters 1 to 3, in place of the profile's.
@@ -76,6 +104,8 @@ class Settings(BaseModel):
     profile: Literal["teach", "paper"] = "teach"
     model: Line
     tuned: tuple[Line, ...] = ()
+    siblings: tuple[Literal["ner", "tags", "qa", "mlm"], ...] | None = None
+    questions: Line | None = None
     head: Line | None = None
     corpus: Line | None = None
     sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
@@ -99,13 +129,27 @@ class Settings(BaseModel):
         profile = PROFILES.get(named)
         if profile is None or "model" in options:
             return options
-        return {"tuned": profile.tuned, **options, "model": profile.model}
+        tuned = {} if options.get("siblings") else {"tuned": profile.tuned}
+        return {**tuned, **options, "model": profile.model}
 
-    @field_validator("sections", mode="before")
+    @field_validator("sections", "siblings", mode="before")
     @classmethod
-    def _listed(cls, sections: Any) -> Any:
+    def _listed(cls, listed: Any) -> Any:
         """ "2,4" or 2, as well as a list."""
-        return re.split(r"\s*,\s*", str(sections)) if isinstance(sections, str | int) else sections
+        return re.split(r"\s*,\s*", str(listed)) if isinstance(listed, str | int) else listed
+
+    @field_validator("siblings")
+    @classmethod
+    def _first(cls, siblings: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if siblings is not None and "ner" not in siblings:
+            raise ValueError("name ner among them, which chapter 5 reads, as in ner,qa")
+        return siblings
+
+    @model_validator(mode="after")
+    def _either(self) -> "Settings":
+        if self.tuned and self.siblings:
+            raise ValueError("tuned names the models to compare with: leave siblings out, or tuned")
+        return self
 
     @field_validator("tuned", mode="before")
     @classmethod
@@ -128,12 +172,39 @@ class Settings(BaseModel):
         profile = PROFILES[self.profile]
         chapters = [CHAPTERS[name] for name in self.chapters()]
         read = {kind for chapter in chapters for kind in (chapter.corpus, *chapter.beside)}
-        if any(chapter.tuned for chapter in chapters) and not self.tuned:
-            read.add("tuning")
+        read |= {LEARNED[one.task] for one in self.to_tune()}
         named = {kind: getattr(profile, kind) for kind in KINDS}
-        if self.corpus:
-            named["text"] = self.corpus
+        named |= {LEARNED[task]: name for task, name in self._to_learn_from().items()}
         return {kind: name for kind, name in named.items() if kind in read}
+
+    def to_tune(self) -> list[Sibling]:
+        """The copies that the run tunes, one for named entities first; none where `tuned` is given.
+
+        Those of a task differ in their seed alone: the run's, and the ones after it.
+        """
+        profile = PROFILES[self.profile]
+        if self.tuned or not any(CHAPTERS[name].tuned for name in self.chapters()):
+            return []
+        tasks = sorted(self.siblings or profile.siblings, key=lambda task: task != "ner")
+        if not any(CHAPTERS[name].tuned == "all" for name in self.chapters()):
+            tasks = tasks[:1]
+        corpora = self._to_learn_from()
+        return [
+            Sibling(task, corpora[task], self._limit(task), self.seed + tasks[:n].count(task))
+            for n, task in enumerate(tasks)
+        ]
+
+    def _to_learn_from(self) -> dict[str, str]:
+        """The corpus of each task that can be tuned on."""
+        profile = PROFILES[self.profile]
+        return {
+            "ner": profile.tuning, "tags": profile.tags, "qa": self.questions or profile.questions,
+            "mlm": self.corpus or profile.text,
+        }  # fmt: skip
+
+    def _limit(self, task: str) -> int | None:
+        limits = [self.limit, PROFILES[self.profile].few.get(task)]
+        return min((limit for limit in limits if limit), default=None)
 
     def order(self, chapters: Iterable[str]) -> list[str]:
         """The order in which chapters are begun."""
@@ -197,6 +268,18 @@ def settings_from(options: dict) -> Settings:
             if close := get_close_matches(option, Settings.model_fields, n=1):
                 message = f"there is no such setting; did you mean {close[0]}?"
         raise DissectError(f"{option}={reprlib.repr(first['input'])}: {message}") from None
+
+
+def with_questions(settings: Settings) -> Settings:
+    """The settings with the teaching questions in the place of SQuAD's, where those are not at hand.
+
+    Raises:
+        MissingCorpus: The data folder does not exist.
+    """
+    asked = any((one.task, one.corpus) == ("qa", "squad") for one in settings.to_tune())
+    if settings.questions or not asked or squad_at_hand():
+        return settings
+    return settings.model_copy(update={"questions": "teaching"})
 
 
 def settings_file(path: Path) -> dict[str, Any]:

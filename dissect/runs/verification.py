@@ -162,7 +162,7 @@ def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
     named = told.settings.model_copy(update=every).corpora()
     if name not in named:
         raise DissectError(f"{name!r} is no corpus")
-    own = told.settings.corpus if name == "text" else None
+    own = {"text": told.settings.corpus, "questions": told.settings.questions}.get(name)
     return provenance.of_corpus(name, manifest.place(folder, own) if own else named[name])
 
 

@@ -17,6 +17,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "change": ("text", "none, swap, layer twice, h twice or f twice"),
     "chapter": ("text", "the chapter with the evidence"),
     "checkpoint": ("text", "the model's name, or the last part of its folder"),
+    "corpus": ("text", "the corpus"),
     "claim": ("text", "the claim's name, as in claims.yaml"),
     "compared": ("text", "which two ways of computing the same"),
     "criterion": ("text", "what has to be decided for the claim to be replicated"),
@@ -81,6 +82,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "senses": ("whole", "how many senses it has"),
     "share": ("number", "of the made-up runs, 0 to 1"),
     "sentence": ("text", "the chapter's example sentence"),
+    "siblings.share": ("number", "that score, 0 to 1; none where nothing was held out"),
+    "siblings.items": ("whole", "how many sentences or questions were held out"),
+    "siblings.seed": ("whole", "of the head's first weights, the batches and dropout"),
+    "siblings.task": ("text", "ner, tags, qa or mlm"),
+    "siblings.score": ("text", 'which score on what was held out; "" is none'),
     "source": ("text", "the term that the map starts from"),
     "scorecard.source": ("text", "where the paper says it"),
     "finer_logits.term": ("text", "i, h, f or c; bias: the head's own"),
@@ -178,6 +184,10 @@ TABLES: dict[str, Table] = {
     ),
     "dependence": _table("how far one term follows from another", "source target r2"),
     "models": _table("the models of the run", "model task checkpoint"),
+    "siblings": _table(
+        "what the copies that the run tuned were tuned on, and what they score",
+        "model task corpus seed items score share",
+    ),
     "importance": _table("importance of each term by model and layer", "model layer term mean std"),
     "importance_groups": _table(
         "its mean as pseudo-values, which tell how sure it is", "model layer term group value"

@@ -64,6 +64,7 @@ def there(minilm, small_run, tmp_path_factory) -> Path:
     left = shutil.ignore_patterns("site", "features", "models")
     for name in ("mine", "their-run", "NAME"):
         shutil.copytree(small_run, folder / "runs" / name, ignore=left)
+    (folder / "my-tags.conll").write_text("Stir VB\nthe DT\nflour NN\n\nBake VB\nit PRP\n")
     (folder / "recipes.txt").write_text("Stir the flour into the milk.\nBake it for an hour.\n")
     (folder / "my-run.yaml").write_text("name: mine\nmodel: ./my-model\ntuned: [./my-model-ner]\n")
     return folder

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from dissect import DissectError, decompose, models
-from dissect.models.finetuning import Recipe, train, tune, tuned_sibling, usual
+from dissect.models.finetuning import Recipe, siblings_table, train, tune, tuned_sibling, usual
 from dissect.models.finetuning.data import IGNORED, encode, guessing, tagger
 from dissect.models.finetuning.training import OnOneDevice, optimizer_of
 
@@ -55,7 +55,7 @@ def test_a_tagger_learns_and_loads_as_any_model(tagged, tmp_path):
     assert tags["anna"] == "B-PER" and tags["oslo"] == "B-LOC" and tags["not"] == "O"
     assert models.task(models.load(str(out)).model) == "token classification"
     card = (out / "README.md").read_text()
-    assert "minilm" in card and "sentences: 48" in card
+    assert "minilm" in card and "- sentences: 36" in card and "- sentences held out: 12" in card
     assert not [file for file in out.rglob("*") if file.suffix in (".bin", ".pt", ".pth", ".pkl")]
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
 
@@ -94,7 +94,7 @@ def test_an_encoder_of_any_family_learns_tags_and_is_decomposed_exactly(family, 
     whole = sibling.model(**inputs).last_hidden_state
     assert (parts.terms.sum(0) - whole)[inputs["attention_mask"].bool()].abs().max() < 1e-4
     tagger = AutoModelForTokenClassification.from_pretrained(out)
-    said = tagger(**inputs).logits.argmax(-1)[0, 1]  # Anna
+    said = tagger(**inputs).logits.argmax(-1)[2, 3]  # Anna, in a sentence that was not held out
     assert tagger.config.id2label[said.item()] == "B-PER"
 
 
@@ -175,7 +175,7 @@ def test_a_wider_model_is_trained_at_a_smaller_rate(tmp_path, minilm):
 
 def test_a_head_may_learn_faster_than_the_rest(tagged):
     recipe = Recipe("ner", str(tagged), head_rate=30)
-    model, _, _ = tagger("minilm", recipe, models.load("minilm", "cpu").tokenizer)
+    model = tagger("minilm", recipe, models.load("minilm", "cpu").tokenizer).model
     assert optimizer_of(model, replace(recipe, head_rate=1)) is None
     body, head = optimizer_of(model, recipe).param_groups
     assert head["lr"] == pytest.approx(30 * body["lr"]) and body["lr"] == recipe.learning_rate
@@ -186,9 +186,10 @@ def test_a_head_may_learn_faster_than_the_rest(tagged):
 
 def test_training_keeps_to_the_heads_rate(tagged, tmp_path):
     recipe = Recipe("ner", str(tagged), epochs=1, head_rate=0)
-    model, examples, collator = tagger("minilm", recipe, models.load("minilm", "cpu").tokenizer)
+    made = tagger("minilm", recipe, models.load("minilm", "cpu").tokenizer)
+    model = made.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    train(model, examples, collator, recipe, "training", str(tmp_path))
+    train(model, made.examples, made.collator, recipe, "training", str(tmp_path))
     moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert moved and not any(name.startswith("classifier") for name in moved)
 
@@ -267,8 +268,73 @@ def test_models_are_named_by_their_task(tmp_path, minilm):
         json.dumps(config | {"architectures": ["BertForTokenClassification"]})
     )
     table = models.names(minilm, [models.load(str(folder)), models.load(str(folder))])
-    assert table["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (NER) 2"]
+    assert table["model"].tolist() == ["pretrained", "tags", "tags 2"]
     assert table["checkpoint"].tolist() == ["minilm", "tagger", "tagger"]
+    assert table["task"].tolist()[1:] == ["token classification"] * 2
+    labels = {"id2label": {"0": "O", "1": "B-PER"}, "label2id": {"O": 0, "B-PER": 1}}
+    (folder / "config.json").write_text(
+        json.dumps(config | {"architectures": ["BertForTokenClassification"], **labels})
+    )
+    assert models.tuned_for(models.load(str(folder)).model) == ("ner", None)
+
+
+@pytest.mark.parametrize(
+    "told", ["ner", {"task": "chess"}, {"task": ["ner"]}, {}, None, {"task": "qa", "seed": "2"}]
+)
+def test_what_a_models_settings_say_of_its_task_is_not_trusted(told, minilm):
+    minilm.model.config.tuned_for = told
+    try:
+        task, seed = models.tuned_for(minilm.model)
+    finally:
+        del minilm.model.config.tuned_for
+    known = isinstance(told, dict) and told.get("task") == "qa"
+    assert (task, seed) == ("qa" if known else "task unknown", None)
+
+
+def test_copies_say_what_they_learned_from_and_score(tagged, tmp_path, minilm):
+    from dissect.tables.schema import conform
+
+    places = [
+        tuned_sibling("minilm", str(tagged), tmp_path / "models", seed=seed, epochs=1, learning_rate=1e-3)
+        for seed in (0, 1)
+    ]
+    few = tuned_sibling("minilm", str(tagged), tmp_path / "models", limit=5, epochs=1)
+    loaded = [models.load(place) for place in (*places, few)]
+    names = models.names(minilm, loaded)["model"].tolist()
+    assert names == ["pretrained", "ner", "ner (seed 1)", "ner (seed 0)"]
+    table = conform("siblings", siblings_table(["plain", *names[1:]], [minilm, *loaded]))
+    assert table["model"].tolist() == names[1:]  # what was made elsewhere has no row
+    assert table["seed"].tolist() == [0, 1, 0] and set(table["corpus"]) == {"some.conll"}
+    assert table["items"].tolist() == [12, 12, 0]
+    assert table["score"].tolist() == ["entity F1", "entity F1", ""]
+    assert table["share"].iloc[:2].between(0, 1).all() and math.isnan(table["share"].iloc[2])
+    card = (Path(places[0]) / "README.md").read_text(encoding="utf-8")
+    assert f"- held out: entity F1: {100 * table['share'].iloc[0]:.1f} %" in card
+    for text in ("{", "[]", '{"scores": 3}', "null"):
+        (Path(places[0]) / "made.json").write_text(text)
+        assert len(siblings_table(names[1:2], loaded[:1])) == 0
+
+
+def test_words_without_a_tag_are_not_learned_and_not_counted(tmp_path):
+    from dissect.corpora import TaggedSentence
+
+    tokenizer = models.load("minilm", "cpu").tokenizer
+    sentence = TaggedSentence(["Anna", "ran", "."], ["NNP", "", ""])
+    row, lost = encode(tokenizer, sentence, ["NNP", "VB"], 512)
+    assert [label for label in row["labels"] if label != IGNORED] == [0] and not lost
+
+
+def test_tags_are_learned_from_a_column_and_scored_by_accuracy(tmp_path):
+    file = tmp_path / "some.conll"
+    kinds = {"Anna": "NAME", "Oslo": "NAME", "Bern": "NAME", ".": "MARK"}
+    blocks = ["\n".join(f"{word} {kinds.get(word, 'WORD')} x" for word in line.split()) for line in LINES]
+    file.write_text("\n\n".join(blocks), encoding="utf-8")
+    out = tune("minilm", Recipe("tags", str(file), column=2, epochs=6), tmp_path / "out")
+    model = models.load(str(out)).model
+    assert models.tuned_for(model) == ("tags", 0) and models.task(model) == "token classification"
+    assert sorted(model.config.id2label.values()) == ["MARK", "NAME", "WORD"]
+    scores = json.loads((out / "made.json").read_text())["scores"]
+    assert scores["accuracy"] > 0.9 > scores["accuracy of the most frequent tag"]
 
 
 def test_several_gpus_leave_a_batch_as_the_recipe_has_it(tmp_path):

@@ -257,7 +257,7 @@ def test_the_paper_profile_runs_on_real_corpora_with_its_three_models_by_name(
     folder = run(paper, tmp_path / "runs", say=lambda line: None)
     assert {page.stem for page in (folder / "notebooks").iterdir()} == set(CHAPTERS)
     tables = {file.stem: pd.read_parquet(file) for file in (folder / "results").iterdir()}
-    assert tables["models"]["model"].tolist() == ["pretrained", "fine-tuned (NER)", "fine-tuned (QA)"]
+    assert tables["models"]["model"].tolist() == ["pretrained", "tags", "qa"]
     assert tables["models"]["checkpoint"].tolist() == [
         "bert-base-uncased",
         *(Path(t).name for t in paper.tuned),

@@ -202,6 +202,29 @@ def test_the_doctor_examines_before_a_long_run():
     assert {f"time of {chapter}" for chapter in CHAPTERS} <= set(found.index)
 
 
+def test_the_doctor_says_what_more_copies_would_add(minilm, monkeypatch):
+    monkeypatch.setattr(doctor, "pass_rates", lambda _: RATES)
+    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
+
+    def told(**options):
+        settings = settings_from({"limit": 30, **options})
+        sizes, _ = doctor.tokens(settings, minilm)
+        seconds = doctor.estimates(settings, minilm, sizes)
+        return seconds, {what: detail for what, _, detail in doctor.times(settings, minilm, sizes)}
+
+    one, said = told(siblings="ner")
+    assert said["time of fine-tuning"].endswith(": ner (seed 0)")
+    assert "ner, another seed: about" in said["more copies"]
+    assert "qa on teaching: about" in said["more copies"]
+    assert "tags on semcor: not estimated" in said["more copies"]
+    two, said = told(siblings="ner,ner,qa")
+    assert said["time of fine-tuning"].endswith(": ner (seed 0), ner (seed 1), qa (seed 0)")
+    added = one["another: ner"] + one["another: qa"]
+    chapter = two["2-visualisation"] - one["2-visualisation"]
+    assert two["fine-tuning"] + chapter == pytest.approx(one["fine-tuning"] + added)
+    assert not {"time of fine-tuning", "more copies"} & set(told(tuned=["minilm"])[1])
+
+
 def test_the_doctor_names_what_is_missing(monkeypatch):
     monkeypatch.setattr("pooch.retrieve", lambda *a, **k: (_ for _ in ()).throw(OSError("no network")))
     monkeypatch.delenv("DISSECT_DATA", raising=False)

@@ -1,12 +1,15 @@
 """What a chapter is given of a run's settings, and which corpora and revisions are its own."""
 
+import shlex
+
 import pytest
 
-from dissect.runs import doctor
+from dissect import DissectError, models
+from dissect.runs import doctor, run
 from dissect.runs.chapters import CHAPTERS
-from dissect.runs.manifest import command
+from dissect.runs.manifest import command, portable
 from dissect.runs.provenance import read_by
-from dissect.runs.settings import settings_from
+from dissect.runs.settings import settings_from, with_questions
 
 TWO = ["./a", "./b"]
 OF_PAPER = {  # corpus and limit
@@ -88,6 +91,119 @@ def test_what_is_tuned_on_is_read_where_a_chapter_compares_and_no_model_is_given
     assert set(settings_from({"sections": "5"}).corpora()) == {"entities", "tuning"}
     assert set(settings_from({"sections": "2", "tuned": ["a"]}).corpora()) == {"text"}
     assert settings_from({"sections": "6"}).corpora() == {}
+
+
+def copies(**options):
+    return [(one.task, one.corpus, one.limit, one.seed) for one in settings_from(options).to_tune()]
+
+
+def test_a_run_tunes_the_copies_of_its_profile_or_those_that_are_named():
+    first, *others = copies()
+    assert first == ("ner", "teaching", None, 0) and {task for task, *_ in others} <= {"ner"}
+    assert copies(siblings="qa, ner ,ner", seed=5, limit=60) == [
+        ("ner", "teaching", 60, 5), ("ner", "teaching", 60, 6), ("qa", "teaching", 60, 5),
+    ]  # fmt: skip
+    paper = copies(profile="paper", model="minilm")
+    assert [task for task, *_ in paper] == ["ner", "ner", "ner", "tags", "qa", "mlm"]
+    assert [seed for *_, seed in paper] == [0, 1, 2, 0, 0, 0]
+    assert {task: corpus for task, corpus, *_ in paper} == {
+        "ner": "wikigold", "tags": "semcor", "qa": "squad", "mlm": "europarl",
+    }  # fmt: skip
+    limits = {task: limit for task, _, limit, _ in copies(profile="paper", model="minilm", limit=500)}
+    assert limits == {"ner": 500, "tags": 500, "qa": 500, "mlm": 500}
+    assert all(limit for task, _, limit, _ in paper if task in ("tags", "qa"))
+    assert copies(siblings="ner,qa", questions="mine.json")[1][1] == "mine.json"
+
+
+def test_nothing_is_tuned_where_models_are_given_or_no_chapter_compares_and_one_for_the_fifth():
+    assert copies(tuned=["a"]) == copies(sections="1,3") == copies(profile="paper") == []
+    assert [task for task, *_ in copies(sections="5", siblings="ner,ner,qa")] == ["ner"]
+    assert [task for task, *_ in copies(profile="paper", siblings="ner,qa")] == ["ner", "qa"]
+
+
+def test_what_copies_learn_from_is_read():
+    named = settings_from(
+        {"sections": "2", "siblings": "ner,tags,qa,mlm", "questions": "mine.json"}
+    ).corpora()
+    assert named == {"text": "teaching", "tuning": "teaching", "tags": "semcor", "questions": "mine.json"}
+    assert "questions" not in settings_from({"sections": "2"}).corpora()
+
+
+@pytest.mark.parametrize(
+    "options, why",
+    [
+        ({"siblings": "qa"}, "siblings=.*name ner among them"),
+        ({"siblings": "ner,chess"}, "siblings=.*"),
+        ({"siblings": "ner", "tuned": ["a"]}, "leave siblings out, or tuned"),
+    ],
+)
+def test_copies_that_cannot_be_are_refused(options, why):
+    with pytest.raises(DissectError, match=why) as told:
+        settings_from(options)
+    assert "\n" not in str(told.value)
+
+
+def test_where_squad_is_not_at_hand_the_teaching_questions_stand_in_and_are_recorded(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISSECT_DATA", str(tmp_path))
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path / "cache"))
+    paper = settings_from({"profile": "paper", "model": "minilm"})
+    assert with_questions(paper).questions == "teaching"
+    assert with_questions(paper).corpora()["questions"] == "teaching"
+    teach = settings_from({})
+    assert with_questions(teach) is teach
+    mine = settings_from({"profile": "paper", "model": "minilm", "questions": "mine.json"})
+    assert with_questions(mine) is mine
+    (tmp_path / "squad").mkdir()
+    (tmp_path / "squad" / "train-v1.1.json").write_text("{}")
+    assert with_questions(paper) is paper
+
+
+def test_the_command_of_a_run_names_its_copies():
+    given = settings_from({"siblings": "ner,ner,qa", "questions": "squad", "seed": 3})
+    words = shlex.split(command(given))
+    assert words[words.index("--siblings") + 1] == "ner,ner,qa"
+    assert words[words.index("--questions") + 1] == "squad"
+    assert "--siblings" not in command(settings_from({}))
+
+
+def test_local_questions_are_seen_from_the_folder_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.json").write_text("{}")
+    folder = tmp_path / "runs" / "x"
+    assert portable(settings_from({"questions": "mine.json"}), folder).questions == "../../mine.json"
+    assert portable(settings_from({"questions": "squad"}), folder).questions == "squad"
+
+
+def test_a_run_makes_its_copies_and_puts_the_one_for_entities_first(tmp_path, monkeypatch, minilm):
+    made, said = [], []
+
+    def tuned_sibling(name, corpus, folder, limit, seed, task):
+        made.append((corpus, limit, seed, task))
+        place = folder / f"{task}-{seed}"
+        minilm.model.config.tuned_for = {"task": task, "seed": seed}
+        minilm.model.save_pretrained(place)
+        minilm.tokenizer.save_pretrained(place)
+        return str(place)
+
+    monkeypatch.setattr(run, "tuned_sibling", tuned_sibling)
+    try:
+        settings = settings_from({"siblings": "ner,qa,ner", "limit": 9})
+        places = run.siblings(settings, tmp_path, said.append)
+    finally:
+        del minilm.model.config.tuned_for
+    assert places == ["./models/ner-0", "./models/ner-1", "./models/qa-0"]
+    assert made == [("teaching", 9, 0, "ner"), ("teaching", 9, 1, "ner"), ("teaching", 9, 0, "qa")]
+    assert len(said) == 3
+    given = settings_from({"tuned": [str(tmp_path / place) for place in reversed(places)]})
+    assert run.siblings(given, tmp_path, said.append)[0] in places[:2]
+    loaded = [models.load(str(tmp_path / place)) for place in (*places, places[0])]
+    assert models.names(minilm, loaded)["model"].tolist() == [
+        "pretrained",
+        "ner",
+        "ner (seed 1)",
+        "qa",
+        "ner (seed 0)",
+    ]
 
 
 def test_a_chapter_depends_on_what_it_reads_alone():

@@ -1,11 +1,11 @@
-"""A fine-tuned sibling for any encoder: trained to tag named entities, or to guess masked words.
+"""Fine-tuned siblings of a model: trained to tag, to answer questions, or to guess masked words.
 
 The `transformers` Trainer does the work; what it leaves is a normal model folder, safetensors, with
-a card of what the model was trained on.
+a card of what the model was trained on and of what it scores on what was held out.
 """
 
-from dissect.models.finetuning.recipe import DEFAULTS, Recipe, usual
-from dissect.models.finetuning.sibling import tune, tuned_sibling
+from dissect.models.finetuning.recipe import DEFAULTS, Recipe, by_default, usual
+from dissect.models.finetuning.sibling import siblings_table, tune, tuned_sibling
 from dissect.models.finetuning.training import train
 
-__all__ = ["DEFAULTS", "Recipe", "train", "tune", "tuned_sibling", "usual"]
+__all__ = ["DEFAULTS", "Recipe", "by_default", "siblings_table", "train", "tune", "tuned_sibling", "usual"]

@@ -1,28 +1,58 @@
 """What a sibling begins as and learns from: a model with its head, tokens with labels, and what pads them."""
 
+import random
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 from transformers import (
     AutoModelForMaskedLM,
     DataCollatorForLanguageModeling,
     DataCollatorForTokenClassification,
+    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from dissect.corpora import TaggedSentence, rest_of_text, tuning
+from dissect.corpora import TaggedSentence, questions, rest_of_text, tags, tuning
 from dissect.decomposition import longest_input
 from dissect.errors import DissectError
+from dissect.memory import in_halves
+from dissect.models.finetuning import scores
 from dissect.models.finetuning.recipe import Recipe
 from dissect.models.heads import AFTERWARDS, MARK, tagging
 from dissect.models.loading import _from_pretrained, load
 from dissect.progress import note
 
 IGNORED = -100  # the label of a position that has no part in the loss
-Made = tuple[PreTrainedModel, list[dict], Any]  # a model, what it learns from, and what pads that
+HELD_OUT = 0.1  # of the sentences or questions, for the score on the card
+DRAW = 0  # the seed of what is trained on, the same for siblings of all seeds
+AT_ONCE = 32  # sentences or windows that are scored together
+T = TypeVar("T")
+
+
+@dataclass
+class Made:
+    """What a training begins with.
+
+    Attributes:
+        model: With its head.
+        examples: What it learns from: token ids and labels.
+        collator: What pads them to a batch.
+        many: Sentences or questions that the examples come from.
+        held_out: How many more there are that it does not learn from.
+        score: What it scores on those, by name, once it is trained.
+    """
+
+    model: PreTrainedModel
+    examples: list[dict]
+    collator: Any
+    many: int
+    held_out: int = 0
+    score: Callable[[], dict[str, float]] = dict
 
 
 def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
@@ -33,14 +63,27 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
         recipe: How it is trained, and on what.
         tokenizer: The model's.
     """
-    sentences = tuning(recipe.corpus, recipe.limit, recipe.seed)
-    tags = sorted({tag for sentence in sentences for tag in sentence.tags})
+    sentences = of_recipe(recipe)
+    names = sorted({tag for sentence in sentences for tag in sentence.tags if tag})
+    if len(names) < 2:
+        raise DissectError(
+            f"all words of {recipe.corpus} have one tag: give another corpus or --column, or more sentences"
+        )
     model = _from_pretrained(
-        tagging(load(name, "cpu").model), name, recipe.seed, num_labels=len(tags),
-        id2label=dict(enumerate(tags)), label2id={tag: n for n, tag in enumerate(tags)},
+        tagging(load(name, "cpu").model), name, recipe.seed, num_labels=len(names),
+        id2label=dict(enumerate(names)), label2id={tag: n for n, tag in enumerate(names)},
     )  # fmt: skip
-    examples = encode_all(tokenizer, sentences, tags, longest_input(model))
-    return model, examples, DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
+    longest = longest_input(model)
+    learned, held_out = parted(sentences, lambda sentence: sentence.text)
+    collator = DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
+
+    def score() -> dict[str, float]:
+        right = [sentence.tags for sentence in held_out]
+        said = said_tags(model, collator, held_out, names, longest)
+        return scores.of_entities(right, said) if recipe.task == "ner" else scores.of_tags(right, said)
+
+    examples = encode_all(tokenizer, learned, names, longest)
+    return Made(model, examples, collator, len(learned), len(held_out), score if held_out else dict)
 
 
 def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
@@ -58,31 +101,65 @@ def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Ma
     except ValueError:
         raise DissectError(f"{name!r} is of a family that has no head for masked words") from None
     setattr(model.config, MARK, AFTERWARDS)
-    sentences = rest_of_text(recipe.corpus, recipe.limit, recipe.seed)
     encoded = [
-        tokenizer(sentence, truncation=True, max_length=longest_input(model)) for sentence in sentences
+        tokenizer(sentence, truncation=True, max_length=longest_input(model))
+        for sentence in of_recipe(recipe)
     ]
     if cut := sum(bool(one.encodings[0].overflowing) for one in encoded):
         note(f"the ends of {cut} of {len(encoded)} sentences are cut off: they are too long for the model")
     examples = [{"input_ids": one["input_ids"]} for one in encoded]
-    return model, examples, DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
+    return Made(
+        model, examples, DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15), len(examples)
+    )
+
+
+def of_recipe(recipe: Recipe) -> list:
+    """The sentences or questions that a recipe names."""
+    if recipe.column is not None and recipe.task != "tags":
+        raise DissectError(f"--column is of --task tags: leave it out with --task {recipe.task}")
+    if recipe.task == "tags":
+        return tags(recipe.corpus, recipe.limit, DRAW, recipe.column)
+    read: dict[str, Callable[..., list]] = {"ner": tuning, "qa": questions, "mlm": rest_of_text}
+    return read[recipe.task](recipe.corpus, recipe.limit, DRAW)
+
+
+def parted(items: Sequence[T], of: Callable[[T], str]) -> tuple[list[T], list[T]]:
+    """Those to learn from, and those that are held out: a tenth or a little more, drawn at random.
+
+    What has one text, as the questions on a passage or a sentence that comes twice, stays together. Of
+    fewer than ten items, or of one text, nothing is held out.
+
+    Args:
+        items: All there are.
+        of: The text that one belongs to.
+    """
+    many = Counter(map(of, items))
+    texts = list(many)
+    random.Random(DRAW).shuffle(texts)
+    wanted = int(HELD_OUT * len(items))
+    out: set[str] = set()
+    for text in texts[1:]:
+        if sum(many[one] for one in out) >= wanted:
+            break
+        out.add(text)
+    return [item for item in items if of(item) not in out], [item for item in items if of(item) in out]
 
 
 def encode_all(
-    tokenizer: PreTrainedTokenizerBase, sentences: Sequence[TaggedSentence], tags: list[str], longest: int
+    tokenizer: PreTrainedTokenizerBase, sentences: Sequence[TaggedSentence], names: list[str], longest: int
 ) -> list[dict[str, list[int]]]:
     """What `encode` makes of the sentences; says how many words have no label there, and why.
 
     Args:
         tokenizer: The model's.
         sentences: With their tags.
-        tags: All tags, by number.
+        names: All tags, by number.
         longest: So many tokens at most.
 
     Raises:
         DissectError: Most words have none.
     """
-    encoded = [encode(tokenizer, sentence, tags, longest) for sentence in sentences]
+    encoded = [encode(tokenizer, sentence, names, longest) for sentence in sentences]
     lost = Counter(why for _, reasons in encoded for why in reasons)
     words = sum(len(sentence.words) for sentence in sentences)
     if lost:
@@ -96,37 +173,111 @@ def encode_all(
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, sentence: TaggedSentence, tags: list[str], longest: int
+    tokenizer: PreTrainedTokenizerBase, sentence: TaggedSentence, names: list[str], longest: int
 ) -> tuple[dict[str, list[int]], list[str]]:
     """Token ids and labels, and for each word without a label the reason why.
 
-    A word's label, the number of its tag, is at its first piece: the first that overlaps with it in
-    characters and is not that of a word before it.
+    A word's label, the number of its tag, is at its first piece; a word with the tag "" has none.
 
     Args:
         tokenizer: The model's.
         sentence: With its tags.
-        tags: All tags, by number.
+        names: All tags, by number.
+        longest: So many tokens at most.
+    """
+    ids, places = first_pieces(tokenizer, sentence, longest)
+    labels, lost = [IGNORED] * len(ids), []
+    for place, tag in zip(places, sentence.tags, strict=True):
+        if isinstance(place, str):
+            lost.append(place)
+        elif tag:
+            labels[place] = names.index(tag)
+    return {"input_ids": ids, "labels": labels}, lost
+
+
+def first_pieces(
+    tokenizer: PreTrainedTokenizerBase, sentence: TaggedSentence, longest: int
+) -> tuple[list[int], list[int | str]]:
+    """Token ids, and of each word the place of its first piece, or in words why it has none.
+
+    It is the first that overlaps with the word in characters and is not that of a word before it.
+
+    Args:
+        tokenizer: The model's.
+        sentence: Its words.
         longest: So many tokens at most.
     """
     encoded = tokenizer(sentence.text, return_offsets_mapping=True, truncation=True, max_length=longest)
-    labels, lost = [IGNORED] * len(encoded["input_ids"]), []
     cut = [piece for part in encoded.encodings[0].overflowing for piece in part.offsets]
-    for span, tag in zip(sentence.spans(), sentence.tags, strict=True):
+    taken: set[int] = set()
+    places: list[int | str] = []
+    for span in sentence.spans():
         pieces = overlapping(encoded["offset_mapping"], span)
-        free = [n for n in pieces if labels[n] == IGNORED]
+        free = [n for n in pieces if n not in taken]
         if free:
-            labels[free[0]] = tags.index(tag)
+            taken.add(free[0])
+            places.append(free[0])
         elif pieces:
-            lost.append("share a piece with the word before them")
+            places.append("share a piece with the word before them")
         else:
-            lost.append("are cut off" if overlapping(cut, span) else "have no piece")
-    return {"input_ids": encoded["input_ids"], "labels": labels}, lost
+            places.append("are cut off" if overlapping(cut, span) else "have no piece")
+    return encoded["input_ids"], places
 
 
 def overlapping(pieces: Sequence[tuple[int, int]], span: tuple[int, int]) -> list[int]:
     """The places of the pieces that share a character with the span."""
     return [n for n, (a, b) in enumerate(pieces) if max(a, span[0]) < min(b, span[1])]
+
+
+def said_tags(
+    model: PreTrainedModel, collator: Any, sentences: Sequence[TaggedSentence], names: list[str], longest: int
+) -> list[list[str]]:
+    """The tags that a model says, word by word; a word without a piece of its own gets O.
+
+    Args:
+        model: With its head.
+        collator: Makes a batch.
+        sentences: Their words.
+        names: All tags, by number.
+        longest: So many tokens at most.
+    """
+    pieces = [first_pieces(collator.tokenizer, sentence, longest) for sentence in sentences]
+    rows = [{"input_ids": ids} for ids, _ in pieces]
+    logits = outputs(model, collator.tokenizer, rows, lambda out: out.logits)
+    return [
+        [names[int(row[place].argmax())] if isinstance(place, int) else "O" for place in places]
+        for row, (_, places) in zip(logits, pieces, strict=True)
+    ]
+
+
+@torch.no_grad()
+def outputs(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[dict],
+    of: Callable[[Any], Tensor],
+) -> list[Tensor]:
+    """What a model says of each row, (tokens, ...) with its padding, on the processor.
+
+    Args:
+        model: With its head.
+        tokenizer: The model's.
+        rows: Token ids, and what else the model takes.
+        of: Takes what is wanted, (batch, tokens, ...), from the output of the model.
+    """
+    model.eval()
+    pad = DataCollatorWithPadding(tokenizer)
+    order = sorted(range(len(rows)), key=lambda n: len(rows[n]["input_ids"]))
+    found: list[Tensor] = []
+
+    def said(places: list[int]) -> Tensor:
+        batch = pad([rows[n] for n in places])
+        return of(model(**{name: value.to(model.device) for name, value in batch.items()})).float().cpu()
+
+    for start in range(0, len(order), AT_ONCE):
+        for some in in_halves(order[start : start + AT_ONCE], said):
+            found += some
+    return [found[place] for place in torch.tensor(order).argsort().tolist()]
 
 
 def guessing(examples: Sequence[dict]) -> float:

@@ -1,27 +1,42 @@
 """A sibling's folder: made whole or not at all, kept, and found again by all that it depends on."""
 
 import json
+import math
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from dissect import reuse
-from dissect.corpora import tuning
 from dissect.corpora.files import cache
 from dissect.errors import DissectError
 from dissect.files import write_text, writing
 from dissect.hashing import made_by, of_object
-from dissect.models.finetuning.data import guesser, guessing, tagger
+from dissect.models.finetuning.answers import answerer
+from dissect.models.finetuning.data import Made, guesser, guessing, of_recipe, tagger
 from dissect.models.finetuning.recipe import Recipe, card, usual
+from dissect.models.finetuning.scores import ANSWERED
 from dissect.models.finetuning.training import train_in_parts
-from dissect.models.loading import fingerprint, load, pick_device, tokenizer_sha256
+from dissect.models.loading import (
+    TUNED,
+    Loaded,
+    fingerprint,
+    load,
+    pick_device,
+    tokenizer_sha256,
+    tuned_for,
+)
 from dissect.progress import note
 
 MADE = "made.json"  # in a model's folder: how long making it took
+LITTLE = 0.1  # F1 of answers below which a model has learned next to nothing
+MAKERS = {"ner": tagger, "tags": tagger, "qa": answerer, "mlm": guesser}
 
 
 def tuned_sibling(
@@ -30,29 +45,32 @@ def tuned_sibling(
     folder: str | Path | None = None,
     limit: int | None = None,
     seed: int = 0,
+    task: str = "ner",
     **changes: Any,
 ) -> str:
-    """The folder of a model fine-tuned on the entities of a corpus; tunes it where it is not yet.
+    """The folder of a model fine-tuned on a task; tunes it where it is not yet.
 
     Raises what `tune` raises.
 
     Args:
         name: The model's.
-        corpus: "teaching" (half of its entities), "wikigold", or a file with a word and a tag a line.
+        corpus: "teaching" (half of its entities, or its questions), or another that the task can be learned
+            from, as `dissect tune` takes it.
         folder: Where siblings are kept; by default the user's cache (DISSECT_CACHE).
-        limit: So many sentences at most; all by default.
-        seed: Of the draw and of the training.
+        limit: So many sentences or questions at most; all by default.
+        seed: Of the training.
+        task: "ner", "tags", "qa" or "mlm".
         **changes: Of `Recipe`, such as epochs or learning_rate.
     """
-    recipe = replace(usual("ner", name), corpus=corpus, limit=limit, seed=seed, **changes)
+    recipe = replace(usual(task, name, corpus), limit=limit, seed=seed, **changes)
     loaded = load(name, "cpu")
     about = {
         "model": [name, fingerprint(loaded.model), tokenizer_sha256(loaded.tokenizer)],
-        "recipe": asdict(recipe), "data": repr(tuning(corpus, limit, seed)),
+        "recipe": asdict(recipe), "data": repr(of_recipe(recipe)),
         "device": pick_device().type, **made_by("models.finetuning"),
     }  # fmt: skip
     key = of_object(about)[:8]
-    place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-ner-{key}"
+    place = Path(folder or cache() / "models") / f"{Path(name).name}-{Path(corpus).stem}-{task}-{key}"
     if place.exists():
         try:
             load(str(place), "cpu")
@@ -64,6 +82,45 @@ def tuned_sibling(
         tune(name, recipe, place)
         reuse.record("fine-tuned models", _seconds_of(place), reused=False)
     return str(place)
+
+
+def little_learned(recipe: Recipe, made: Made, loss: float, scores: Mapping[str, float]) -> str:
+    """What little a model has learned, in words; "" where it learned its task.
+
+    Args:
+        recipe: How it was trained.
+        made: What it was trained on.
+        loss: The mean of the last epoch.
+        scores: On what was held out.
+    """
+    if recipe.task in ("ner", "tags") and loss > 0.9 * guessing(made.examples):
+        return "but how frequent tags are"
+    answered = scores.get(f"F1{ANSWERED}", scores.get("F1", 1.0))
+    return f"of answers, with an F1 of {100 * answered:.0f} %" if answered < LITTLE else ""
+
+
+def siblings_table(names: Sequence[str], tuned: Sequence[Loaded]) -> pd.DataFrame:
+    """What copies that `tune` made were tuned on, and their scores; those made elsewhere have no row.
+
+    Args:
+        names: What the models are called in the tables of a run.
+        tuned: The models.
+
+    Returns:
+        Columns model, task, corpus, seed, items (held out), score, share; a row a score, and one with the
+        score "" where nothing was held out.
+    """
+    rows = []
+    for name, one in zip(names, tuned, strict=True):
+        try:
+            told = json.loads((Path(one.name) / MADE).read_text(encoding="utf-8"))
+            scores = told["scores"] or {"": math.nan}
+            task, seed = tuned_for(one.model)
+            of = (name, task, str(told["corpus"]), int(seed or 0), int(told["held_out"]))
+            rows += [(*of, str(score), float(share)) for score, share in scores.items()]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return pd.DataFrame(rows, columns=["model", "task", "corpus", "seed", "items", "score", "share"])
 
 
 def _seconds_of(place: Path) -> float:
@@ -90,19 +147,22 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
         raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
     begun = time.monotonic()
-    make = partial({"ner": tagger, "mlm": guesser}[recipe.task], name, recipe, tokenizer)
+    make = partial(MAKERS[recipe.task], name, recipe, tokenizer)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with writing(out), tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
         trained = Path(scratch) / "model"
-        model, examples, loss = train_in_parts(make, recipe, f"fine-tuning {Path(name).name}", scratch)
-        if recipe.task == "ner" and loss > 0.9 * guessing(examples):
-            note(
-                f"{Path(name).name} has learned little but how frequent tags are: more epochs, another rate?"
-            )
-        model.cpu().save_pretrained(trained)
+        made, loss = train_in_parts(make, recipe, f"fine-tuning {Path(name).name}", scratch)
+        scores = made.score()
+        if little := little_learned(recipe, made, loss, scores):
+            note(f"{Path(name).name} has learned little {little}: more epochs, another rate?")
+        setattr(made.model.config, TUNED, {"task": recipe.task, "seed": recipe.seed})
+        made.model.cpu().save_pretrained(trained)
         tokenizer.save_pretrained(trained)
-        (trained / "README.md").write_text(card(name, recipe, len(examples), loss), encoding="utf-8")
-        write_text(trained / MADE, json.dumps({"seconds": round(time.monotonic() - begun, 1)}))
+        told = card(name, recipe, made.many, loss, made.held_out, scores)
+        (trained / "README.md").write_text(told, encoding="utf-8")
+        seconds = round(time.monotonic() - begun, 1)
+        about = {"corpus": Path(recipe.corpus).name, "held_out": made.held_out, "scores": scores}
+        write_text(trained / MADE, json.dumps({"seconds": seconds, **about}))
         shutil.move(trained, out)
     return out

@@ -16,9 +16,7 @@ from dissect.models.loading import pick_device
 from dissect.progress import note, track
 
 
-def train_in_parts(
-    make: Callable[[], Made], recipe: Recipe, label: str, scratch: str
-) -> tuple[PreTrainedModel, list[dict], float]:
+def train_in_parts(make: Callable[[], Made], recipe: Recipe, label: str, scratch: str) -> tuple[Made, float]:
     """A model trained from the start, in parts of batches that fit in memory.
 
     The gradient is that of the whole batch, but dropout draws other units.
@@ -32,25 +30,27 @@ def train_in_parts(
         scratch: A folder.
 
     Returns:
-        The model, what it was trained on, and its mean loss in the last epoch.
+        The model, trained, with what it was trained on, and its mean loss in the last epoch.
 
     Raises:
-        TooLarge: One sentence at a time does not fit.
+        TooLarge: One sentence or window at a time does not fit.
     """
     at_once = recipe.batch_size
+    unit = "window" if recipe.task == "qa" else "sentence"
     while True:
-        model, examples, collator = make()
+        made = make()
+        model = made.model
         model.base_model.requires_grad_(not recipe.frozen)
         try:
-            return model, examples, train(model, examples, collator, recipe, label, scratch, at_once)
+            return made, train(model, made.examples, made.collator, recipe, label, scratch, at_once)
         except (MemoryError, RuntimeError) as error:
             if not ran_out(error):
                 raise
-        del model  # before another is made
+        del made, model  # before another is made
         if at_once == 1:
-            raise TooLarge(f"{label} does not fit in memory, one sentence at a time: use a smaller model")
+            raise TooLarge(f"{label} does not fit in memory, one {unit} at a time: use a smaller model")
         then = next(n for n in range(at_once // 2, 0, -1) if recipe.batch_size % n == 0)
-        note(f"out of memory with {at_once} sentences at once: {label} begins again with {then}")
+        note(f"out of memory with {at_once} {unit}s at once: {label} begins again with {then}")
         at_once = then
 
 
@@ -67,12 +67,12 @@ def train(
 
     Args:
         model: With its head.
-        examples: Token ids and labels.
+        examples: Token ids and labels; for answers the places of the first and the last token.
         collator: Makes a batch of some.
         recipe: How it is trained.
         label: What the progress is called.
         scratch: A folder.
-        at_once: So many sentences of a batch, of which it has to be a divisor; all by default.
+        at_once: So many examples of a batch, of which it has to be a divisor; all by default.
 
     Raises:
         DissectError: The loss is not finite.
@@ -94,11 +94,13 @@ def train(
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
+        label_names=["labels"],
     )
     kind = MaskedOnly if recipe.task == "mlm" else Trainer
+    loss_of = of_answers if recipe.task == "qa" else of_whole if parts > 1 else None
     trainer = kind(
         model, arguments, train_dataset=list(examples), data_collator=collator, callbacks=[Shown(label)],
-        optimizers=(optimizer_of(model, recipe), None), compute_loss_func=of_whole if parts > 1 else None,
+        optimizers=(optimizer_of(model, recipe), None), compute_loss_func=loss_of,
     )  # fmt: skip
     trainer.pop_callback(PrinterCallback)
     trainer.train()
@@ -117,6 +119,18 @@ def of_whole(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tenso
         num_items_in_batch: How many labels the batch has.
     """
     return mean_loss(outputs.logits.flatten(0, 1), labels.flatten(), num_items_in_batch)
+
+
+def of_answers(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
+    """A part's share of the mean loss of its batch, over first and last places alike.
+
+    Args:
+        outputs: The model's, with logits of first and last tokens.
+        labels: The place of the first and that of the last, (batch, 2).
+        num_items_in_batch: How many places the batch has.
+    """
+    logits = torch.stack([outputs.start_logits, outputs.end_logits], dim=1)
+    return mean_loss(logits.flatten(0, 1), labels.flatten(), num_items_in_batch)
 
 
 def mean_loss(logits: torch.Tensor, labels: torch.Tensor, many: torch.Tensor) -> torch.Tensor:
