@@ -167,6 +167,7 @@ def resampled(pseudo: np.ndarray, times: int, rng: np.random.Generator) -> np.nd
     return np.einsum("tr,srg,tg->ts", of_seeds, pseudo, of_groups, optimize=True)
 
 
+PAIR = ["terms_a", "terms_b", "difference", "low", "high", "p"]  # columns of a table of pairs
 GROUP = ["predictor", "score", "terms", "seed", "group", "value"]  # columns of a table of pseudo-values
 
 
@@ -224,7 +225,7 @@ def pairs(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
     for a, b in combinations(scores, 2):
         found = estimate(scores[a] - scores[b])
         rows.append((a, b, found.value, *found.interval(), found.p()))
-    return pd.DataFrame(rows, columns=["terms_a", "terms_b", "difference", "low", "high", "p"])
+    return pd.DataFrame(rows, columns=PAIR)
 
 
 def compared(groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -241,5 +242,7 @@ def compared(groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         for made, kept in zip((intervals(scores), pairs(scores)), tables, strict=True):
             made.insert(0, "predictor", predictor)
             made.insert(1, "score", score)
-            kept.append(made)
-    return pd.concat(tables[0], ignore_index=True), pd.concat(tables[1], ignore_index=True)
+            if len(made):  # one subset alone has no pair, and no types of columns
+                kept.append(made)
+    nothing = pd.DataFrame(columns=["predictor", "score", *PAIR])
+    return pd.concat(tables[0], ignore_index=True), pd.concat(tables[1] or [nothing], ignore_index=True)

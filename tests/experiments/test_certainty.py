@@ -180,6 +180,14 @@ def test_tables_compare_every_pair_on_the_same_seeds_and_groups():
     assert both.loc[0, "low"] > 0 and sure.loc[0, "low"] < sure.loc[1, "mean"]  # told apart by pairing alone
 
 
+def test_a_predictor_with_one_subset_has_no_pair_and_leaves_the_others_theirs():
+    rng = np.random.default_rng(0)
+    blind = table_of({"": rng.random((1, 8))}).assign(predictor="most frequent sense")
+    _, pairs = compared(pd.concat([blind, table_of({"h": rng.random((1, 8)), "f": rng.random((1, 8))})]))
+    assert pairs["predictor"].tolist() == ["knn"] and pairs["difference"].dtype == float
+    assert compared(blind)[1].empty
+
+
 def test_arrays_are_what_went_into_a_table():
     scores = {"h": np.random.default_rng(0).random((3, 12)), "f": np.zeros((3, 12))}
     found = arrays(table_of(scores).sample(frac=1, random_state=0), "predictor", "terms")
