@@ -30,7 +30,7 @@ PIECES = 6000  # so many are compared with one another, at most
 def anisotropy(loaded: Loaded, sentences: Sequence[str], subsets: Sequence[str] = LESS_ONE) -> Measured:
     """The mean cosine between vectors of different word pieces, by layer and subset of the terms.
 
-    With u the n vectors divided by their lengths, the mean over all pairs is (|Σu|² − n) / (n (n − 1)).
+    With u the n vectors divided by their lengths, the mean over all pairs is `(|Σu|² − n) / (n (n − 1))`.
 
     Args:
         loaded: The model.

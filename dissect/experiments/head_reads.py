@@ -94,7 +94,7 @@ def updates(
     """How far what a sublayer wrote moves the distribution over words, and over how many words.
 
     With p the distribution of the head on the embedding and q on the embedding less what the sublayer wrote:
-    the Kullback-Leibler divergence of q from p in nats; and the exponential of the entropy of |p − q|, its
+    the Kullback-Leibler divergence of q from p in nats; and the exponential of the entropy of `|p − q|`, its
     sum made one, which is n where n words change by as much and the others not at all (after Geva et al.
     2022, "Transformer feed-forward layers build predictions by promoting concepts in the vocabulary space").
 
