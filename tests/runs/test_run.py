@@ -23,12 +23,16 @@ from dissect.tables.results import save
 pytestmark = pytest.mark.slow
 
 TABLES = {
-    "exactness", "dependence", "feedforward_r2", "importance", "correlation", "models",
+    "exactness", "dependence", "feedforward_r2", "models", "siblings",
+    "importance", "importance_groups", "correlation", "correlation_groups",
     *(f"masked_words{part}" for part in ("", "_groups", "_intervals", "_pairs", "_search", "_stood")),
     *(f"{name}{part}" for name in ("senses", "senses_documents", "entities")
       for part in ("", "_groups", "_intervals", "_pairs", "_search", "_agreement", "_consistency")),
     "senses_corpus", "senses_splits",
     "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",
+    *(f"{name}{part}" for part in ("", "_groups")
+      for name in ("controls_importance", "controls_scores", "controls_selectivity", "controls_joined",
+                   "causes", "rescaled", "anisotropy", "word_types", "updates", "layer_order")),
 }  # fmt: skip
 
 
@@ -63,8 +67,7 @@ def test_executed_chapters_are_whole(small_run):
 def test_the_same_run_again_executes_nothing(small_run):
     said = []
     before = {p: p.stat().st_mtime_ns for p in (small_run / "notebooks").iterdir()}
-    settings = settings_from({"name": small_run.name, "limit": 60, "seeds": 2})
-    run(settings, small_run.parent, say=said.append)
+    run(required(small_run).settings, small_run.parent, say=said.append)
     assert sum("up to date" in line for line in said) == len(CHAPTERS)
     assert before == {p: p.stat().st_mtime_ns for p in (small_run / "notebooks").iterdir()}
 
