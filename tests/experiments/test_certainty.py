@@ -24,6 +24,7 @@ from dissect.experiments.certainty import (
     resampled,
 )
 from dissect.experiments.statistics import accuracy_counts, count, macro_f1, share, tag_counts
+from dissect.tables.schema import conform
 
 
 def crossed(rng, seeds, groups, of_seed, of_group, of_both):
@@ -237,3 +238,16 @@ def test_who_is_always_right_is_consistent_with_nobody():
 def test_pseudovalues_about_a_statistic_have_it_as_their_mean():
     found = about(np.array([2.0]), np.array([[1.0, 2.0, 6.0]]))
     assert found.tolist() == [[6.0, 4.0, -4.0]] and found.mean() == 2
+
+
+def test_a_predictor_of_one_subset_has_no_pairs_and_leaves_those_of_others_numbers():
+    """As the most frequent sense is, which sees no vector."""
+    pseudo = np.random.default_rng(0).normal(size=(2, 5))
+    rows = [
+        grouped(names, np.stack([pseudo[seed] + n for n in range(len(names))]),
+                          predictor=name, score="accuracy", seed=seed)
+        for name, names in (("alone", [""]), ("knn", ["i", "h"])) for seed in (0, 1)
+    ]  # fmt: skip
+    _, pairs = compared(pd.concat(rows, ignore_index=True))
+    assert pairs["predictor"].tolist() == ["knn"]
+    conform("senses_pairs", pairs)
