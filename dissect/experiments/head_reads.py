@@ -12,7 +12,7 @@ from dissect.experiments import masked_words
 from dissect.experiments.ablation import ALL, contents
 from dissect.experiments.controls import Task, pseudo
 from dissect.experiments.measured import Measured, joined, means
-from dissect.experiments.probes import vectors_of
+from dissect.experiments.probes import moments
 from dissect.experiments.probes.linear_head import linear_from
 from dissect.experiments.probes.training import fit
 from dissect.experiments.reading import WHOLE, Text, read, vectors_at
@@ -170,9 +170,9 @@ def learned_head(task: Task, seed: int) -> Head:
     """
     split, labels, training = task.split, task.items.labels, masked_words.TRAINING
     features: Features = task.items.features
-    x = vectors_of(features, WHOLE, split.train)
-    raw = features.subset(WHOLE)[split.train]
-    size = x[split.train].norm() / raw.norm()
+    raw = features.subset(WHOLE)
+    mean, deviation = moments(raw, split.train)
+    x = ((raw - mean) / deviation).float()
     types = torch.unique(labels[split.train])
     known = torch.isin(labels, types)
     target = torch.searchsorted(types, labels).clamp_max(len(types) - 1)
@@ -182,8 +182,8 @@ def learned_head(task: Task, seed: int) -> Head:
     )
 
     def loss(out: Tensor, n: Tensor) -> Tensor:
-        return F.cross_entropy(out, target[n].to(out.device))
+        return F.cross_entropy(out, target[n].to(out.device), reduction="none")
 
     fit(head, x, loss, split.train, split.dev[known[split.dev]], training)
     head = head.eval().cpu()
-    return lambda y: head(y * size)
+    return lambda y: head(((y - mean) / deviation).float())

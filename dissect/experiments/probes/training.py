@@ -108,6 +108,19 @@ def standardised(x: Tensor, fit_on: Tensor) -> Tensor:
     Returns:
         (items, hidden), float32.
     """
+    mean, deviation = moments(x, fit_on)
+    return torch.cat([((part.double() - mean) / deviation).float() for part in x.split(ROWS)])
+
+
+def moments(x: Tensor, fit_on: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of every dimension over some rows, each (hidden,), float64; see `standardised`.
+
+    The deviation of a dimension that varies by no more than rounding is infinite.
+
+    Args:
+        x: (items, hidden).
+        fit_on: Rows.
+    """
     mean, variance = (x.new_zeros(x.shape[1], dtype=torch.float64) for _ in range(2))
     for n in fit_on.split(ROWS):
         mean += x[n].double().sum(0) / len(fit_on)
@@ -115,7 +128,7 @@ def standardised(x: Tensor, fit_on: Tensor) -> Tensor:
         variance += (x[n].double() - mean).square().sum(0) / len(fit_on)
     deviation = variance.sqrt()
     deviation[deviation <= ROUNDING * mean.abs()] = torch.inf
-    return torch.cat([((part.double() - mean) / deviation).float() for part in x.split(ROWS)])
+    return mean, deviation
 
 
 def trained(
