@@ -16,7 +16,7 @@ import torch
 
 from dissect import DissectError, hashing, reuse
 from dissect.experiments.hyperparameters import search
-from dissect.experiments.probes import Split, Training, trained, two_layer
+from dissect.experiments.probes import Judged, Split, Training, trained, two_layer
 from dissect.features import gathering
 from dissect.features.gathering import target_terms, word_terms
 from dissect.features.store import read_tensors, write_tensors
@@ -127,7 +127,7 @@ def test_an_upgrade_makes_everything_anew(minilm, tmp_path, upgrade, package):
             split = Split(torch.arange(14), torch.arange(14, 17), torch.arange(17, 20))
             probe = partial(two_layer, labels=labels, classes=2, split=split, training=QUICK, seed=0)
             trained(probe, "two layers", stored, "h", labels, split, QUICK, 0)
-            search(lambda training, watch: watch(0, 1.0), QUICK, 1, tmp_path)
+            search(lambda training, watch: watch(0, Judged(1.0, 1.0), Judged(1.0, 1.0)), QUICK, 1, tmp_path)
         return {kind: (of.computed, of.reused) for kind, of in work.items()}
 
     fresh = {"shards of terms": (1, 0), "probes": (1, 0), "trials": (1, 0)}
