@@ -19,7 +19,7 @@ from dissect.experiments.probes import Judged, Training, masked_head, vectors_of
 
 TRIED = [
     TRAINING,
-    *(replace(TRAINING, learning_rate=rate) for rate in (2e-3, 5e-4, 2.5e-4)),
+    *(replace(TRAINING, learning_rate=rate) for rate in (2e-3, 5e-4)),
 ]
 
 
