@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
@@ -238,6 +239,27 @@ def test_answers_are_kept_until_what_they_depend_on_changes(tmp_path):
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     ask()
     assert len(made) == 6
+
+
+def test_weights_are_chosen_by_the_score_of_their_task():
+    """Development items are the test items too, so what is said of these tells by what it was chosen."""
+    x, labels = clusters(noise=2.0)
+    dev = torch.arange(0, 240, 4)
+    split = Split(torch.tensor([n for n in range(240) if n % 4]), dev, dev)
+    training = replace(QUICK, learning_rate=1e-3, patience=5)
+    kept = []
+
+    def watch(epoch, now, best):
+        kept.append(best)
+
+    tags = two_layer(x, labels, 6, split, training, 0, watch)["predicted"]
+    macro = f1_score(labels[dev], tags, average="macro")
+    assert kept[-1].score == pytest.approx(macro) and macro != kept[-1].loss
+    choices = Choices(torch.where(labels < 3, 0, 3), torch.full_like(labels, 3))
+    senses = sense_probe(x, labels, 6, choices, split, training, 0, watch)["predicted"]
+    assert kept[-1].score == pytest.approx((senses == labels[dev]).double().mean().item())
+    nats = -masked_head(x, labels, split, training, 0, watch=watch)["log_chance"].double().mean().item()
+    assert kept[-1].score == pytest.approx(-nats) and kept[-1].loss == pytest.approx(nats)
 
 
 # ---- what learned probes are given ----
