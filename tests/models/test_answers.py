@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel
 
 from dissect import Decomposer, DissectError, corpora, models
 from dissect.corpora import Question
-from dissect.models.finetuning import Recipe, scores, tune
+from dissect.models.finetuning import Recipe, answers, scores, tune
 from dissect.models.finetuning.answers import ANSWER, Reader, answerer, likeliest
 from dissect.models.finetuning.data import parted
 from dissect.models.heads import answering, sees_ahead
@@ -205,6 +205,31 @@ def test_what_a_model_answers_is_what_its_likeliest_pieces_stand_for(kind):
         made.longest = 10**6  # windows cannot be told apart by their length: one holds all
         rows = [(len(w.inputs["input_ids"]), w.answer(start, start + 4)) for w in made.windows(question)]
     assert made.answers([question], abstain=False)[0].strip("., ") == "Bern"
+
+
+def test_the_likeliest_part_of_all_windows_is_said_unless_none_is_likelier_in_each(monkeypatch):
+    """(none, best part) of each window, and what is said then."""
+    made = reader(KINDS["WordPiece"], 30)
+    windows = made.windows(QUESTION)
+
+    def said(of_windows, abstain=True):
+        logits = [torch.full((len(window.inputs["input_ids"]), 2), -50.0) for window in windows]
+        every = [*of_windows, *[of_windows[-1]] * (len(windows) - len(of_windows))]
+        for window, of, (none, best) in zip(windows, logits, every, strict=True):
+            of[window.nothing] = none / 2
+            of[window.places[3]] = best / 2
+        monkeypatch.setattr(answers, "outputs", lambda *_: logits)
+        return made.answers([QUESTION], abstain)[0]
+
+    def part(n):
+        start, end = windows[n].offsets[3]
+        return PASSAGE[start:end]
+
+    assert len(windows) > 2 and part(0) != part(1)
+    assert said([(10, 5), (0, 8), (10, 5)]) == part(1)  # the second window has an answer
+    assert said([(10, 5), (9, 8), (10, 5)]) == ""
+    assert said([(10, 5), (9, 8), (10, 5)], abstain=False) == part(1)
+    assert said([(0, 9), (0, 8), (0, 1)]) == part(0)
 
 
 def test_a_question_that_is_too_long_loses_its_end_and_never_the_passage():

@@ -132,7 +132,7 @@ def test_a_head_of_our_own_learns_tags(tagged, tmp_path):
     )  # fmt: skip
     tagger = tagging(model).from_pretrained(out).eval()
     wrong = 0
-    for line in LINES[:4]:
+    for line in LINES[1:4]:  # the first is held out
         sentence = TaggedSentence(line.split(), [TAGS.get(word, "O") for word in line.split()])
         row, _ = encode(tokenizer, sentence, sorted({"O", *TAGS.values()}), 40)
         said = tagger(input_ids=torch.tensor([row["input_ids"]])).logits.argmax(-1)[0].tolist()
