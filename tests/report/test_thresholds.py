@@ -163,6 +163,14 @@ def test_tasks_differ_below_three_tenths_and_below_what_seeds_leave(world, apart
     assert of_correlation(world, "V8", rho) == verdict
 
 
+def test_tags_that_are_no_entities_are_another_task(world):
+    """Both are token classification to transformers; here "names 2" was tuned on parts of speech."""
+    run = tables(world)
+    assert said(run, "V8")["numbers"].count("seeds of one task") == 1
+    siblings = pd.DataFrame({"model": ["names", "names 2", "questions"], "task": ["ner", "tags", "qa"]})
+    assert "seeds of one task" not in said(run | {"siblings": siblings}, "V8")["numbers"]
+
+
 def test_questions_depart_in_the_lower_half_and_not_in_the_upper(world):
     def departs(lower, upper):
         def rho(a, b, layer, term):

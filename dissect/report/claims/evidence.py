@@ -77,6 +77,9 @@ class Evidence:
             NotTestable: There is no fine-tuned model.
         """
         tasks = self.table("models").set_index("model")["task"].to_dict()
+        if "siblings" in self.tables:  # which tell tags that are entities from others
+            own = self.tables["siblings"].set_index("model")["task"]
+            tasks |= dict.fromkeys(own[own == "tags"].index, "tags")
         first, *tuned = dict.fromkeys(self.table("importance_groups")["model"])
         if not tuned:
             raise NotTestable("it takes a fine-tuned model (dissect tune)")
