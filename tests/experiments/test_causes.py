@@ -57,7 +57,8 @@ def test_what_is_not_altered_is_read_as_ever_and_noise_is_not(senses, masked):
         ever = controls.scored(task, ["i+h+f+c"], 1).groupby(["predictor", "score"])["value"].mean()
         assert mean["same"].to_numpy() == pytest.approx(ever.to_numpy())
         assert mean["again"].to_numpy() == pytest.approx(ever.to_numpy())
-        assert (mean["noise"] != mean["same"]).all()
+        if task is senses[0]:  # of so few masked words a head learns no more than their frequency
+            assert (mean["noise"] != mean["same"]).all()
 
 
 # ---- causes ----
@@ -183,6 +184,23 @@ def test_a_head_learned_to_be_read_with_is_the_learned_head(masked):
     predicted = types[head_reads.log_chances(head, x).argmax(-1)]
     said = task.predictors(task.items)["learned"](task.items, "i+h+f+c", task.split, seed=2)["predicted"]
     assert (predicted == said).double().mean() > 0.97
+
+
+def test_a_head_that_has_learned_is_read_with_as_it_learned():
+    """Where each label has a direction of its own, beside a dimension that is large for all."""
+    torch.manual_seed(0)
+    labels = torch.randint(0, 8, (2000,))
+    x = torch.cat([torch.eye(8)[labels] + 0.1 * torch.randn(2000, 8), 50 + torch.randn(2000, 1)], 1)
+    targets = toy_targets(x, torch.zeros_like(x), labels)
+    task = controls.Task("masked words", None, controls.of_masked_words, targets, targets.split(0))
+    test = task.split.test
+    head = head_reads.learned_head(task, 0)
+    predicted = head_reads.log_chances(head, x[test]).argmax(-1)  # types are numbered as labels are
+    said = task.predictors(targets)["learned"](targets, "i+h+f+c", task.split, seed=0)["predicted"]
+    assert (predicted == labels[test]).double().mean() > 0.95
+    assert (predicted == said).double().mean() > 0.99
+    noise = head_reads.log_chances(head, torch.randn(len(test), 9)).argmax(-1)
+    assert (noise == labels[test]).double().mean() < 0.5
 
 
 @pytest.mark.slow

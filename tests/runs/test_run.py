@@ -29,7 +29,7 @@ TABLES = {
     *(f"{name}{part}" for name in ("senses", "senses_documents", "entities")
       for part in ("", "_groups", "_intervals", "_pairs", "_search", "_agreement", "_consistency")),
     "senses_corpus", "senses_splits",
-    "finer_layers", "finer_heads", "finer_sources", "finer_units", "verdicts",
+    "finer_layers", "finer_heads", "finer_sources", "finer_units", "scorecard", "operating",
     *(f"{name}{part}" for part in ("", "_groups")
       for name in ("controls_importance", "controls_scores", "controls_selectivity", "controls_joined",
                    "causes", "rescaled", "anisotropy", "word_types", "updates", "layer_order")),
@@ -267,7 +267,7 @@ def test_the_paper_profile_runs_on_real_corpora_with_its_three_models_by_name(
     ]
     assert set(tables["masked_words"]["predictor"]) == {"learned", "pretrained"}
     assert set(tables["entities"]["predictor"]) == {"base", "finetuned"}
-    judged = tables["verdicts"].set_index("claim")["verdict"]
+    judged = tables["scorecard"].set_index("claim")["verdict"]
     assert "not testable" not in set(judged[["V5", "V7", "V8", "V9", "M1", "M2", "M3", "N1"]])
 
 
