@@ -216,15 +216,31 @@ def scored(task: Task, subsets: Sequence[str], seed: int) -> pd.DataFrame:
     Returns:
         Columns experiment, predictor, score, terms, seed, group, value.
     """
-    rows = []
-    for predictor, said in answers(task, subsets, seed).items():
-        counts = task.experiment.counts(task.items, task.split, said)
-        rows += [
-            pseudo(of, task.experiment.score, subsets).assign(predictor=predictor, score=score)
-            for score, of in counts.items()
-        ]
+    return of_answers(task, answers(task, subsets, seed), subsets, seed)
+
+
+def of_answers(
+    task: Task, said: Mapping[str, Sequence[Answers]], names: Sequence[str], seed: int, column: str = "terms"
+) -> pd.DataFrame:
+    """The pseudo-values of the scores of answers to the test items.
+
+    Args:
+        task: Items and split.
+        said: By predictor, in the order of the names.
+        names: What each is an answer from.
+        seed: Of what predictors drew.
+        column: How the column of names is called.
+
+    Returns:
+        Columns experiment, predictor, score, `column`, seed, group, value.
+    """
+    rows = [
+        pseudo(of, task.experiment.score, names, column).assign(predictor=predictor, score=score)
+        for predictor, given in said.items()
+        for score, of in task.experiment.counts(task.items, task.split, given).items()
+    ]
     table = pd.concat(rows, ignore_index=True).assign(experiment=task.name, seed=seed)
-    return table[["experiment", "predictor", "score", "terms", "seed", "group", "value"]]
+    return table[["experiment", "predictor", "score", column, "seed", "group", "value"]]
 
 
 def answers(task: Task, subsets: Sequence[str], seed: int) -> dict[str, list[Answers]]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dissect.decomposition import Decomposer
 from dissect.experiments import masked_words
 from dissect.experiments.ablation import ALL, contents
-from dissect.experiments.controls import Task, pseudo
+from dissect.experiments.controls import Task, of_answers
 from dissect.experiments.measured import Measured, joined, means
 from dissect.experiments.probes import moments
 from dissect.experiments.probes.linear_head import linear_from
@@ -76,13 +76,7 @@ def read_with(head: nn.Module, task: Task, vectors: Mapping[str, Tensor]) -> pd.
     """
     labels = task.items.labels[task.split.test]
     said = [masked_words.read_by(head, x, labels) for x in vectors.values()]
-    rows = [
-        pseudo(of, task.experiment.score, list(vectors), "altered").assign(score=score)
-        for score, of in task.experiment.counts(task.items, task.split, said).items()
-    ]
-    return pd.concat(rows, ignore_index=True).assign(
-        experiment=task.name, predictor=getattr(head, "kind", PRETRAINED), seed=0
-    )
+    return of_answers(task, {getattr(head, "kind", PRETRAINED): said}, list(vectors), 0, "altered")
 
 
 # ---- what a sublayer changes in the distribution ----

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dissect.corpora import SenseCorpus
-from dissect.experiments.controls import Task, pseudo
+from dissect.experiments.controls import Task, of_answers
 from dissect.experiments.masking import mask_text
 from dissect.experiments.probes import Split
 from dissect.experiments.units import Answers
@@ -142,17 +142,7 @@ def read(task: Task, altered: Mapping[str, Tensor], seed: int) -> pd.DataFrame:
     Returns:
         Columns experiment, predictor, score, altered, seed, group, value.
     """
-    rows = []
-    for predictor, said in answers(task, altered, seed).items():
-        counts = task.experiment.counts(task.items, task.split, said)
-        rows += [
-            pseudo(of, task.experiment.score, list(altered), "altered").assign(
-                predictor=predictor, score=score
-            )
-            for score, of in counts.items()
-        ]
-    table = pd.concat(rows, ignore_index=True).assign(experiment=task.name, seed=seed)
-    return table[["experiment", "predictor", "score", "altered", "seed", "group", "value"]]
+    return of_answers(task, answers(task, altered, seed), list(altered), seed, "altered")
 
 
 def answers(task: Task, altered: Mapping[str, Tensor], seed: int) -> dict[str, list[Answers]]:

@@ -31,9 +31,7 @@ def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
         columns: Panels side by side.
     """
     models = list(dict.fromkeys(table["model"]))
-    columns = min(columns, len(models))
-    rows = -(-len(models) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3.4 * rows), sharey=True, squeeze=False)
+    figure, axes = _panels(len(models), columns, 3.4, "importance  $e·x\\,/\\,e·e$")
     for axis, model in zip(axes.flat, models, strict=False):
         for term in TERMS:
             line = table[(table["model"] == model) & (table["term"] == term)]
@@ -43,10 +41,6 @@ def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
             axis.fill_between(line["layer"], low, high, color=COLOURS[term], alpha=0.15)
         axis.set(xlabel="layer")
         axis.set_title(model, **TITLE)
-    for axis in axes.flat[len(models) :]:
-        axis.set_visible(False)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("importance  $e·x\\,/\\,e·e$")
     _legend_below(figure, axes.flat[0])
     return figure
 
@@ -61,9 +55,7 @@ def importance_correlation(table: pd.DataFrame, columns: int = 3) -> Figure:
     first = table["model_a"].iloc[0]
     with_first = table[table["model_a"] == first]
     models = list(dict.fromkeys(with_first["model_b"]))
-    columns = min(columns, len(models))
-    rows = -(-len(models) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3.2 * rows), sharey=True, squeeze=False)
+    figure, axes = _panels(len(models), columns, 3.2, "Spearman's ρ")
     lowest = min(-0.1, with_first["spearman"].min() - 0.05)
     for axis, model in zip(axes.flat, models, strict=False):
         pair = with_first[with_first["model_b"] == model]
@@ -76,10 +68,6 @@ def importance_correlation(table: pd.DataFrame, columns: int = 3) -> Figure:
         axis.axhline(0, color="grey", linewidth=0.8)
         axis.set(xlabel="layer", ylim=(lowest, 1.05))
         axis.set_title(f"{first} and {model}", **TITLE)
-    for axis in axes.flat[len(models) :]:
-        axis.set_visible(False)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("Spearman's ρ")
     _legend_below(figure, axes.flat[0])
     return figure
 
@@ -561,6 +549,20 @@ def _line(
     where = of["layer"] if "layer" in of else of["first"]
     axis.plot(where, factor * of["mean"], style, color=colour, marker=marker, markersize=5, label=label)
     axis.fill_between(where, factor * of["low"], factor * of["high"], color=colour, alpha=0.15)
+
+
+def _panels(count: int, columns: int, height: float, label: str) -> tuple[Figure, Any]:
+    """Panels of one scale, so many side by side, with a label at the left; axes are (rows, columns)."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(4 * columns, height * rows), sharey=True, squeeze=False
+    )
+    for axis in axes.flat[count:]:
+        axis.set_visible(False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(label)
+    return figure, axes
 
 
 def _wrapped(sentence: str, width: int = 45) -> str:

@@ -174,6 +174,12 @@ def linear(tables: Tables) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
+def h_and_f(tables: Tables, table: str, predictor: str) -> str:
+    """Accuracy on h and on f."""
+    of = mean(tables, table, predictor)
+    return f"{of['h']:.1f} and {of['f']:.1f} %"
+
+
 @number("masked words, learned head on f (accuracy)")
 def masked_f(tables: Tables) -> str:
     return f"{mean(tables, 'masked_words', 'learned')['f']:.1f} %"
@@ -193,8 +199,7 @@ def masked_whole(tables: Tables) -> str:
 
 @number("word senses, probe on h and on f (accuracy)")
 def senses_h_f(tables: Tables) -> str:
-    of = mean(tables, "senses", "classifier")
-    return f"{of['h']:.1f} and {of['f']:.1f} %"
+    return h_and_f(tables, "senses", "classifier")
 
 
 @number("word senses, probe on i+h+c and on i+h+f+c")
@@ -205,8 +210,7 @@ def senses_without_f(tables: Tables) -> str:
 
 @number("word senses, kNN on h and on f")
 def senses_knn(tables: Tables) -> str:
-    of = mean(tables, "senses", "knn")
-    return f"{of['h']:.1f} and {of['f']:.1f} %"
+    return h_and_f(tables, "senses", "knn")
 
 
 @number("word senses, the best subset for the probe")
@@ -217,14 +221,12 @@ def senses_best(tables: Tables) -> str:
 
 @number("word senses by document, probe on h and on f (accuracy)")
 def senses_documents_h_f(tables: Tables) -> str:
-    of = mean(tables, "senses_documents", "classifier")
-    return f"{of['h']:.1f} and {of['f']:.1f} %"
+    return h_and_f(tables, "senses_documents", "classifier")
 
 
 @number("word senses by document, kNN on h and on f")
 def senses_documents_knn(tables: Tables) -> str:
-    of = mean(tables, "senses_documents", "knn")
-    return f"{of['h']:.1f} and {of['f']:.1f} %"
+    return h_and_f(tables, "senses_documents", "knn")
 
 
 @number("word senses by document, the lemma's most frequent sense")

@@ -5,7 +5,7 @@ the paper's readers, shortened where they name figures. Tests hold the criteria 
 made-up data in which a claim is true, and false.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -47,13 +47,8 @@ def verdicts(tables: Tables) -> pd.DataFrame:
     Raises:
         DissectError: A table lacks what a claim compares.
     """
-    run = Evidence(tables)
     rows = []
-    for one in in_order():
-        try:
-            said = judged(parts_of(one, run))
-        except NotTestable as error:
-            said = Verdict(NOT_TESTABLE, error.takes)
+    for one, said, _ in tested(tables):
         reading = one.readings.get(said.verdict) or OPEN[said.verdict]
         numbers = "; ".join(filter(None, [said.numbers, said.seen]))
         rows.append(
@@ -79,21 +74,30 @@ def operating(tables: Tables, runs: int = RUNS) -> pd.DataFrame:
     Raises:
         DissectError: A table lacks what a claim compares.
     """
-    run = Evidence(tables)
     rows = []
-    for one in in_order():
-        try:
-            parts = parts_of(one, run)
-        except NotTestable:
-            continue
-        for world in WORLDS:
-            said = made_up(parts, world, runs)
+    for one, said, parts in tested(tables):
+        for world in WORLDS if said.verdict != NOT_TESTABLE else ():
+            found = made_up(parts, world, runs)
             rows += [
-                (one.name, world, verdict, said.count(verdict) / runs)
+                (one.name, world, verdict, found.count(verdict) / runs)
                 for verdict in VERDICTS
                 if verdict != NOT_TESTABLE
             ]
     return pd.DataFrame(rows, columns=["claim", "world", "verdict", "share"])
+
+
+def tested(tables: Tables) -> Iterator[tuple[Claim, Verdict, list[Part]]]:
+    """Every claim with its verdict and what it compares, which is nothing where it is not testable.
+
+    Raises what `parts_of` raises, but for `NotTestable`.
+    """
+    run = Evidence(tables)
+    for one in in_order():
+        try:
+            parts = parts_of(one, run)
+            yield one, judged(parts), parts
+        except NotTestable as error:
+            yield one, Verdict(NOT_TESTABLE, error.takes), []
 
 
 def parts_of(one: Claim, run: Evidence) -> list[Part]:

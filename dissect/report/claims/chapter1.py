@@ -3,16 +3,17 @@
 import numpy as np
 
 from dissect.experiments.certainty import Estimate
-from dissect.report import published, readings
+from dissect.report import published
 from dissect.report.claims.claim import claim, numbers
 from dissect.report.claims.evidence import Evidence
-from dissect.report.claims.parts import Known, Part
+from dissect.report.claims.parts import Known, Part, Some
 
 
 def r_squared(label: str, r2: float, pieces: float, bound: float, above: bool, effect: float) -> Known:
     """That R² is below a bound, or above it; its error is that of a large sample of word pieces.
 
-    The variance of R² is about 4 R² (1 − R²)² / n (Olkin and Finn 1995, equation 1 for many inputs).
+    The variance of R² is about 4 R² (1 − R²)² / n (Olkin and Finn 1995, equation 1 for many inputs). Word
+    pieces of a sentence count as independent, which they are not: the error is a lower bound.
 
     Args:
         label: What is compared.
@@ -40,7 +41,11 @@ def linear_map(run: Evidence) -> list[Part]:
 
 @claim("L2", "dependence")
 def dependent(run: Evidence) -> list[Part]:
-    most, above = readings.most_dependent(run.table("dependence")), numbers("L2")["above"]
+    above = numbers("L2")["above"]
     pieces = float(run.table("feedforward_r2")["pieces"].min())  # the same text
-    label = f"R² of {most['target']} by {most['source']} − {above}"
-    return [r_squared(label, float(most["r2"]), pieces, above, True, 0.1)]
+    table = run.table("dependence")[["source", "target", "r2"]]
+    pairs = [
+        r_squared(f"R² of {target} by {source} − {above}", r2, pieces, above, True, 0.1)
+        for source, target, r2 in table.itertuples(index=False)
+    ]
+    return [Some(pairs)]

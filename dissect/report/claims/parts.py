@@ -244,7 +244,50 @@ class Between:
         return self.of(self.above.made_up(draws, world), self.below.made_up(draws, PAPERS))
 
 
-Part = Difference | Lowest | Between
+@dataclass(frozen=True)
+class Some:
+    """That one of several numbers, at least, is above its bound; which one, nobody said beforehand.
+
+    Attributes:
+        numbers: Each with its bound.
+        unit: None.
+    """
+
+    numbers: Sequence[Difference]
+    unit: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether the run lacks one of the numbers."""
+        return any(number.missing for number in self.numbers)
+
+    @property
+    def shown(self) -> str:
+        """The largest, in words."""
+        return max(self.numbers, key=lambda number: number.found.value - number.bound).shown
+
+    def seen(self, level: float) -> float:
+        """The smallest distance from the bound that would have been decided, four times in five."""
+        return max(number.seen(1 - (1 - level) / len(self.numbers)) for number in self.numbers)
+
+    @property
+    def observed(self) -> Chances:
+        """Of the run itself."""
+        return self.of([number.observed for number in self.numbers])
+
+    def of(self, chances: Sequence[Chances]) -> Chances:
+        """Borne out where one is, decided for so many (Bonferroni); contradicted where all are."""
+        above, below = (np.stack(side) for side in zip(*chances, strict=True))
+        return np.minimum(len(above) * above.min(0), 1), below.max(0)
+
+    def made_up(self, draws: "Draws", world: str) -> Chances:
+        """Of made-up runs: all numbers are those of a world, but as the paper has it one alone is."""
+        first, *rest = self.numbers
+        others = NO_EFFECT if world == PAPERS else world
+        return self.of([first.made_up(draws, world), *(number.made_up(draws, others) for number in rest)])
+
+
+Part = Difference | Lowest | Between | Some
 
 
 @dataclass
