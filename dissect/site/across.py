@@ -175,7 +175,13 @@ def linear(tables: Tables) -> str:
 
 
 def h_and_f(tables: Tables, table: str, predictor: str) -> str:
-    """Accuracy on h and on f."""
+    """Accuracy on h and on f.
+
+    Args:
+        tables: Of a run.
+        table: Which of them.
+        predictor: Whose rows of it.
+    """
     of = mean(tables, table, predictor)
     return f"{of['h']:.1f} and {of['f']:.1f} %"
 

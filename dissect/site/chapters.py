@@ -56,7 +56,7 @@ def chapter(source: Path, executed: Path, told: Manifest, end: str = "") -> Note
         reason = told.left_out.get(source.stem)
         return without_results(source, f" ({markdown(reason)})" if reason else "")
     book, run = read(source), read(executed)
-    ran = [shown(cell, f"ran-{n}") for n, cell in enumerate(run.cells) if cell.cell_type == "code"]
+    ran = [shown(cell, f"ran-{n}") for n, cell in enumerate(with_one_injected(run.cells))]
     if same_code(*([cell.source for cell in code_cells(one)] for one in (book, run))):
         book.cells = merged(book, ran)
     else:
@@ -67,9 +67,21 @@ def chapter(source: Path, executed: Path, told: Manifest, end: str = "") -> Note
     return book
 
 
+def is_injected(cell: NotebookNode) -> bool:
+    """Whether papermill says that it put a cell in, with the parameters."""
+    return "injected-parameters" in cell.metadata.get("tags", [])
+
+
+def with_one_injected(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The code cells, and of those with parameters the first alone: papermill puts in no more."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    first = next(filter(is_injected, code), None)
+    return [cell for cell in code if cell is first or not is_injected(cell)]
+
+
 def shown(cell: NotebookNode, name: str) -> NotebookNode:
     """A code cell of a run: its source and harmless outputs, and nothing of its metadata but a tag."""
-    injected = "injected-parameters" in cell.metadata.get("tags", [])
+    injected = is_injected(cell)
     return new_code_cell(
         cell.source,
         id="injected" if injected else name,
@@ -90,7 +102,7 @@ def merged(prose: NotebookNode, ran: list[NotebookNode]) -> list[NotebookNode]:
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
-            cells += injected[:1]
+            cells += injected
     return cells
 
 

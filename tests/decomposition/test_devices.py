@@ -117,12 +117,12 @@ def test_masked_words(there):
 
 def test_word_senses(there):
     items = sense_terms(there, corpora.senses("teaching", 60))
-    assert len(word_senses(items, [0], training=QUICK).scores) == 32 + 2
+    assert len(word_senses(items, [0], training=QUICK).scores) == 32 + 4  # control, and no vectors
 
 
 def test_named_entities(there):
     words = tagged_terms(there, corpora.entities("teaching", 60))
-    assert len(named_entities({"base": words}, [0], QUICK).scores) == 16
+    assert len(named_entities({"base": words}, [0], QUICK).scores) == 16 + 2
 
 
 def test_one_sentence(there):

@@ -266,6 +266,19 @@ def test_what_cannot_be_tested_says_what_it_takes():
     assert "dissect tune" in said(alone, "V5")["numbers"]
 
 
+def test_what_takes_more_layers_than_a_model_has_is_not_tested():
+    """None of layers is no number: the mean of nothing was compared, with a warning on the console."""
+    run = tables(World(0, QUIET))
+    order, types, updates = (run[f"{name}_groups"] for name in ("layer_order", "word_types", "updates"))
+    few = run | {
+        "layer_order_groups": order[order["first"].eq(1) & order["second"].eq(2)],
+        "word_types_groups": types[types["layer"].eq(1)],
+        "updates_groups": updates[updates["term"].eq("f")],
+    }
+    for name, takes in (("L3", "three layers"), ("V11", "two layers"), ("M5", "attention")):
+        assert said(few, name)["verdict"] == "not testable" and takes in said(few, name)["numbers"]
+
+
 def test_one_seed_of_a_probe_says_nothing_of_others():
     world = World(0, QUIET)
     of = {

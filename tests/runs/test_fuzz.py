@@ -193,7 +193,7 @@ def read_whole(folder):
     said = [
         across.page(runs),
         across.markdown(across.verdicts(runs)),
-        scorecard.page(judge(folder / "results")),
+        scorecard.page(judge(folder / "results"), results.read(folder / "results")),
     ]
     return held, said
 

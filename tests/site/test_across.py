@@ -70,13 +70,13 @@ def test_verdicts_link_to_their_evidence(here, small_run):
     here, there = across.apart([here, there], [Path("one"), Path("two")])
     table = across.verdicts([across.paper(), here, there])
     row = table[table.index.str.startswith("W1 ")].iloc[0]
-    assert row[across.PAPER] == "[[✓ replicated](../notebooks/4-wsd.ipynb)]{.verdict .replicated}"
-    assert (
-        table.loc[table.index.str.startswith("M1 "), across.PAPER].item()
-        == "[– not testable]{.verdict .not-testable}"
-    )
-    assert row[here.name].endswith("](../notebooks/4-wsd.ipynb)]{.verdict .partly}")
-    assert f"](published/{small_run.name}/results/senses.parquet)" in row[there.name]
+    reported = "[[• reported](../notebooks/%s.ipynb)]{.verdict .reported} "
+    assert row[across.PAPER].startswith(reported % "4-wsd")
+    masked = table.loc[table.index.str.startswith("M1 "), across.PAPER].item()
+    assert masked.startswith(reported % "3-mlm") and "f 1\\.36 " in masked  # its score of f alone
+    verdict = here.tables["scorecard"].set_index("claim").loc["W1", "verdict"]
+    assert row[here.name].endswith(f"](../notebooks/4-wsd.ipynb)]{{.verdict .{verdict.replace(' ', '-')}}}")
+    assert f"](published/{small_run.name}/results/senses_documents_groups.parquet)" in row[there.name]
     assert {here.name, there.name} == {"minilm (teach profile), one", "minilm (teach profile), two"}
 
 

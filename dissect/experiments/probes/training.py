@@ -220,7 +220,7 @@ def fit(
     @torch.no_grad()
     def judged() -> tuple[Judged, Tensor]:
         out = outputs(dev)
-        losses = loss(out, dev).double()
+        losses = loss(out, dev).cpu().double()  # Apple's GPUs have no float64
         mean = losses.mean().item()
         return Judged(-mean if score is None else score(out, dev), mean), losses
 

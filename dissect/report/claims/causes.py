@@ -6,7 +6,7 @@ from dissect.models import KINDS
 from dissect.report.claims.chapter2 import MATTERS
 from dissect.report.claims.chapter3 import whole_head
 from dissect.report.claims.claim import claim, numbers
-from dissect.report.claims.evidence import Evidence
+from dissect.report.claims.evidence import Evidence, mean_of
 from dissect.report.claims.parts import Difference, Part
 
 WHOLE, WITHOUT_C, WITHOUT_I = "i+h+f+c", "i+h+f", "h+f+c"
@@ -26,8 +26,8 @@ def input_serves_lower_layers(run: Evidence) -> list[Part]:
     layers = sorted({layer for layer, _ in of if layer > 0})
     costs = [of[layer, WHOLE] - of[layer, WITHOUT_I] for layer in layers]
     half = max(1, len(layers) // 2)
-    label = "what i is worth to word types, lower half of the layers − upper half"
-    return [Difference(label, np.mean(costs[:half], axis=0) - np.mean(costs[half:], axis=0))]
+    lower, upper = (mean_of(part, "a model of two layers or more") for part in (costs[:half], costs[half:]))
+    return [Difference("what i is worth to word types, lower half of the layers − upper half", lower - upper)]
 
 
 @claim("M4", "rescaled_groups")
@@ -49,13 +49,14 @@ def feedforwards_update_the_distribution(run: Evidence) -> list[Part]:
 
     def lead(quantity: str) -> np.ndarray:
         """Of f over h, in the mean over layers."""
-        mean = {
-            term: np.mean(
-                [x for key, x in of.items() if key[:3] == (head, quantity, term) and key[3] > 0], axis=0
+        f, h = (
+            mean_of(
+                (x for key, x in of.items() if key[:3] == (head, quantity, term) and key[3] > 0),
+                "layers with attention and a feed-forward, and a head",
             )
             for term in "fh"
-        }
-        return mean["f"] - mean["h"]
+        )
+        return f - h
 
     return [
         Difference("divergence (nats), f − h, mean over layers", lead("divergence"), unit="", effect=MATTERS),
@@ -67,8 +68,9 @@ def feedforwards_update_the_distribution(run: Evidence) -> list[Part]:
 def neighbours_may_swap(run: Evidence) -> list[Part]:
     of = run.arrays("layer_order_groups", "predictor", "score", "change", "first", "second")
     swaps = {key[3:]: x for key, x in of.items() if key[:3] == ("embedding", "cosine_distance", "swap")}
-    near = np.mean([x for (first, second), x in swaps.items() if second == first + 1], axis=0)
-    far = np.mean([x for (first, second), x in swaps.items() if second > first + 1], axis=0)
+    takes = "a model of three layers or more"
+    near = mean_of((x for (first, second), x in swaps.items() if second == first + 1), takes)
+    far = mean_of((x for (first, second), x in swaps.items() if second > first + 1), takes)
     below = numbers("L3")["below"]
     return [
         Difference("1 − cosine, distant swaps − neighbours", far - near, unit="", effect=MATTERS),

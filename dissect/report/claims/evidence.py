@@ -1,6 +1,6 @@
 """What claims are judged by: the pseudo-values of a run's tables, and what is not testable without them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -98,6 +98,22 @@ def steady(predictor: str, scores: Scores) -> Scores:
     if predictor not in STEADY and any(len(pseudo) < 2 for pseudo in scores.values()):
         raise NotTestable("one seed says nothing of others: it takes two or more, better five (--seeds)")
     return scores
+
+
+def mean_of(pseudos: Iterable[np.ndarray], takes: str) -> np.ndarray:
+    """The mean of some pseudo-values, (seeds, groups) each.
+
+    Args:
+        pseudos: Of layers, say.
+        takes: What it takes that there are any, in words.
+
+    Raises:
+        NotTestable: There are none.
+    """
+    given = list(pseudos)
+    if not given:
+        raise NotTestable(f"it takes {takes}")
+    return np.mean(given, axis=0)
 
 
 def by_layer(of: Mapping[tuple, np.ndarray]) -> dict[str, np.ndarray]:
