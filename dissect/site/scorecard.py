@@ -64,10 +64,22 @@ def counted(verdicts: pd.DataFrame) -> str:
 def _table(part: pd.DataFrame) -> str:
     rows = [
         (row.claim, f"{row.text} ({row.source})", chip(row.verdict, row.verdict),
-         f"{row.reading} {markdown(row.numbers)}")
+         found(row.verdict, row.reading, row.numbers))
         for row in part.astype(str).itertuples()
     ]  # fmt: skip
     return table(["", "the paper's claim", "verdict", "what this run found"], rows)
+
+
+def found(verdict: str, reading: str, numbers: str) -> str:
+    """What a run found, in Markdown: a verdict's reading, then its numbers, or what it would take.
+
+    Args:
+        verdict: One of `claims.VERDICTS`.
+        reading: Of the verdict.
+        numbers: Behind it.
+    """
+    joined = f"{reading[:-1]}: " if verdict == claims.NOT_TESTABLE else f"{reading} <br>"
+    return f"{joined}{markdown(numbers)}."
 
 
 def criteria(verdicts: pd.DataFrame) -> str:
@@ -123,8 +135,7 @@ def of_chapter(chapter: str, verdicts: pd.DataFrame) -> str:
     for row in part.itertuples():
         lines += [
             f"**{row.claim}.** {row.text}", "",
-            f": {chip(row.verdict, row.verdict)} {row.reading}",
-            f": This run: {markdown(row.numbers)}.",
+            f": {chip(row.verdict, row.verdict)} {found(row.verdict, row.reading, row.numbers)}",
             f": The paper: {markdown(reported(row.claim))} ({row.source}).", "",
         ]  # fmt: skip
     lines += [

@@ -14,8 +14,9 @@ from dissect.report import claims, published
 from dissect.report.answers import H_FOR_F
 from dissect.report.claims import CLAIMS, VERDICTS, operating, verdicts
 from dissect.report.claims.claim import VERSION, VERSIONS, WORDS, in_order
-from dissect.report.claims.parts import NO_EFFECT, OPPOSITE, PAPERS, Draws
+from dissect.report.claims.parts import NO_EFFECT, OPPOSITE, PAPERS, Difference, Draws, Equivalence
 from dissect.report.claims.reported import NO_FIGURE, NUMBERS, reported
+from dissect.report.claims.verdict import NotTestable, judged
 from dissect.report.judge import score
 from dissect.runs.chapters import CHAPTERS
 from dissect.site.scorecard import characteristics, criteria, first, of_chapter, page
@@ -66,7 +67,7 @@ def tables(world, claimed=True, **changes):
         "f": 0.1 if claimed else 0.5
     }
     entity = dict(WITH_F) | {name: 0.5 if claimed else 0.6 for name in WITH_F}
-    entity |= {"f": 0.4 if claimed else 0.7}
+    entity |= {"f": 0.4 if claimed else 0.7, "": 0.1}
     odd = ("i", "c", "i+c") if claimed else ("h", "f", "h+f")
     spread = World(1, 0.3 if claimed else 0.02)
     r2 = 0.6 if claimed else 0.998
@@ -163,13 +164,13 @@ def test_a_world_in_which_all_claims_hold_and_one_in_which_none_does(claimed, ve
 
 def test_f_is_not_missed_where_scores_are_sure_enough_to_say_so():
     steady = World(0, QUIET)
-    scores = {(name, "macro_f1"): steady.scores({}) for name in ("base", "finetuned")}
+    scores = {(name, "macro_f1"): steady.scores({"": 0.1}) for name in ("base", "finetuned")}
     assert said({"entities_groups": steady.groups(scores)}, "N2")["verdict"] == "replicated"
     for of in scores.values():
         of["h+f"] = of["h+f"] - 0.1  # f harms: it is not missed, either
     assert said({"entities_groups": steady.groups(scores)}, "N2")["verdict"] == "replicated"
     noisy = World(0, 0.2)
-    unsure = noisy.groups({key: noisy.scores({}) for key in scores})
+    unsure = noisy.groups({key: noisy.scores({"": 0.1}) for key in scores})
     assert said({"entities_groups": unsure}, "N2")["verdict"] == "undecided"
 
 
@@ -279,6 +280,33 @@ def test_what_takes_more_layers_than_a_model_has_is_not_tested():
         assert said(few, name)["verdict"] == "not testable" and takes in said(few, name)["numbers"]
 
 
+def test_where_nothing_was_learned_there_is_nothing_to_compare():
+    """All subsets at the baseline: a difference of 0.0 points "could have seen 0.0 points", it was said."""
+    world = World(0, QUIET)
+    same = world.pseudo()
+    masked = {("learned", score): dict.fromkeys(subsets(), same) for score in ("accuracy", "accuracy_masked")}
+    tagged = {(name, "macro_f1"): dict.fromkeys(subsets(), same) for name in ("base", "finetuned")}
+    run = tables(world, masked_words_groups=world.groups(masked), entities_groups=world.groups(tagged))
+    for name, why in (("M3", "the same for every item"), ("N2", "beat the baseline")):
+        assert said(run, name)["verdict"] == "not testable" and why in said(run, name)["numbers"]
+
+
+def test_what_nothing_can_be_learned_from_says_nothing_of_what_is_not_missed():
+    """Every subset is as good as the baseline, give or take what seeds and sentences do."""
+    world = World(0, QUIET)
+    tagged = {(name, "macro_f1"): world.scores({}, 0.1) for name in ("base", "finetuned")}
+    assert said(tables(world, entities_groups=world.groups(tagged)), "N2")["verdict"] == "not testable"
+
+
+def test_what_is_the_same_counts_for_nothing_beside_what_is_not():
+    world = World(0, 0.05)
+    open_, same = Difference("a", world.pseudo()), Difference("b", np.zeros((5, 40)))
+    both, alone = judged([open_, same]), judged([open_, open_])
+    assert both.verdict == "undecided" and both.seen == alone.seen
+    with pytest.raises(NotTestable, match="the same for every item"):
+        judged([Difference("a", world.pseudo() + 1), Equivalence("b", np.zeros((5, 40)), bound=0.02)])
+
+
 def test_one_seed_of_a_probe_says_nothing_of_others():
     world = World(0, QUIET)
     of = {
@@ -354,7 +382,7 @@ def test_the_page_shows_every_claim_with_its_verdict_and_reading():
     assert all(one.criterion in criteria(table) for one in CLAIMS.values())
     ends = "".join(of_chapter(chapter, table) for chapter in CHAPTERS)
     assert all(f"**{name}.**" in ends for name in CLAIMS)
-    assert all(reading in ends for reading in table["reading"])
+    assert all(reading.rstrip(".") in ends for reading in table["reading"])
 
 
 def test_a_run_of_before_says_so_and_keeps_its_first_verdicts():

@@ -261,7 +261,7 @@ def entities(world, means=None, apart=0.0):
     even = apart * even / even.std(ddof=1)
     of = {
         (name, "macro_f1"): {
-            terms: pseudo + even[:, None] for terms, pseudo in world.scores(means or {}).items()
+            terms: pseudo + even[:, None] for terms, pseudo in world.scores({"": 0.1} | (means or {})).items()
         }
         for name in ("base", "finetuned")
     }

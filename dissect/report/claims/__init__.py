@@ -25,8 +25,8 @@ from dissect.report.claims.parts import WORLDS, Part
 from dissect.report.claims.verdict import NOT_TESTABLE, VERDICTS, NotTestable, Verdict, judged, made_up
 
 __all__ = [
-    "CLAIMS", "VERDICTS", "VERSION", "VERSIONS", "Claim", "Verdict", "in_order", "named", "operating",
-    "verdicts",
+    "CLAIMS", "NOT_TESTABLE", "VERDICTS", "VERSION", "VERSIONS", "Claim", "Verdict", "in_order", "named",
+    "operating", "verdicts",
 ]  # fmt: skip
 
 Tables = Mapping[str, pd.DataFrame]  # a run's tables by name, as `results` keeps them

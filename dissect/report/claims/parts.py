@@ -47,12 +47,17 @@ class Difference:
         return bool(np.isnan(self.found.value))
 
     @property
+    def idle(self) -> bool:
+        """Whether what is compared is the same item by item, as where neither has learned anything."""
+        return not self.found.value and not self.found.error
+
+    @property
     def shown(self) -> str:
         """The number and its 95 % interval, in words."""
         scale, digits = (100, 1) if self.unit else (1, 3)
         found = self.found
-        number, low, high = (f"{scale * x:+.{digits}f}" for x in (found.value, *found.interval()))
-        return f"{self.label} {number} ({low} to {high})"
+        number, low, high = (f"{scale * x:+z.{digits}f}" for x in (found.value, *found.interval()))
+        return f"{self.label} {number} ({low} to {high})".replace("-", "−")
 
     def seen(self, level: float) -> float:
         """The smallest distance from the bound that would have been decided, four times in five."""
@@ -157,6 +162,11 @@ class Lowest:
     unit: str = ""
 
     @property
+    def idle(self) -> bool:
+        """Whether all numbers are the same."""
+        return not np.ptp(self.pseudo)
+
+    @property
     def shown(self) -> str:
         """Which are the lowest, and how often those of the claim are."""
         count = len(self.lowest)
@@ -222,6 +232,11 @@ class Between:
         return self.above.missing or self.below.missing
 
     @property
+    def idle(self) -> bool:
+        """Whether it is at one of the bounds for every item."""
+        return self.above.idle or self.below.idle
+
+    @property
     def shown(self) -> str:
         """How far it is from both, in words."""
         return f"{self.above.shown}; {self.below.shown}"
@@ -260,6 +275,11 @@ class Some:
     def missing(self) -> bool:
         """Whether the run lacks one of the numbers."""
         return any(number.missing for number in self.numbers)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all numbers are."""
+        return all(number.idle for number in self.numbers)
 
     @property
     def shown(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dissect.report.claims.parts import Chances, Draws, Lowest, Part
+from dissect.report.claims.parts import Chances, Draws, Equivalence, Lowest, Part
 
 REPLICATED, CONTRADICTED, MIXED, UNDECIDED, NOT_TESTABLE = VERDICTS = (
     "replicated", "contradicted", "mixed", "undecided", "not testable",
@@ -50,10 +50,13 @@ def judged(parts: Sequence[Part]) -> Verdict:
     for all (Holm 1979).
 
     Raises:
-        NotTestable: A number is missing.
+        NotTestable: A number is missing, or what is compared is the same item by item.
     """
     if any(part.missing for part in parts):
         raise NotTestable("a score that it compares is missing (nan): it takes more sentences")
+    if all(part.idle for part in parts) or any(part.idle for part in parts if isinstance(part, Equivalence)):
+        raise NotTestable("what it compares is the same for every item, as where nothing is learned: "
+                          "it takes more sentences")  # fmt: skip
     which = verdicts_of([part.observed for part in parts])[0]
     unit = "" if any(part.unit == "" for part in parts) else " points"
     numbers = "; ".join(part.shown for part in parts) + unit
@@ -88,7 +91,7 @@ def verdicts_of(chances: Sequence[Chances]) -> list[str]:
 def could_see(parts: Sequence[Part]) -> str:
     """The largest of the differences that the parts could have seen, in words."""
     level = 1 - LEVEL / len(parts)
-    seen = [(part.seen(level), part) for part in parts if not isinstance(part, Lowest)]
+    seen = [(part.seen(level), part) for part in parts if not (isinstance(part, Lowest) or part.idle)]
     if not seen:
         return ""
     most, part = max(seen, key=lambda pair: pair[0])
