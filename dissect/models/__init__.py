@@ -1,5 +1,6 @@
 """Models by name, their heads, and fine-tuning."""
 
+from dissect.models.card import card
 from dissect.models.heads import AFTERWARDS, KINDS, PRETRAINED, width
 from dissect.models.initialised import random_weights
 from dissect.models.loading import (
@@ -27,6 +28,7 @@ __all__ = [
     "PACKAGED",
     "PRETRAINED",
     "TUNABLE",
+    "card",
     "fingerprint",
     "load",
     "load_masked_head",

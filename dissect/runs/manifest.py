@@ -115,6 +115,7 @@ class Manifest(BaseModel):
 
     Attributes:
         seeds: Of the probes; a chapter may take the first of them alone.
+        card: What the model is, by its configuration; see `models.card`.
         revisions: Of models and corpora.
         left_out: Chapters that the model does not fit, and why.
         results: SHA-256 of all tables.
@@ -129,6 +130,7 @@ class Manifest(BaseModel):
     date: Date
     versions: dict[Name, Name]
     machine: Machine
+    card: dict[Name, Line] = {}
     revisions: dict[Name, dict[Annotated[str, StringConstraints(pattern=READ)], Sha]]
     git: dict[Name, Name | StrictBool] = {}
     chapters: dict[Name, Chapter] = Field(default_factory=dict)

@@ -116,7 +116,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         tuned = siblings(settings, folder, say) if any(CHAPTERS[name].tuned for name in chapters) else []
     places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
     told = manifest.begun(settings, folder, provenance.revisions(settings, places))
-    told.left_out, told.work = left_out, of_tuning
+    told.left_out, told.work, told.card = left_out, of_tuning, models.card(loaded)
     if before is not None:
         take_over(before, told, set(settings.chapters()), folder)
     begun = time.monotonic()

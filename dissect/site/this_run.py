@@ -43,6 +43,7 @@ def summary(manifest: Manifest) -> str:
     machine = manifest.machine
     rows = {
         "model": shown(settings.model),
+        **{f"its {what}": said for what, said in manifest.card.items()},
         "text": shown(settings.corpus or profile.text),
         "word senses": profile.senses,
         "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
@@ -53,5 +54,5 @@ def summary(manifest: Manifest) -> str:
         f"{machine.get('threads')} threads, {machine.get('device')}",
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
-    shown_rows = [(key, markdown(value)) for key, value in rows.items()]
+    shown_rows = [(markdown(key), markdown(value)) for key, value in rows.items()]
     return f"{MADE}{table(['this run', ''], shown_rows)}\n"

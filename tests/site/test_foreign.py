@@ -68,6 +68,8 @@ ODD = {
     "a model of no name": {"revisions": {"models": {"": ZEROS}}},
     "no models": {"revisions": {"models": 3}},
     "reasons with lines": {"left_out": {"4-wsd": "a\n\n# b"}},
+    "a card on two lines": {"card": {"family": "a\nb"}},
+    "a number on a card": {"card": {"layers": 3}},
     "negative work": chapter(work={"terms": {"computed": -1}}),
 }
 
@@ -150,6 +152,12 @@ def test_what_was_found_done_counts_for_a_class_and_is_told(tmp_path):
     assert "13 seconds, and 1500 for what was found done" in this_run.box(told, "4-wsd").source
     assert "| 1513 seconds |" in exercises.times(told)
     assert "1500" in this_run.summary(told)
+
+
+def test_a_models_card_stands_on_the_first_page_as_letters(tmp_path):
+    told = manifest.required(put(tmp_path, {"card": {"family": "bert", "<b>": MARKUP}}))
+    said = this_run.summary(told)
+    assert "| its family | bert |" in said and MARKUP not in said and "<b>" not in said
 
 
 LEADING = [
