@@ -16,7 +16,7 @@ from dissect.report.claims import CLAIMS, VERDICTS, operating, verdicts
 from dissect.report.claims.claim import VERSION, VERSIONS, WORDS, in_order
 from dissect.report.claims.parts import NO_EFFECT, OPPOSITE, PAPERS, Difference, Draws, Equivalence
 from dissect.report.claims.reported import NO_FIGURE, NUMBERS, reported
-from dissect.report.claims.verdict import NotTestable, judged
+from dissect.report.claims.verdict import NotTestable, decided, judged
 from dissect.report.judge import score
 from dissect.runs.chapters import CHAPTERS
 from dissect.site.scorecard import characteristics, criteria, first, of_chapter, page
@@ -296,6 +296,23 @@ def test_what_nothing_can_be_learned_from_says_nothing_of_what_is_not_missed():
     world = World(0, QUIET)
     tagged = {(name, "macro_f1"): world.scores({}, 0.1) for name in ("base", "finetuned")}
     assert said(tables(world, entities_groups=world.groups(tagged)), "N2")["verdict"] == "not testable"
+
+
+def test_by_holms_rule_no_part_is_decided_whose_smaller_p_is_not():
+    """0.030 times two is too much; then 0.031 times one is not enough, either."""
+    none, one = np.ones(1), np.array([0.030])
+    of, against = decided([(one, none), (np.array([0.031]), none)])
+    assert not of.any() and not against.any()
+    of, _ = decided([(np.array([0.020]), none), (np.array([0.031]), none)])
+    assert of.all()
+
+
+def test_what_could_have_been_seen_is_decided_four_times_in_five():
+    """A difference as large as was said, in worlds of the same noise."""
+    world = World(0, 0.05)
+    said_to_be_seen = np.mean([Difference("a", world.pseudo()).seen(0.95) for _ in range(300)])
+    there = [Difference("a", world.pseudo() + said_to_be_seen) for _ in range(600)]
+    assert 0.75 < np.mean([judged([part]).verdict == "replicated" for part in there]) < 0.86
 
 
 def test_what_is_the_same_counts_for_nothing_beside_what_is_not():
