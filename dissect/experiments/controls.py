@@ -29,7 +29,7 @@ from dissect.experiments.probes import Split
 from dissect.experiments.statistics import Counted, count, share
 from dissect.experiments.units import Answers, Experiment, Predictor
 from dissect.features import Features
-from dissect.models import Loaded, random_weights
+from dissect.models import Loaded, guesses, random_weights
 from dissect.progress import track
 
 TRAINED, RANDOM = "trained", "random"
@@ -43,7 +43,7 @@ class Task:
     """The items of an experiment, who answers for them, and how the answers are counted.
 
     Attributes:
-        name: "masked words", "senses" or "entities".
+        name: "masked words" or "next words", "senses" or "entities".
         experiment: See `units.Experiment`.
         predictors: Items -> who answers for them, by their names in the tables.
         items: Their terms and labels.
@@ -60,16 +60,17 @@ class Task:
 def masked_task(
     loaded: Loaded, sentences: Sequence[str], times: int = 1, folder: str | Path | None = None
 ) -> Task:
-    """Masked words, told by learned heads; see `masked_words.masked_targets`.
+    """Masked words, or next ones, told by learned heads; see `masked_words.masked_targets`.
 
     Args:
         loaded: The model.
         sentences: The text.
-        times: How often each sentence is masked.
+        times: How often each sentence is masked, or next words of it are drawn.
         folder: Of stores; without it the terms are kept in memory.
     """
     targets = masked_words.masked_targets(loaded, sentences, times, 0, folder)
-    return Task("masked words", masked_words.EXPERIMENT, of_masked_words, targets, targets.split(0))
+    experiment = masked_words.EXPERIMENTS[targets.asked]
+    return Task(targets.called, experiment, of_masked_words, targets, targets.split(0))
 
 
 def senses_task(loaded: Loaded, corpus: SenseCorpus, folder: str | Path | None = None) -> Task:
@@ -99,7 +100,7 @@ def entities_task(
 
 
 def of_masked_words(targets: masked_words.MaskedTargets) -> dict[str, Predictor]:
-    """The predictor of masked words."""
+    """The predictor of masked or next words."""
     return {"learned": partial(masked_words.learned, training=masked_words.TRAINING)}
 
 
@@ -158,12 +159,12 @@ def tasks(
     senses: SenseCorpus,
     entities: Mapping[str, Sequence[TaggedSentence]],
 ) -> list[Maker]:
-    """The three tasks, to be made for any model with this tokenizer; without a mask token the last two.
+    """The three tasks, to be made for the model with any weights; the last two where it guesses no words.
 
     Args:
         loaded: A model.
-        text: Of masked words.
-        times: How often each of its sentences is masked.
+        text: Of masked or next words.
+        times: How often each of its sentences is masked, or next words of it are drawn.
         senses: Of word senses.
         entities: Of named entities.
     """
@@ -171,7 +172,7 @@ def tasks(
         lambda one, folder: senses_task(one, senses, folder),
         lambda one, folder: entities_task(one, entities, folder),
     ]
-    if loaded.tokenizer.mask_token_id is None:
+    if not guesses(loaded):
         return made
     return [lambda one, folder: masked_task(one, text, times, folder), *made]
 

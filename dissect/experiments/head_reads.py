@@ -1,4 +1,4 @@
-"""What a head for masked words makes of embeddings that are altered, or lack what a sublayer wrote."""
+"""What a head for words makes of embeddings that are altered, or lack what a sublayer wrote."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,6 +21,7 @@ from dissect.models import PRETRAINED, Loaded
 
 LEARNED = "learned"
 ROUNDING = 1e-5  # of the mean size of a dimension: one that is smaller holds nothing
+AT_ONCE = masked_words.AT_ONCE
 Head = Callable[[Tensor], Tensor]  # embeddings (items, hidden) -> logits (items, types)
 
 
@@ -28,10 +29,10 @@ Head = Callable[[Tensor], Tensor]  # embeddings (items, hidden) -> logits (items
 
 
 def rescaled(task: Task, seeds: Sequence[int], head: nn.Module | None = None) -> Measured:
-    """Masked words on the embedding, without c, without its length, and without its dimensions' scales.
+    """Masked or next words on the embedding, without c, its length, or its dimensions' scales.
 
     Args:
-        task: Masked words.
+        task: Masked or next words.
         seeds: Of what is learned.
         head: The head for whole embeddings; without it the learned one reads alone.
 
@@ -71,7 +72,7 @@ def read_with(head: nn.Module, task: Task, vectors: Mapping[str, Tensor]) -> pd.
 
     Args:
         head: (items, hidden) to logits, (items, vocabulary).
-        task: Masked words.
+        task: Masked or next words.
         vectors: Of the test items, by what was done to them.
     """
     labels = task.items.labels[task.split.test]
@@ -94,7 +95,7 @@ def updates(
 
     Args:
         loaded: The model.
-        task: Masked words.
+        task: Masked or next words.
         text: Where the targets are.
         seeds: Of the learned head.
         head: The head for whole embeddings; without it the learned one reads alone.
@@ -116,7 +117,7 @@ def updates(
     rows = []
     for predictor, seed, one in heads:
         of = [("words", "", ALL)]
-        values = [perplexity(log_chances(one, e).exp())]
+        values = [spread(one, e)]
         for (term, layer), x in written.items():
             of += [("divergence", term, layer), ("words", term, layer)]
             values += moved(one, e, e - x)
@@ -127,9 +128,9 @@ def updates(
 
 
 @torch.no_grad()
-def log_chances(head: Head, x: Tensor) -> Tensor:
-    """The logarithm of the distribution over words, (items, types)."""
-    return torch.cat([head(part).log_softmax(-1) for part in x.split(1024)])
+def spread(head: Head, x: Tensor) -> Tensor:
+    """Over how many words the distribution is spread, (items,)."""
+    return torch.cat([perplexity(head(part).log_softmax(-1).exp()) for part in x.split(AT_ONCE)])
 
 
 @torch.no_grad()
@@ -142,7 +143,7 @@ def moved(head: Head, e: Tensor, less: Tensor) -> list[Tensor]:
         less: The same less what a sublayer wrote.
     """
     divergence, words = [], []
-    for one, other in zip(e.split(512), less.split(512), strict=True):
+    for one, other in zip(e.split(AT_ONCE), less.split(AT_ONCE), strict=True):
         p, q = head(one).log_softmax(-1), head(other).log_softmax(-1)
         divergence.append((p.exp() * (p - q)).sum(-1))
         words.append(perplexity((p.exp() - q.exp()).abs()))
@@ -159,7 +160,7 @@ def learned_head(task: Task, seed: int) -> Head:
     """The head that `masked_words.learned` learns for whole embeddings, to be read with.
 
     Args:
-        task: Masked words.
+        task: Masked or next words.
         seed: Of its first weights and of the batches.
     """
     split, labels, training = task.split, task.items.labels, masked_words.TRAINING

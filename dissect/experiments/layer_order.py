@@ -2,8 +2,8 @@
 
 If a sum were all that a model is, the order of what is added would not matter, and adding it once more
 would be harmless. Each sublayer reads what was added before it, so it is measured how far that holds: how
-much embeddings turn, and what masked words can still be told of them (Zhao et al. 2021, "Of non-linearity
-and commutativity in BERT").
+much embeddings turn, and what masked or next words can still be told of them (Zhao et al. 2021, "Of
+non-linearity and commutativity in BERT").
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def layer_order(
 
     Args:
         loaded: The model.
-        task: Masked words.
+        task: Masked or next words.
         text: Where the targets are.
         seeds: Of the learned head.
         head: The head for whole embeddings; without it the learned one reads alone.

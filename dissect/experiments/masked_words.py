@@ -1,4 +1,4 @@
-"""The experiment on masked words: which terms predict masked words."""
+"""The experiment on hidden words: which terms predict masked words, or in decoders the next ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,32 +11,40 @@ import torch
 from torch import Tensor, nn
 
 from dissect.experiments.hyperparameters import Trainings, search_each, training_for
-from dissect.experiments.masking import MASK, STOOD, mask_text
+from dissect.experiments.masking import MASK, STOOD, asked_text
 from dissect.experiments.probes import Split, Training, masked_head, split_groups, trained
 from dissect.experiments.statistics import Counted, accuracy_counts, share
 from dissect.experiments.units import Answers, Experiment, Unit, control, results
 from dissect.features import Features, target_terms
-from dissect.models import PRETRAINED, Loaded
+from dissect.models import MASKED, NEXT, PRETRAINED, Loaded
 from dissect.tables import Results
 
 # Chosen by development scores of MiniLM on both corpora of text, with test scores in sight: no blind choice.
 TRAINING = Training(epochs=60, batch_size=256, learning_rate=1e-3, dropout=0.2, patience=1)
+AT_ONCE = 128  # items; a head has a logit for each of some 250,000 word pieces
 
 
 @dataclass(frozen=True)
 class MaskedTargets:
-    """The terms of masked positions, and what stood there.
+    """The terms of positions at which a word is guessed, and which word it is.
 
     Attributes:
         labels: (targets,) token ids.
         source: The sentence of each target.
         stood: What the model read at each, one of `masking.STOOD`; None is the mask at all.
+        asked: Which words are guessed, `models.MASKED` or `models.NEXT`.
     """
 
     features: Features
     labels: Tensor
     source: list[int]
     stood: list[str] | None = None
+    asked: str = MASKED
+
+    @property
+    def called(self) -> str:
+        """Which words are guessed, as tables and progress have it: "masked words" or "next words"."""
+        return f"{self.asked} words"
 
     def split(self, seed: int) -> Split:
         """8:1:1 by sentence: a sentence masked several times never spans two parts."""
@@ -64,23 +72,24 @@ class MaskedTargets:
 def masked_targets(
     loaded: Loaded, sentences: Sequence[str], times: int, seed: int, folder: str | Path | None = None
 ) -> MaskedTargets:
-    """Mask each sentence so many times and take the terms at the targets.
+    """Mask each sentence so many times, or ask for next words, and take the terms at the targets.
 
-    Raises what `mask_text` and `target_terms` raise.
+    Raises what `asked_text` and `target_terms` raise.
 
     Args:
-        loaded: The model.
+        loaded: The model, which decides what is asked for; see `models.guesses`.
         sentences: The text.
-        times: How often each is masked.
-        seed: Of the masks.
+        times: How often each is masked, or next words of it are drawn.
+        seed: Of the draws.
         folder: Of stores; without it the terms are kept in memory.
     """
-    masked = mask_text(loaded, sentences, times=times, seed=seed)
-    targets = [(sentence, [position]) for sentence, position in masked.targets]
-    features = target_terms(loaded, masked.input_ids, targets, "terms of masked words", folder)
+    asked = asked_text(loaded, sentences, times=times, seed=seed)
+    targets = [(sentence, [position]) for sentence, position in asked.targets]
+    features = target_terms(loaded, asked.input_ids, targets, f"terms of {asked.asked} words", folder)
     kept = features.kept.tolist()
-    source, stood = [masked.source[n] for n in kept], [masked.stood[n] for n in kept]
-    return MaskedTargets(features, torch.tensor(masked.labels)[features.kept], source, stood)
+    stood = [asked.stood[n] for n in kept] if asked.stood else None
+    labels, source = torch.tensor(asked.labels)[features.kept], [asked.source[n] for n in kept]
+    return MaskedTargets(features, labels, source, stood, asked.asked)
 
 
 def masked_words(
@@ -96,9 +105,9 @@ def masked_words(
     differs by that alone. A head that is there already draws nothing, and is asked once.
 
     Args:
-        targets: The terms of masked positions, and what stood there.
+        targets: The terms of the positions, and what is to be guessed there.
         seeds: Of what is learned.
-        head: The head for whole embeddings, where there is one; see `models.load_masked_head`.
+        head: The head for whole embeddings, where there is one; see `models.load_word_head`.
         training: Of the learned heads; of all, or by subset.
         seed: Of the split.
 
@@ -107,15 +116,16 @@ def masked_words(
         not say its kind is a pretrained one), and the negative control, `tables.CONTROL`. Scores are
         accuracy, over all test targets, accuracy_masked, over those at which the mask stood (in the tables
         of intervals and pairs), and cross_entropy, of learned heads over test targets whose type was seen
-        in training. Further tables: "stood", of accuracy by what stood at the target.
+        in training. Further tables: "stood", of accuracy by what stood at the target. Next words, of which
+        nothing stands there, have neither that score nor that table.
     """
-    split = targets.split(seed)
+    split, experiment = targets.split(seed), EXPERIMENTS[targets.asked]
     predict = partial(learned, training=training)
-    units = [Unit(EXPERIMENT, "learned", predict, targets, split, of_head) for of_head in seeds]
+    units = [Unit(experiment, "learned", predict, targets, split, of_head) for of_head in seeds]
     controls = [control(unit) for unit in units]
     if head is not None:
         kind = getattr(head, "kind", PRETRAINED)
-        units.append(Unit(EXPERIMENT, kind, partial(read, head=head), targets, split, seeds[0]))
+        units.append(Unit(experiment, kind, partial(read, head=head), targets, split, seeds[0]))
     return results([*units, *controls])
 
 
@@ -133,12 +143,11 @@ def counts(targets: MaskedTargets, split: Split, said: Sequence[Answers]) -> dic
     where, labels = np.array(targets.source)[split.test.numpy()], targets.labels[split.test]
     right = np.stack([(of["predicted"] == labels).numpy() for of in said])
     loss = np.stack([loss_counts(of["log_chance"]) for of in said])
-    hidden = targets.read_as(MASK, split.test)
-    return {
-        "accuracy": Counted(where, accuracy_counts(right)),
-        "accuracy_masked": Counted(where[hidden], accuracy_counts(right[:, hidden])),
-        "cross_entropy": Counted(where, loss),
-    }
+    scores = {"accuracy": Counted(where, accuracy_counts(right))}
+    if targets.asked == MASKED:
+        hidden = targets.read_as(MASK, split.test)
+        scores["accuracy_masked"] = Counted(where[hidden], accuracy_counts(right[:, hidden]))
+    return scores | {"cross_entropy": Counted(where, loss)}
 
 
 def by_what_stood(targets: MaskedTargets, split: Split, said: Answers) -> dict[str, pd.DataFrame]:
@@ -162,6 +171,7 @@ def by_what_stood(targets: MaskedTargets, split: Split, said: Answers) -> dict[s
 
 
 EXPERIMENT = Experiment("masked words, head", counts, share, more=by_what_stood, aside=("accuracy_masked",))
+EXPERIMENTS = {MASKED: EXPERIMENT, NEXT: Experiment("next words, head", counts, share)}
 
 
 def learned(
@@ -204,7 +214,7 @@ def read_by(head: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
         labels: Token ids, (items,).
     """
     answers, chances = [], []
-    for part, right in zip(x.split(1024), labels.split(1024), strict=True):
+    for part, right in zip(x.split(AT_ONCE), labels.split(AT_ONCE), strict=True):
         logits = head(part)
         answers.append(logits.argmax(-1))
         chances.append(logits.log_softmax(-1).gather(1, right[:, None])[:, 0])
@@ -228,7 +238,7 @@ def choose(
     """Hyper-parameters for the learned head of each subset; see `hyperparameters.search_each`.
 
     Args:
-        targets: The terms of masked positions, and what stood there.
+        targets: The terms of the positions, and what is to be guessed there.
         trials: How many for each subset.
         seed: Of the split.
         default: The first trial.
@@ -248,7 +258,7 @@ def full_vocabulary(
     """One subset's learned head over the types seen in training, and over the whole vocabulary.
 
     Args:
-        targets: The terms of masked positions, and what stood there.
+        targets: The terms of the positions, and what is to be guessed there.
         vocabulary: How many types it has.
         subset: Of the terms.
         seed: Of the split and of what is learned.

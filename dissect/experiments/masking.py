@@ -1,4 +1,4 @@
-"""Masking words as BERT's pretraining does, for the chapter on masked words."""
+"""Words to be guessed: masked as in BERT's pretraining, or the next one as decoders learn to guess it."""
 
 import random
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dissect.errors import DissectError
 from dissect.features import tokenized
-from dissect.models import Loaded
+from dissect.models import MASKED, NEXT, Loaded, guesses
 
 MASK, ANOTHER, ITSELF = "mask", "another piece", "the word itself"
 STOOD = (MASK, ANOTHER, ITSELF)  # what the model may read at a target
@@ -14,13 +14,14 @@ STOOD = (MASK, ANOTHER, ITSELF)  # what the model may read at a target
 
 @dataclass(frozen=True)
 class MaskedText:
-    """Masked sentences, and the positions in them that hold a target.
+    """Sentences, and the positions in them at which a word is to be guessed.
 
     Attributes:
         targets: (sentence, position).
-        labels: The token that stood there.
+        labels: The token that stood there; of next words, the one after it.
         source: For each target, the unmasked sentence it comes from.
-        stood: For each target what stands in its place now, one of `STOOD`.
+        stood: For each target what stands in its place now, one of `STOOD`; of next words nothing does.
+        asked: Which words are guessed, `models.MASKED` or `models.NEXT`.
     """
 
     input_ids: list[list[int]]
@@ -28,6 +29,58 @@ class MaskedText:
     labels: list[int]
     source: list[int]
     stood: list[str]
+    asked: str = MASKED
+
+
+def asked_text(loaded: Loaded, sentences: Sequence[str], times: int = 1, seed: int = 0) -> MaskedText:
+    """The words that a model is asked for: masked ones, or the next ones where it was made to guess those.
+
+    Raises what `mask_text` and `next_text` raise.
+
+    Args:
+        loaded: The model.
+        sentences: The text.
+        times: How often words of each sentence are drawn.
+        seed: Of the draws.
+    """
+    ask = next_text if guesses(loaded) == NEXT else mask_text
+    return ask(loaded, sentences, times=times, seed=seed)
+
+
+def next_text(
+    loaded: Loaded,
+    sentences: Sequence[str],
+    rate: float = 0.15,
+    times: int = 1,
+    seed: int = 0,
+) -> MaskedText:
+    """Choose each position with probability `rate`, and ask for the token after it; nothing is masked.
+
+    Neither that token nor the one at the position is a special one.
+
+    Args:
+        loaded: The model, whose tokenizer it is done with.
+        sentences: The text.
+        rate: Between 0 and 1.
+        times: How often positions are drawn; one that is drawn again counts once, since it reads the same.
+        seed: Of the draws.
+
+    Raises:
+        DissectError: No sentence fits the model.
+    """
+    random_ = random.Random(seed)
+    special = set(loaded.tokenizer.all_special_ids)
+    asked = MaskedText([], [], [], [], [], NEXT)
+    for source, row in enumerate(tokenized(loaded, sentences)):
+        words = [n for n in range(len(row) - 1) if not special & {row[n], row[n + 1]}]
+        drawn = {n for _ in range(times) for n in words if random_.random() < rate}
+        for position in sorted(drawn):
+            asked.targets.append((len(asked.input_ids), position))
+            asked.labels.append(row[position + 1])
+            asked.source.append(source)
+        if drawn:
+            asked.input_ids.append(row)
+    return asked
 
 
 def mask_text(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dissect.corpora import SenseCorpus
 from dissect.experiments.controls import Task, of_answers
-from dissect.experiments.masking import mask_text
+from dissect.experiments.masking import asked_text
 from dissect.experiments.probes import Split
 from dissect.experiments.units import Answers
 from dissect.features import Features, batches, padded, word_targets
@@ -46,10 +46,10 @@ def masked_text(loaded: Loaded, sentences: Sequence[str], times: int, task: Task
     Args:
         loaded: The model.
         sentences: The text.
-        times: How often each was masked.
+        times: How often each was masked, or next words of it were drawn.
         task: That was made of them.
     """
-    masked = mask_text(loaded, sentences, times=times, seed=0)
+    masked = asked_text(loaded, sentences, times=times, seed=0)
     targets = [(sentence, [position]) for sentence, position in masked.targets]
     return kept(masked.input_ids, targets, task)
 

@@ -1,4 +1,4 @@
-"""Heads on top of a model: its own for masked words, and for tags and answers one on any model."""
+"""Heads on top of a model: its own for masked or next words, and for tags and answers one on any model."""
 
 from typing import Any
 
@@ -14,24 +14,30 @@ from transformers import (
 from transformers.modeling_outputs import (
     BaseModelOutput,
     QuestionAnsweringModelOutput,
-    Seq2SeqModelOutput,
     TokenClassifierOutput,
 )
+
+from dissect.decomposition import has_stacks, work_dtype
 
 # How a head came about; `dissect tune --task mlm` writes the second into a model's config.json.
 PRETRAINED, AFTERWARDS = "pretrained", "trained afterwards"
 KINDS = (PRETRAINED, AFTERWARDS)
 MARK = "masked_word_head"
+TRIED = 4  # ids that are put in the place of a next token
 
 
-class MaskedHead(nn.Module):
-    """What a model for masked words makes of embeddings: (…, width) to logits (…, vocabulary).
+class WordHead(nn.Module):
+    """What a model for masked or next words makes of embeddings: (…, width) to logits (…, vocabulary).
 
-    Its `kind` is "pretrained", or "trained afterwards" by `dissect tune`.
+    It reads in float32 at least: rounded to half a format, logits of different words are the same. Its `kind`
+    is "pretrained", or "trained afterwards" by `dissect tune`.
     """
 
     def __init__(self, model: PreTrainedModel):
         super().__init__()
+        for part in model.children():
+            if part is not model.base_model:
+                part.to(work_dtype(model.dtype))
         self.model = model
         self.kind = AFTERWARDS if getattr(model.config, MARK, None) == AFTERWARDS else PRETRAINED
 
@@ -40,56 +46,68 @@ class MaskedHead(nn.Module):
         return after_embedding(self.model, embeddings)
 
 
+class Embedded(BaseModelOutput):
+    """Embeddings as a base model returns them; of what else a head may ask for there is nothing."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+
 def after_embedding(model: PreTrainedModel, embeddings: Tensor) -> Tensor:
     """The logits of a model with a head, (…, classes), for embeddings (…, width).
 
-    The forward pass is the model's own: the embeddings stand in for what its base model returns.
+    The forward pass is the model's own, with its scales and caps: the embeddings stand in for what the model
+    below the head returns, which some families call by its decoder.
     """
-    base: Any = model.base_model
     sentences = embeddings if embeddings.dim() == 3 else embeddings.reshape(1, -1, embeddings.shape[-1])
-    output = Seq2SeqModelOutput if model.config.is_encoder_decoder else BaseModelOutput
-    given = output(last_hidden_state=sentences)
-    base.forward = lambda *_, **__: given
+    given = Embedded(last_hidden_state=sentences)
+    below = [part for part in model.modules() if isinstance(part, PreTrainedModel) and part is not model]
+    for part in below:
+        part.forward = lambda *_, **__: given  # type: ignore[method-assign]
     try:
         logits = model(inputs_embeds=sentences, return_dict=True).logits
     finally:
-        del base.forward  # that of its class again
+        for part in below:
+            del part.forward  # that of its class again
     return logits.reshape(*embeddings.shape[:-1], logits.shape[-1])
+
+
+def of_pair(model: PreTrainedModel) -> bool:
+    """Whether a model is an encoder-decoder, or the encoder of one."""
+    return has_stacks(model) or model.config.is_encoder_decoder
+
+
+def reader(model: PreTrainedModel) -> PreTrainedModel:
+    """What of a model reads a text alone: the model below the head, of an encoder-decoder the encoder."""
+    base: Any = model.base_model
+    return base.get_encoder() if base.config.is_encoder_decoder else base
 
 
 @torch.no_grad()
 def width(model: PreTrainedModel) -> int:
     """How wide the embeddings are that a model returns, which no setting tells for every family."""
-    base: Any = model.base_model
+    base: Any = reader(model)
     token = torch.zeros(1, 1, dtype=torch.long, device=next(base.parameters()).device)
-    target = {"decoder_input_ids": token} if base.config.is_encoder_decoder else {}
-    return base(input_ids=token, **target).last_hidden_state.shape[-1]
+    return base(input_ids=token).last_hidden_state.shape[-1]
 
 
 @torch.no_grad()
 def sees_ahead(model: PreTrainedModel) -> bool:
     """Whether what a model returns for a token depends on the tokens after it, as no decoder's does."""
-    base: Any = model.base_model
-    ids = torch.tensor([[0, 1], [0, 0]], device=next(base.parameters()).device)
-    mask = torch.ones_like(ids)
+    base: Any = reader(model)
+    ids = torch.tensor([[0, n] for n in range(TRIED)], device=next(base.parameters()).device)
     training = base.training
     base.eval()
-    first = base(**doubled(model, {"input_ids": ids, "attention_mask": mask})).last_hidden_state[:, 0]
+    first = base(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, 0]
     base.train(training)
-    return not torch.allclose(first[0], first[1], rtol=1e-4, atol=1e-6)
-
-
-def doubled(model: PreTrainedModel, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs of a model; an encoder-decoder is given them as its target, too."""
-    if not model.config.is_encoder_decoder:
-        return inputs
-    target = {"decoder_input_ids": inputs["input_ids"], "decoder_attention_mask": inputs["attention_mask"]}
-    return inputs | target
+    return not torch.allclose(first, first[:1].expand_as(first), rtol=1e-4, atol=1e-6)
 
 
 class EmbeddingHead:
     """A head on the embeddings of any model: dropout and a linear map, as BERT has them.
 
+    Of an encoder-decoder it reads those of the encoder, as a run does.
     Mixed into a family's `PreTrainedModel` by `_on_top_of`, so that it is saved and loaded as any model.
 
     Attributes:
@@ -110,7 +128,7 @@ class EmbeddingHead:
     def logits(self, inputs: dict[str, Any]) -> Tensor:
         """(batch, tokens, labels), from what the model below takes."""
         model: Any = self
-        hidden = model.base_model(**doubled(model, inputs)).last_hidden_state
+        hidden = reader(model)(**inputs).last_hidden_state
         return self.classifier(self.dropout(hidden))
 
 
@@ -160,10 +178,10 @@ class Answerer(EmbeddingHead):
 def tagging(model: PreTrainedModel) -> type:
     """The class that tags tokens with a model like this one: the family's own, or a `Tagger`.
 
-    Encoder-decoders have a `Tagger` all the same: the family's own may leave the decoder out.
+    Encoder-decoders have a `Tagger` all the same: the family's own may leave the decoder out, without which
+    the checkpoint could not be loaded again.
     """
-    config = model.config
-    if type(config) in AutoModelForTokenClassification._model_mapping and not config.is_encoder_decoder:
+    if type(model.config) in AutoModelForTokenClassification._model_mapping and not of_pair(model):
         return AutoModelForTokenClassification
     return _on_top_of(model, Tagger, "TokenClassification")
 
@@ -174,10 +192,9 @@ def answering(model: PreTrainedModel) -> type:
     Encoder-decoders have an `Answerer` all the same, and so have families whose own class calls the model
     by another name than their base model does, which then could not be loaded without its head.
     """
-    config = model.config
-    own: Any = AutoModelForQuestionAnswering._model_mapping.get(type(config), None)
+    own: Any = AutoModelForQuestionAnswering._model_mapping.get(type(model.config), None)
     prefix = type(model).base_model_prefix
-    if own and own.base_model_prefix == prefix and not config.is_encoder_decoder:
+    if own and own.base_model_prefix == prefix and not of_pair(model):
         return AutoModelForQuestionAnswering
     return _on_top_of(model, Answerer, "QuestionAnswering")
 

@@ -16,7 +16,6 @@ from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
-    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -24,10 +23,11 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from dissect.decomposition import has_stacks
 from dissect.errors import DissectError, UnknownModel
 from dissect.hashing import of_object
 from dissect.models.checkpoints import refuse_filled_in
-from dissect.models.heads import MaskedHead, width
+from dissect.models.heads import reader, width
 from dissect.network import watched
 
 DEVICE = "DISSECT_DEVICE"  # so that a run's chapters, each a process, take the one it was given
@@ -50,7 +50,8 @@ class Loaded:
 
     def __str__(self) -> str:
         config, wide = self.model.config, width(self.model)
-        return f"{self.label}: {config.model_type}, {config.num_hidden_layers} layers, {wide} wide"
+        part = ", its encoder" if has_stacks(self.model) and not config.is_encoder_decoder else ""
+        return f"{self.label}: {config.model_type}{part}, {config.num_hidden_layers} layers, {wide} wide"
 
 
 def location(name: str) -> str:
@@ -70,20 +71,29 @@ def location(name: str) -> str:
     return str(Path(spec.origin).parent / folder)
 
 
-def load(name: str, device: str | None = None) -> Loaded:
-    """Load an encoder and its tokenizer, ready to decompose: in eval mode, on the device.
+def load(name: str, device: str | None = None, whole: bool = False) -> Loaded:
+    """Load a model and its tokenizer, ready to decompose: in eval mode, on the device.
 
+    Of an encoder-decoder it is the encoder, which reads a text alone; its decoder wants a target beside it.
     Only safetensors are read, and no code that comes with a model is run.
 
     Args:
         name: "minilm" (the default model), a folder, or a Hugging Face name.
         device: "cpu", "cuda", …; by default the accelerator that torch finds, else the processor.
+        whole: Of an encoder-decoder both stacks.
 
     Raises:
         UnknownModel: There is no such model.
-        DissectError: Its tokenizer is of no use.
+        DissectError: It reads no text, or its tokenizer is of no use.
     """
     model = _from_pretrained(AutoModel, name)
+    if model.main_input_name != "input_ids":
+        raise DissectError(
+            f"{name!r} reads {model.main_input_name} and no text, which is all that a run has: "
+            "dissect.decompose takes it apart; give a model of text here"
+        )
+    if not whole:
+        model = alone(model)
     tokenizer = _from_pretrained(AutoTokenizer, name)
     if not tokenizer.is_fast:
         raise DissectError(
@@ -96,47 +106,13 @@ def load(name: str, device: str | None = None) -> Loaded:
     return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
 
 
-def load_masked_head(name: str) -> nn.Module | None:
-    """The head that the checkpoint uses to predict masked words, or None where it has none.
-
-    Returns:
-        A module that maps embeddings (…, width) to logits over the vocabulary (…, vocabulary); its `kind`
-        tells whether it was pretrained or trained afterwards.
-
-    Raises:
-        UnknownModel: There is no such model.
-    """
-    try:
-        model, info = _from_pretrained(AutoModelForMaskedLM, name, output_loading_info=True)
-    except ValueError:  # a family without such a head
-        return None
-    prefix = model.base_model_prefix + "."
-    head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
-    return None if head_is_new else MaskedHead(model.eval())
-
-
-def load_unembedding(name: str) -> tuple[Loaded, nn.Module] | None:
-    """A language model with the linear map that turns its embeddings into logits.
-
-    Returns:
-        None for models that have no such map; encoders have no head, or one that is not linear.
-
-    Raises:
-        UnknownModel: There is no such model.
-    """
-    loaded = load(name)
-    if type(loaded.model.config) not in AutoModelForCausalLM._model_mapping:
-        return None
-    model, info = _from_pretrained(AutoModelForCausalLM, name, output_loading_info=True)
-    head = model.get_output_embeddings()
-    prefix = model.base_model_prefix + "."
-    head_is_new = any(not key.startswith(prefix) for key in info["missing_keys"])
-    # elsewhere than on top of the model, it is the last step of a head that is not linear
-    linear = isinstance(head, nn.Linear) and any(part is head for part in model.children())
-    capped = getattr(model.config, "final_logit_softcapping", None)
-    if head_is_new or not linear or capped or model.config.is_encoder_decoder:
-        return None
-    return loaded, head.to(loaded.model.device)
+def alone(model: PreTrainedModel) -> PreTrainedModel:
+    """The encoder of an encoder-decoder of a known family, as a model of its own; others as they are."""
+    if not (has_stacks(model) and model.config.is_encoder_decoder):
+        return model
+    encoder = reader(model)
+    encoder.config.is_encoder_decoder = False
+    return encoder
 
 
 def pick_device(device: str | None = None) -> torch.device:

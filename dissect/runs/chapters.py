@@ -21,7 +21,7 @@ class Chapter:
         parameters: Names in its `parameters` cell beside `model` and `results`; see `Settings.parameters`.
         tables: Those that it writes; columns are in `schema.TABLES`.
         tuned: Whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
-        head: Whether it reads with a head for masked words.
+        head: Whether it reads with a head for masked or next words.
         asked: Whether a short run, of the profile "teach", leaves it out unless `--sections` names it.
         longest: Begun first where chapters run side by side, so that no core is idle at the end.
         unsuited: Says why a model cannot be taken through it, or "".
@@ -84,7 +84,7 @@ CHAPTERS: dict[str, Chapter] = {
         tables=(*of_experiment("masked_words"), "masked_words_stood", "masked_words_vocabulary"),
         head=True,
         longest=True,
-        unsuited=requirements.no_mask,
+        unsuited=requirements.no_words,
         seconds=lambda cost: cost.masked_tokens * cost.terms + cost.probes("masked words"),
         sample=samples.masked,
     ),
@@ -141,7 +141,7 @@ CHAPTERS: dict[str, Chapter] = {
 
 def unsuited(loaded: Loaded, chapters: Iterable[str]) -> dict[str, str]:
     """The chapters that a model does not fit, and why; the others make sense for it."""
-    why = {name: requirements.two_texts(loaded) or CHAPTERS[name].unsuited(loaded) for name in chapters}
+    why = {name: CHAPTERS[name].unsuited(loaded) for name in chapters}
     return {name: reason for name, reason in why.items() if reason}
 
 

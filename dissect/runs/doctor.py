@@ -25,8 +25,8 @@ from dissect.models import TUNABLE, Loaded, width
 from dissect.models.finetuning import by_default as recipe_of
 from dissect.runs.chapters import CHAPTERS, by_default, number, unsuited
 from dissect.runs.manifest import memory_gib
-from dissect.runs.requirements import refuse_other_head
-from dissect.runs.settings import LEARNED, PROFILES, Settings, with_questions
+from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
+from dissect.runs.settings import LEARNED, PROFILES, Settings, with_questions, with_siblings
 
 OK, MISSING, NOTE = "ok", "missing", "note"
 Finding = tuple[str, str, str]
@@ -58,6 +58,7 @@ def examine(settings: Settings) -> pd.DataFrame:
             rows += [*machine()]
             loaded, of_model = model(settings)
             rows += of_model
+            settings = with_siblings(settings, loaded) if loaded else settings
             sizes, of_corpora = tokens(settings, loaded)
             rows += [*of_corpora, *copies(settings)]
             if loaded and not any(state == MISSING for _, state, _ in rows):
@@ -97,7 +98,7 @@ def model(settings: Settings) -> tuple[Loaded | None, list[Finding]]:
     for name in (settings.model, *settings.tuned):
         try:
             one = models.load(name)
-            Decomposer(one.model)(**padded(one, tokenized(one, ["The crane stood in the river."])))
+            refuse_unreadable(one)
             rows.append(("model", OK, str(one)))
             loaded = loaded or one
         except DissectError as error:
@@ -109,6 +110,7 @@ def model(settings: Settings) -> tuple[Loaded | None, list[Finding]]:
         except DissectError as error:
             rows.append((f"head {settings.head}", MISSING, str(error)))
     if loaded:
+        rows += [("model", NOTE, line) for line in read_as(loaded)]
         left_out = unsuited(loaded, settings.chapters())
         rows += [(chapter, NOTE, f"left out: {why}") for chapter, why in left_out.items()]
     return loaded, rows

@@ -16,7 +16,9 @@ from dissect.decomposition.certificate import certify
 from dissect.errors import DissectError, UnsupportedModel, WrongTerm
 from dissect.features import over_text
 from dissect.models import Loaded
+from dissect.models.heads import of_pair
 from dissect.runs.chapters import CHAPTERS, unsuited
+from dissect.runs.requirements import read_as, refuse_unreadable
 
 SENTENCES = 64  # of the teaching corpus
 CERTIFIED = "A crane stood in the shallow river, and nobody saw it leave."
@@ -30,19 +32,22 @@ def check_model(name: str) -> str:
         DissectError: The model cannot be loaded, its family has no row, the sum is not exact, or a term is
             not what it is said to be; where other rows fit a model without one, the message has them.
     """
-    loaded = models.load(name, "cpu")
+    as_run = models.load(name, "cpu")
+    loaded = models.load(name, "cpu", whole=True) if of_pair(as_run.model) else as_run
     family = family_name(loaded)
     if family not in known() and family not in REFUSED:
         raise UnsupportedModel(recommended(loaded))
+    refuse_unreadable(as_run)
     missed = {stack: largest_error(loaded, stack) for stack in stacks_of(loaded)}
     certified = {stack: largest_of_terms(loaded, stack) for stack in missed}
     said = [
-        f"{loaded}",
+        f"{as_run}",
         f"family {family}: supported; over {SENTENCES} sentences the terms miss the embedding by at most "
         f"{max(missed.values()):.0e} of its length; each term by a route of its own, with other biases and "
         f"gains, by at most {max(certified.values()):.0e}",
     ]
-    left_out = unsuited(loaded, CHAPTERS)
+    said += read_as(as_run)
+    left_out = unsuited(as_run, CHAPTERS)
     for why in dict.fromkeys(left_out.values()):
         said.append(f"left out of a run: {', '.join(c for c in left_out if left_out[c] == why)}: {why}")
     return "\n".join(said)

@@ -24,7 +24,7 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
         of_models[name] = models.fingerprint(loaded.model)
         of_models[TOKENIZER + name] = models.tokenizer_sha256(loaded.tokenizer)
     if any(CHAPTERS[name].head for name in settings.chapters()):
-        head = models.load_masked_head(settings.head or settings.model)
+        head = models.load_word_head(models.load(settings.model, "cpu"), settings.head)
         of_models |= {"head": models.fingerprint(head)} if head else {}
     of_corpora = {kind: of_corpus(kind, name) for kind, name in settings.corpora().items()}
     return {"models": of_models, "corpora": of_corpora}

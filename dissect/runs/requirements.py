@@ -1,49 +1,65 @@
 """What of a model decides which chapters it can be taken through, and with what."""
 
+from collections.abc import Iterator
+
 import torch
 
 from dissect import models
-from dissect.decomposition import has_stacks
+from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.models import Loaded, width
+from dissect.features import padded, tokenized
+from dissect.models import MASKED, NEXT, Loaded, guesses, width
+from dissect.models.heads import of_pair, sees_ahead
 
 NO_MASK = "its tokenizer has no mask token, so it was not made to guess masked words"
+NO_MASKED_HEAD = "it sees the tokens ahead, and its family has no head for masked words"
+NO_NEXT_HEAD = "it sees no token ahead, and its family has no head for the next word"
+WORDS_BY_DECODER = "a run reads its encoder, and it is its decoder that guesses words"
 CONTEXT_FIRST = {
     "sentence": "Above the harbour the steel beam was lifted by a crane.",
     "other": "In the shallow water the small frog was caught by a crane.",
 }
-TWO_TEXTS = "its decoder reads a target beside the source, and the corpora have no such pairs"
+SAMPLE = ["The crane stood in the river.", "A crane lifted the last steel beam."]
 
 
-def two_texts(loaded: Loaded) -> str:
-    """Why no chapter fits an encoder with a decoder; "" for other models.
-
-    Decoders and pre-norm models are read as they are: a word's vector then knows what comes before it.
-    """
-    pair = has_stacks(loaded.model) and loaded.model.config.is_encoder_decoder
-    return TWO_TEXTS if pair else ""
-
-
-def no_mask(loaded: Loaded) -> str:
-    """Why a model cannot guess masked words; "" where it can."""
-    return NO_MASK if loaded.tokenizer.mask_token_id is None else ""
-
-
-@torch.no_grad()
-def reads_ahead(loaded: Loaded) -> bool:
-    """Whether a token's vector depends on the tokens after it, as it does in encoders."""
-    first, second = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]], device=loaded.model.device).split(1)
-    one, other = (loaded.model(input_ids=ids).last_hidden_state[0, :3] for ids in (first, second))
-    return not torch.allclose(one, other, atol=1e-5)
+def no_words(loaded: Loaded) -> str:
+    """Why a model was not made to guess words, masked or next; "" where it was."""
+    if guesses(loaded):
+        return ""
+    if of_pair(loaded.model):
+        return WORDS_BY_DECODER
+    if not sees_ahead(loaded.model):
+        return NO_NEXT_HEAD
+    return NO_MASK if loaded.tokenizer.mask_token_id is None else NO_MASKED_HEAD
 
 
 def context_first(loaded: Loaded) -> dict[str, str]:
     """Sentences for a model that cannot read ahead: what sets them apart has to come before the word."""
-    return {} if reads_ahead(loaded) else CONTEXT_FIRST
+    return {} if sees_ahead(loaded.model) else CONTEXT_FIRST
+
+
+def read_as(loaded: Loaded) -> Iterator[str]:
+    """How a run reads a model that is no encoder, in words; nothing of an encoder."""
+    if of_pair(loaded.model):
+        yield f"{loaded.label} is an encoder-decoder: a run reads its encoder, as its decoder wants a target"
+    if guesses(loaded) == NEXT:
+        yield f"{loaded.label} sees no token ahead: where encoders guess masked words it guesses the next one"
+
+
+def refuse_unreadable(loaded: Loaded) -> None:
+    """Refuse a model whose embeddings are not taken apart.
+
+    Raises:
+        DissectError: There is no row for its family, a setting rules it out, or the sum is not exact.
+    """
+    try:
+        Decomposer(loaded.model)(**padded(loaded, tokenized(loaded, SAMPLE)))
+    except DissectError as error:
+        raise DissectError(f"{loaded.label} cannot be run: {error}") from None
 
 
 def refuse_other_head(name: str, loaded: Loaded) -> None:
-    """Refuse a checkpoint whose head for masked words is not one for this model.
+    """Refuse a checkpoint whose head for masked words, or next ones, is not one for this model.
 
     Raises what loading it raises.
 
@@ -54,9 +70,12 @@ def refuse_other_head(name: str, loaded: Loaded) -> None:
     Raises:
         DissectError: There is no head, or one for other embeddings or word pieces than the model's.
     """
-    head = models.load_masked_head(name)
+    if why := no_words(loaded):
+        raise DissectError(f"{loaded.label} takes no head for words, since {why}: leave --head out")
+    asked = {MASKED: "masked words", NEXT: "the next word"}[guesses(loaded)]
+    head = models.load_word_head(loaded, name)
     if head is None:
-        raise DissectError(f"{name} has no head for masked words: leave --head out, or give another")
+        raise DissectError(f"{name} has no head for {asked}: leave --head out, or give another")
     hidden, pieces = width(loaded.model), loaded.tokenizer.vocab_size
     try:
         with torch.no_grad():

@@ -17,11 +17,9 @@ import filelock
 import torch
 
 from dissect import corpora, hashing, models, reuse
-from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
-from dissect.features import padded, tokenized
 from dissect.files import relative, sweep, writing
-from dissect.models import width
+from dissect.models import Loaded, width
 from dissect.models.finetuning import tuned_sibling
 from dissect.places import NOTEBOOKS, PACKAGE
 from dissect.progress import note
@@ -29,8 +27,8 @@ from dissect.report.judge import score
 from dissect.runs import kernels, manifest, provenance
 from dissect.runs.chapters import CHAPTERS, unsuited
 from dissect.runs.manifest import Manifest
-from dissect.runs.requirements import refuse_other_head
-from dissect.runs.settings import Settings, with_questions
+from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
+from dissect.runs.settings import Settings, with_questions, with_siblings
 
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = (
@@ -84,7 +82,10 @@ def run(
         given, settings = settings, with_questions(settings)
         if settings is not given:
             say("no file of SQuAD is in the data folder: answers are learned from the teaching questions")
-        check(settings)
+        loaded = check(settings)
+        given, settings = settings, with_siblings(settings, loaded)
+        if settings is not given:
+            say(f"{loaded.label} guesses no masked words: no sibling is tuned on them")
         with locked(folder):
             sweep(folder)
             if force:
@@ -108,10 +109,10 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     loaded = models.load(settings.model, "cpu")
     left_out = unsuited(loaded, settings.chapters())
     chapters = [chapter for chapter in settings.chapters() if chapter not in left_out]
+    for line in read_as(loaded):
+        say(line)
     for chapter, reason in left_out.items():
         say(f"chapter {chapter} is left out: {reason}")
-    if not chapters:
-        raise DissectError(f"{settings.model} cannot be run: {next(iter(left_out.values()))}")
     with reuse.recorded() as of_tuning:
         tuned = siblings(settings, folder, say) if any(CHAPTERS[name].tuned for name in chapters) else []
     places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
@@ -219,8 +220,11 @@ def files_of(chapter: str) -> list[str]:
     return [f"{name}.parquet" for name in CHAPTERS[chapter].tables]
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings) -> Loaded:
     """Fail now rather than an hour later: is the model supported and sound, are the corpora there?
+
+    Returns:
+        The model.
 
     Raises:
         DissectError: They are not.
@@ -236,23 +240,21 @@ def check(settings: Settings) -> None:
         pretrained = pretrained or loaded
         config: Any = loaded.model.config
         sizes.append((config.num_hidden_layers, width(loaded.model)))
-        decomposer = Decomposer(loaded.model)
-        if not decomposer.reads == "decoder_input_ids":
-            try:
-                decomposer(**padded(loaded, tokenized(loaded, SAMPLE)))
-            except DissectError as error:
-                raise DissectError(f"{loaded.label} cannot be run: {error}") from None
+        refuse_unreadable(loaded)
     for name, size in zip(settings.tuned, sizes[1:], strict=True):
         if size != sizes[0]:
             raise DissectError(
                 f"{name} has {size[0]} layers, {size[1]} wide, and {settings.model} has {sizes[0][0]}, "
                 f"{sizes[0][1]} wide: --tuned takes a model that was fine-tuned from this one"
             )
-    if settings.head and pretrained:
+    assert pretrained is not None
+    left_out = unsuited(pretrained, settings.chapters())
+    if len(left_out) == len(settings.chapters()):
+        why = "; ".join(dict.fromkeys(left_out.values()))
+        raise DissectError(f"{pretrained.label} cannot be run through what --sections names: {why}")
+    if settings.head:
         refuse_other_head(settings.head, pretrained)
-
-
-SAMPLE = ["The crane stood in the river.", "A crane lifted the last steel beam."]
+    return pretrained
 
 
 def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> list[str]:

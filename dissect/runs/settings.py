@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dissect.corpora import KINDS, squad_at_hand
 from dissect.errors import DissectError
 from dissect.files import relative
+from dissect.models import MASKED, Loaded, guesses
 from dissect.runs.chapters import CHAPTERS, by_default
 from dissect.runs.typed import Line
 
@@ -280,6 +281,24 @@ def with_questions(settings: Settings) -> Settings:
     if settings.questions or not asked or squad_at_hand():
         return settings
     return settings.model_copy(update={"questions": "teaching"})
+
+
+def with_siblings(settings: Settings, loaded: Loaded) -> Settings:
+    """The settings without siblings that guess masked words, where a model was not made to guess them.
+
+    Args:
+        settings: Of the run.
+        loaded: Its model.
+
+    Raises:
+        DissectError: They were asked for by name.
+    """
+    tasks = [one.task for one in settings.to_tune()]
+    if "mlm" not in tasks or guesses(loaded) == MASKED:
+        return settings
+    if settings.siblings:
+        raise DissectError(f"{loaded.label} guesses no masked words: leave mlm out of --siblings")
+    return settings.model_copy(update={"siblings": tuple(task for task in tasks if task != "mlm")})
 
 
 def settings_file(path: Path) -> dict[str, Any]:

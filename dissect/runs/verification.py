@@ -129,7 +129,8 @@ def model_revision(folder: Path, told: Manifest, name: str) -> str:
     """
     settings = told.settings
     if name == "head":
-        head = models.load_masked_head(manifest.place(folder, settings.head or settings.model))
+        loaded = models.load(manifest.place(folder, settings.model), "cpu")
+        head = models.load_word_head(loaded, settings.head and manifest.place(folder, settings.head))
         return models.fingerprint(head) if head else ""
     of = name.removeprefix(provenance.TOKENIZER)
     places = {"model": settings.model}

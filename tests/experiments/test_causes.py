@@ -181,7 +181,7 @@ def test_a_head_learned_to_be_read_with_is_the_learned_head(masked):
     x = task.items.features.subset("i+h+f+c")[task.split.test]
     head = head_reads.learned_head(task, 2)
     types = torch.unique(task.items.labels[task.split.train])
-    predicted = types[head_reads.log_chances(head, x).argmax(-1)]
+    predicted = types[head(x).argmax(-1)]
     said = task.predictors(task.items)["learned"](task.items, "i+h+f+c", task.split, seed=2)["predicted"]
     assert (predicted == said).double().mean() > 0.97
 
@@ -195,11 +195,11 @@ def test_a_head_that_has_learned_is_read_with_as_it_learned():
     task = controls.Task("masked words", None, controls.of_masked_words, targets, targets.split(0))
     test = task.split.test
     head = head_reads.learned_head(task, 0)
-    predicted = head_reads.log_chances(head, x[test]).argmax(-1)  # types are numbered as labels are
+    predicted = head(x[test]).argmax(-1)  # types are numbered as labels are
     said = task.predictors(targets)["learned"](targets, "i+h+f+c", task.split, seed=0)["predicted"]
     assert (predicted == labels[test]).double().mean() > 0.95
     assert (predicted == said).double().mean() > 0.99
-    noise = head_reads.log_chances(head, torch.randn(len(test), 9)).argmax(-1)
+    noise = head(torch.randn(len(test), 9)).argmax(-1)
     assert (noise == labels[test]).double().mean() < 0.5
 
 

@@ -12,7 +12,7 @@ from dissect.corpora import TaggedSentence
 from dissect.features.gathering import target_terms, word_terms
 from dissect.models.finetuning import Recipe, tune
 from dissect.models.finetuning.data import IGNORED, encode, encode_all
-from dissect.models.heads import AFTERWARDS, PRETRAINED, MaskedHead, after_embedding, tagging, width
+from dissect.models.heads import AFTERWARDS, PRETRAINED, WordHead, after_embedding, reader, tagging, width
 from tests.conftest import FAMILY_SIZES, SIZES, inputs_of, tiny
 from tests.tokenizers_of_each_kind import across_words, of_each_kind, word_pieces
 
@@ -82,7 +82,7 @@ def test_a_head_says_what_its_model_says(family, changes, tmp_path):
 
 
 def test_a_head_learns_through_what_it_is_given():
-    head = MaskedHead(with_masked_head("albert"))
+    head = WordHead(with_masked_head("albert"))
     given = torch.randn(5, 24, requires_grad=True)
     head(given).logsumexp(-1).sum().backward()
     assert given.grad.abs().sum() > 0
@@ -117,7 +117,7 @@ def test_any_family_is_tuned_on_tags_loaded_and_taken_apart(family, tokenizer, t
     tagger, info = kind.from_pretrained(out, output_loading_info=True)
     assert not info["missing_keys"]
     inputs = inputs_of(sibling.model)
-    assert torch.equal(tagger.base_model(**inputs)[0], sibling.model(**inputs)[0])  # trained weights, all
+    assert torch.equal(reader(tagger)(**inputs)[0], sibling.model(**inputs)[0])  # trained weights, all
     assert Decomposer(sibling.model)(**inputs).error < 1e-3
 
 
