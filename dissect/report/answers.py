@@ -109,8 +109,17 @@ def by_what_stood(
     return shown.rename_axis(columns="read at the target")
 
 
-def head_note(stood: pd.DataFrame) -> str:
-    """Whether the head for whole embeddings guesses masked words, in words; "" where there is none."""
+def head_note(stood: pd.DataFrame | None) -> str:
+    """Whether the head for whole embeddings guesses masked words, in words; "" where there is none.
+
+    Args:
+        stood: Accuracy by what stood at the target; None where next words were asked for.
+    """
+    if stood is None:
+        return (
+            "This model was asked for the next word, which it has not read: nothing is masked, nothing can "
+            "be copied, and every target is a guess."
+        )
     kind = whole_head(stood)
     if kind is None:
         return ""
@@ -228,15 +237,21 @@ def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
 
 
 def heads_note(scores: pd.DataFrame) -> str:
-    """Which readers the chapter on masked words shows, in words."""
+    """Which readers the chapter on hidden words shows, in words."""
     notes = {
-        PRETRAINED: "The checkpoint has the masked-word head that it was pretrained with: both readers "
-        "are shown.",
-        AFTERWARDS: "The masked-word head for whole embeddings was trained afterwards, and is not the one "
-        "that the model was pretrained with: both readers are shown.",
-        None: "This checkpoint has no masked-word head: only learned heads are shown.",
+        PRETRAINED: "The checkpoint has the head that it was pretrained with to guess hidden words: both "
+        "readers are shown.",
+        AFTERWARDS: "The head for whole embeddings was trained afterwards to guess hidden words, and is not "
+        "the one that the model was pretrained with: both readers are shown.",
+        None: "This checkpoint has no head that guesses hidden words: only learned heads are shown.",
     }
     return notes[whole_head(scores)]
+
+
+NEXT_WORDS = (
+    "The paper asks BERT for masked words, and this run asked its model for the next ones. That is a "
+    "question of the same kind and not the same: no claim of the paper's is judged by it."
+)
 
 
 def masked_words(scores: pd.DataFrame) -> pd.DataFrame:

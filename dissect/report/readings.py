@@ -4,6 +4,7 @@ Nothing is rounded here; whoever tells a number rounds it, once.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -156,6 +157,16 @@ def head_guesses(stood: pd.DataFrame, predictor: str) -> bool:
     share, baseline = means.loc[(predictor, "i+h+f+c"), "mask"], means.loc[("learned", ""), "mask"]
     error = 1.96 * (share * (1 - share) / targets["mask"]) ** 0.5
     return bool(share - error > baseline)
+
+
+def next_words(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether the words that a run's model guessed were next ones: of these no score is told at masks.
+
+    Args:
+        tables: Of the run, by name.
+    """
+    groups = tables.get("masked_words_groups")
+    return groups is not None and not groups.empty and "accuracy_masked" not in set(groups["score"])
 
 
 def whole_head(scores: pd.DataFrame) -> str | None:

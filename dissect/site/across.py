@@ -188,19 +188,24 @@ def h_and_f(tables: Tables, table: str, predictor: str) -> str:
 
 @number("masked words, learned head on f (accuracy)")
 def masked_f(tables: Tables) -> str:
-    return f"{mean(tables, 'masked_words', 'learned')['f']:.1f} %"
+    return f"{mean(tables, 'masked_words', 'learned')['f']:.1f} %{of_next(tables)}"
 
 
 @number("masked words, learned heads: the best single term")
 def masked_best(tables: Tables) -> str:
     single = mean(tables, "masked_words", "learned")[list(TERMS)]
-    return f"{single.idxmax()}, {single.max():.1f} %"
+    return f"{single.idxmax()}, {single.max():.1f} %{of_next(tables)}"
 
 
 @number("masked words, head for whole embeddings on f")
 def masked_whole(tables: Tables) -> str:
     kind = str(readings.whole_head(tables["masked_words"]))
-    return f"{mean(tables, 'masked_words', kind)['f']:.1f} % ({kind})"
+    return f"{mean(tables, 'masked_words', kind)['f']:.1f} % ({kind}){of_next(tables)}"
+
+
+def of_next(tables: Tables) -> str:
+    """What to add to a number of a run whose model was asked for next words."""
+    return " (next words)" if readings.next_words(tables) else ""
 
 
 @number("word senses, probe on h and on f (accuracy)")

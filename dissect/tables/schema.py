@@ -29,7 +29,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "intact: the score; cause: what is lost of it in the model; content: in the sum alone",
     ),
     "entity_f1": ("number", "F1 over whole entities, 0 to 1"),
-    "experiment": ("text", "masked words, senses or entities"),
+    "experiment": ("text", "masked words, or next words of a decoder; senses; entities"),
     "first": ("whole", "the first of two layers, from 1; 0 where none is changed"),
     "group": ("whole", "group of test sentences or documents, from 0"),
     "head": ("whole", "attention head, from 1"),
@@ -235,7 +235,7 @@ TABLES: dict[str, Table] = {
         "experiment predictor score effect term layer",
     ),
     **_measured(
-        "rescaled", "masked words on embeddings without c, length or scale", "predictor score altered"
+        "rescaled", "hidden words on embeddings without c, length or scale", "predictor score altered"
     ),
     **_measured("anisotropy", "mean cosine between word pieces", "layer terms"),
     **_measured("word_types", "nearest pieces of the same word type", "layer terms"),

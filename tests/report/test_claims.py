@@ -348,6 +348,16 @@ def test_a_head_that_copies_and_does_not_guess_is_no_test():
         assert said(run, name)["verdict"] == "not testable" and "does not guess" in said(run, name)["numbers"]
 
 
+def test_next_words_are_no_evidence_on_masked_ones():
+    """With the same scores, in a table that has none of the targets at which a mask stood."""
+    run = tables(World(0, QUIET))
+    words = run["masked_words_groups"]
+    run["masked_words_groups"] = words[words["score"] != "accuracy_masked"]
+    for name in ("M1", "M2", "M3", "H1"):
+        assert said(run, name)["verdict"] == "not testable" and "next word" in said(run, name)["numbers"]
+    assert said(run, "W1")["verdict"] == "replicated"
+
+
 def test_a_missing_number_is_not_an_open_question():
     run = tables(World(0, QUIET))
     table = run["entities_groups"]

@@ -46,7 +46,7 @@ def test_a_head_for_whole_embeddings_is_named_for_what_it_is(kind):
     assert told["Accuracy of f alone, head for whole embeddings"] == f"30.0 % ({kind})"
     assert kind in answers.heads_note(scores)
     note = answers.heads_note(scored("learned", LEARNED))
-    assert "no masked-word head" in note and kind not in note
+    assert "no head that guesses hidden words" in note and kind not in note
 
 
 def test_the_least_correlated_term_is_told_without_the_embedding_layer():

@@ -113,7 +113,7 @@ def test_each_chapter_leads_to_its_exercises(out: Path) -> None:
         ("[it](exercise-2-1)", "[it](2-visualisation.ipynb#2.1-A-negative-share)"),
         ("[it](exercise-1-1)", "[it](#1.1-Who-gets-what?)"),
         ("[so](#what-to-try)", "[so](#What-to-try)"),
-        ("[](3-mlm.ipynb)", "[Which terms predict masked words?](3-mlm.ipynb)"),
+        ("[](3-mlm.ipynb)", "[Which terms predict hidden words?](3-mlm.ipynb)"),
         ("[the discussion](../book/discussion.md)", "the discussion"),
         ("[`a`](https://aclanthology.org/x)", "[`a`](https://aclanthology.org/x)"),
         ("{cite:t}`mickus2022dissect`", "Mickus et al. (2022)"),

@@ -1,4 +1,4 @@
-"""Chapter 3: which terms guess masked words, by which head."""
+"""Chapter 3: which terms guess masked words, by which head; nothing is concluded from next words."""
 
 from dissect.experiments.certainty import estimate
 from dissect.report import published, readings
@@ -11,13 +11,29 @@ MASKED = "accuracy_masked"  # of targets in whose place [MASK] stood
 WITH_F_AND_C = ("f+c", "i+f+c", "h+f+c", "i+h+f+c")
 
 
+def refuse_next_words(run: Evidence) -> None:
+    """Raise `NotTestable` where the model was asked for next words."""
+    if readings.next_words(run.tables):
+        raise NotTestable(
+            "it takes a model that guesses masked words: this one was asked for the next word, which is a "
+            "question of the same kind and not the one that the claim is on"
+        )
+
+
+def masked_scores(run: Evidence, predictor: str) -> Scores:
+    """A predictor's scores on masked words. Raises `NotTestable` where there are none."""
+    refuse_next_words(run)
+    return run.scores("masked_words", predictor)
+
+
 def whole_head(run: Evidence) -> tuple[str, Scores]:
     """The kind of the head for whole embeddings, and its scores.
 
     Raises:
         NotTestable: The model has none, or one that is not surely better than the baseline where [MASK]
-            stood: it may copy words that were left as they were.
+            stood: it may copy words that were left as they were. Or it was asked for next words.
     """
+    refuse_next_words(run)
     kind = readings.whole_head(run.table("masked_words"))
     if kind is None:
         raise NotTestable("it takes a model with a head for masked words (dissect tune --task mlm)")
@@ -34,7 +50,7 @@ def whole_head(run: Evidence) -> tuple[str, Scores]:
 @claim("M1", "masked_words_groups")
 def learned_head(run: Evidence) -> list[Part]:
     kind, whole = whole_head(run)
-    learned, times = run.scores("masked_words", "learned"), numbers("M1")["times"]
+    learned, times = masked_scores(run, "learned"), numbers("M1")["times"]
     theirs = [published.F_ALONE_LEARNED_HEAD / 100, published.F_ALONE_PRETRAINED_HEAD / 100]
     return [
         Difference(f"f by a learned head − {times:.0f} times f by the {kind} head",
@@ -52,5 +68,5 @@ def bias_needed(run: Evidence) -> list[Part]:
 
 @claim("M3", "masked_words_groups")
 def feedforward_predicts(run: Evidence) -> list[Part]:
-    learned = run.scores("masked_words", "learned")
+    learned = masked_scores(run, "learned")
     return [Difference(f"f − {term}, learned heads", learned["f"] - learned[term]) for term in "hic"]

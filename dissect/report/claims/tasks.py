@@ -1,6 +1,7 @@
 """Across chapters: whether what serves depends on the task."""
 
 from dissect.experiments.certainty import Estimate, estimate
+from dissect.report.claims.chapter3 import masked_scores
 from dissect.report.claims.claim import claim
 from dissect.report.claims.evidence import Evidence
 from dissect.report.claims.parts import Known, Part
@@ -8,7 +9,7 @@ from dissect.report.claims.parts import Known, Part
 
 @claim("H1", "entities_groups")
 def tasks_ask_for_others(run: Evidence) -> list[Part]:
-    words = run.scores("masked_words", "learned")
+    words = masked_scores(run, "learned")
     lead = estimate(words["f"] - words["h"])
     others = {
         "senses by neighbours": run.scores("senses_documents", "knn"),
