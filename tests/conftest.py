@@ -136,9 +136,10 @@ def read_by(stack, inputs):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items) -> None:
+def pytest_collection_modifyitems(config, items) -> None:
     """Mark tests by what they ask for; those that take long otherwise have the mark `slow`.
 
+    Those of the mark `families` are run where it is asked for alone (`make families`).
     Tests that look at the run stand in the middle: of two processes, each of which begins with a half, one
     makes it at once while the other has enough else to do.
     """
@@ -146,6 +147,9 @@ def pytest_collection_modifyitems(items) -> None:
         for fixture, mark in (("small_run", "run"), ("browser", "browser")):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(mark)
+    if "families" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("families")])
+        items[:] = [item for item in items if not item.get_closest_marker("families")]
     of_run = [item for item in items if item.get_closest_marker("run")]
     others = [item for item in items if not item.get_closest_marker("run")]
     middle = len(items) // 2

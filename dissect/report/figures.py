@@ -317,7 +317,7 @@ def _grids(table: pd.DataFrame, down: str, across: str, name: str, labels: str |
         sns.heatmap(
             grid, cmap="vlag", center=0, vmin=-100 * largest, vmax=100 * largest, ax=axis,
             annot=written if grid.shape[1] <= 16 else None, fmt="", annot_kws={"size": 8},
-            cbar_kws={"label": "importance (%)"},
+            cbar_kws={"label": "importance (%)"}, xticklabels=1 if labels else "auto",
         )  # fmt: skip
         if labels:
             names = part.drop_duplicates(across).set_index(across)[labels]
