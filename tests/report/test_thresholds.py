@@ -256,12 +256,13 @@ def test_the_expected_range_of_two_and_five_normal_numbers():
 
 
 def entities(world, means=None, apart=0.0):
-    """Scores whose seeds lie evenly around their mean, so that their deviation is `apart`."""
+    """Scores whose seeds lie evenly around their mean, so that their deviation is `apart`; the baseline's 0."""
     even = np.linspace(-1, 1, SEEDS)
     even = apart * even / even.std(ddof=1)
     of = {
         (name, "macro_f1"): {
-            terms: pseudo + even[:, None] for terms, pseudo in world.scores({"": 0.1} | (means or {})).items()
+            terms: pseudo + even[:, None] * bool(terms)
+            for terms, pseudo in world.scores({"": 0.1} | (means or {})).items()
         }
         for name in ("base", "finetuned")
     }
