@@ -256,7 +256,7 @@ def test_the_expected_range_of_two_and_five_normal_numbers():
 
 
 def entities(world, means=None, apart=0.0):
-    """Scores whose seeds lie evenly around their mean, so that their deviation is `apart`; the baseline's 0."""
+    """Scores whose seeds lie evenly around their mean, with the deviation `apart`; the baseline with none."""
     even = np.linspace(-1, 1, SEEDS)
     even = apart * even / even.std(ddof=1)
     of = {
