@@ -41,6 +41,18 @@ SEQ2SEQ = {
     "decoder_ffn_dim": 40, "max_position_embeddings": 40, "bos_token_id": 0, "eos_token_id": 2,
     "decoder_start_token_id": 0, "forced_eos_token_id": None,
 }  # fmt: skip
+FALCON = {
+    "vocab_size": 64, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "ffn_hidden_size": 40, "max_position_embeddings": 40,
+}  # fmt: skip
+MIXTURE = LLAMA | {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+SHARED = LLAMA | {"n_routed_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
+                  "n_group": 2, "topk_group": 2, "n_shared_experts": 1, "first_k_dense_replace": 1,
+                  "head_dim": 6}  # fmt: skip
+T5 = {
+    "vocab_size": 64, "d_model": 24, "d_kv": 6, "num_layers": 2, "num_decoder_layers": 3,
+    "num_heads": 4, "d_ff": 40, "decoder_start_token_id": 0,
+}  # fmt: skip
 # By family, and after "/" a variant whose stream is built otherwise.
 FAMILY_SIZES = {
     "distilbert": {"vocab_size": 64, "dim": 24, "n_layers": 3, "n_heads": 4, "hidden_dim": 40,
@@ -81,10 +93,54 @@ FAMILY_SIZES = {
     "gemma2": LLAMA | {"head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 7},
     "gemma3_text": LLAMA | {"head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 7},
     "bart": SEQ2SEQ, "marian": SEQ2SEQ, "mbart": SEQ2SEQ, "pegasus": SEQ2SEQ,
-    "t5": {"vocab_size": 64, "d_model": 24, "d_kv": 6, "num_layers": 2, "num_decoder_layers": 3,
-           "num_heads": 4, "d_ff": 40, "decoder_start_token_id": 0},
-    "t5/gated": {"vocab_size": 64, "d_model": 24, "d_kv": 4, "num_layers": 2, "num_heads": 4,
-                 "d_ff": 40, "feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0},
+    "blenderbot": SEQ2SEQ, "plbart": SEQ2SEQ, "m2m_100": SEQ2SEQ,
+    "t5": T5, "mt5": T5, "umt5": T5,
+    "t5/gated": T5 | {"d_kv": 4, "feed_forward_proj": "gated-gelu"},
+    "ernie": SIZES, "data2vec-text": SIZES, "megatron-bert": SIZES, "roberta-prelayernorm": SIZES,
+    "xlm-roberta-xl": SIZES,
+    "markuplm": SIZES | {"max_depth": 5, "xpath_unit_hidden_size": 4},
+    "luke": SIZES | {"entity_vocab_size": 8, "entity_emb_size": 16},
+    "nomic_bert": SIZES | {"head_dim": 6},
+    "eurobert": LLAMA, "eurobert/biases": LLAMA | {"attention_bias": True, "mlp_bias": True},
+    "gpt_bigcode": {"vocab_size": 64, "n_embd": 24, "n_layer": 3, "n_head": 4, "n_positions": 40},
+    "gpt_bigcode/a head of values each": {"vocab_size": 64, "n_embd": 24, "n_layer": 3, "n_head": 4,
+                                          "n_positions": 40, "multi_query": False},
+    "gpt_neo": {"vocab_size": 64, "hidden_size": 24, "num_layers": 2, "num_heads": 4, "window_size": 4,
+                "intermediate_size": 40, "max_position_embeddings": 40,
+                "attention_types": [[["global", "local"], 1]]},
+    "falcon": FALCON,
+    "falcon/one after the other": FALCON | {"parallel_attn": False, "multi_query": False, "alibi": True,
+                                            "bias": True},
+    "falcon/groups": FALCON | {"new_decoder_architecture": True, "num_kv_heads": 2, "bias": True},
+    "mpt": {"vocab_size": 64, "d_model": 24, "n_layers": 3, "n_heads": 4, "max_seq_len": 40},
+    "biogpt": SIZES,
+    "ministral": LLAMA | {"head_dim": 6}, "ministral3": LLAMA | {"head_dim": 6}, "smollm3": LLAMA,
+    "glm": LLAMA | {"head_dim": 6, "attention_bias": True}, "helium": LLAMA | {"head_dim": 6},
+    "arcee": LLAMA | {"attention_bias": True, "mlp_bias": True}, "apertus": LLAMA | {"attention_bias": True},
+    "seed_oss": LLAMA | {"head_dim": 6, "attention_out_bias": True},
+    "ernie4_5": LLAMA | {"head_dim": 6, "use_bias": True}, "hunyuan_v1_dense": LLAMA | {"head_dim": 6},
+    "gemma": LLAMA | {"head_dim": 8, "attention_bias": True}, "phi3": LLAMA,
+    "granite": LLAMA | {"residual_multiplier": 0.3, "embedding_multiplier": 5.0, "attention_bias": True,
+                        "mlp_bias": True},
+    "olmo": LLAMA | {"attention_bias": True},
+    "cohere": LLAMA | {"attention_bias": True}, "cohere2": LLAMA | {"attention_bias": True},
+    "stablelm": LLAMA | {"use_qkv_bias": True},
+    "stablelm/side by side": LLAMA | {"use_qkv_bias": True, "use_parallel_residual": True},
+    "starcoder2": LLAMA,
+    "nemotron": LLAMA | {"attention_bias": True, "mlp_bias": True},
+    "olmo3": LLAMA, "exaone4": LLAMA | {"head_dim": 6},
+    "glm4": LLAMA | {"head_dim": 6, "attention_bias": True},
+    "mixtral": LLAMA | {"num_local_experts": 6, "num_experts_per_tok": 2},
+    "qwen3_moe": MIXTURE | {"head_dim": 6, "attention_bias": True},
+    "qwen3_moe/every second layer": MIXTURE | {"head_dim": 6, "decoder_sparse_step": 2},
+    "qwen2_moe": MIXTURE | {"shared_expert_intermediate_size": 12},
+    "olmoe": MIXTURE | {"attention_bias": True}, "flex_olmo": MIXTURE | {"attention_bias": True},
+    "phimoe": LLAMA | {"num_local_experts": 6, "num_experts_per_tok": 2, "attention_bias": True},
+    "glm4_moe": SHARED, "dots1": SHARED,
+    "ernie4_5_moe": LLAMA | {"moe_num_experts": 6, "moe_k": 2, "moe_intermediate_size": 16,
+                             "moe_num_shared_experts": 1, "head_dim": 6},
+    "gpt_oss": LLAMA | {"head_dim": 6, "num_local_experts": 6, "num_experts_per_tok": 2,
+                        "attention_bias": True, "sliding_window": 4},
 }  # fmt: skip
 
 
@@ -92,6 +148,8 @@ def tiny(family: str, seed: int = 0, dtype=torch.float64, scale: float = 0.4, **
     """A model of a few layers, all parameters random: fresh models have zero biases and unit
     gains, which hide mistakes."""
     config = AutoConfig.for_model(family.split("/")[0], **(FAMILY_SIZES.get(family, SIZES) | changes))
+    if dtype == torch.float64:
+        config._experts_implementation = "eager"  # the others do not take it
     torch.manual_seed(seed)
     model = AutoModel.from_config(config).to(dtype).eval()
     with torch.no_grad():

@@ -101,9 +101,21 @@ def test_a_chapter_is_a_notebook_a_row_and_a_line(copy):
 
 
 def test_a_family_is_a_row_and_a_size(copy):
-    family = '    "ernie": BERT,\n'
-    put(copy, "A family of models", "dissect/decomposition/families.py", '    "roberta": ROBERTA,\n', family)
-    put(copy, "A family of models", "tests/conftest.py", '    "electra": SIZES', '    "ernie": SIZES,\n')
+    family = '    "bert-generation": BERT,\n'
+    put(
+        copy,
+        "A family of models",
+        "dissect/decomposition/families/encoders.py",
+        '    "roberta": ROBERTA,\n',
+        family,
+    )
+    put(
+        copy,
+        "A family of models",
+        "tests/conftest.py",
+        '    "electra": SIZES',
+        '    "bert-generation": SIZES,\n',
+    )
     tried = run(
         copy,
         "pytest",
@@ -113,7 +125,7 @@ def test_a_family_is_a_row_and_a_size(copy):
         "tests/decomposition/test_families.py",
         "tests/models/test_heads.py",
         "-k",
-        "ernie",
+        "bert-generation",
     )
     assert re.search(r"[1-9]\d* passed", tried)
 

@@ -4,7 +4,8 @@ from dissect.decomposition.decomposer import TOLERANCE, Decomposer, decompose, l
 from dissect.decomposition.families import FAMILIES, REFUSED, Family, has_stacks, known
 from dissect.decomposition.parts import TERMS, Parts, members, share, subsets
 from dissect.decomposition.precision import WITHOUT_FLOAT64, sized
-from dissect.decomposition.record import Add, Map, Norm, Trace, recording, work_dtype
+from dissect.decomposition.record import recording
+from dissect.decomposition.trace import Add, Map, Norm, Trace, work_dtype
 
 __all__ = [
     "Add",

@@ -22,9 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from dissect.decomposition.decomposer import TOLERANCE, Decomposer
+from dissect.decomposition.families import find
 from dissect.decomposition.fold import fold
-from dissect.decomposition.record import Add, Map, Norm, Trace, recording
+from dissect.decomposition.record import recording
 from dissect.decomposition.sites import Site, Sites
+from dissect.decomposition.trace import Add, Map, Norm, Trace
 from dissect.errors import WrongTerm
 
 SHIFT = 0.1  # how far biases and gains are moved
@@ -62,7 +64,11 @@ def certify(decomposer: Decomposer, **inputs: Any) -> dict[str, float]:
 @contextmanager
 def moved(base: nn.Module) -> Iterator[None]:
     """Other biases and gains while the block runs."""
-    vectors = [one for one in base.parameters() if one.dim() == 1 and one.is_floating_point()]
+    vectors = [
+        one
+        for name, one in base.named_parameters()
+        if (one.dim() == 1 or name.endswith("bias")) and one.is_floating_point()
+    ]
     kept = [one.clone() for one in vectors]
     generator = torch.Generator().manual_seed(0)
     for one in vectors:
@@ -89,20 +95,23 @@ def certified_constants(decomposer: Decomposer, inputs: dict[str, Any], allowed:
     outs = {id(site.out) for site in sites.sublayers}
     for n, site in enumerate(sites.sublayers):
         seen: list[Tensor] = []
-        with ExitStack() as stack:
-            if site.sublayer.term == "f":
+        with recording(sites) as trace, ExitStack() as stack:
+            if site.sublayer.experts:
+                experts_silenced(stack, site)
+            elif site.sublayer.term == "f":
                 silenced(stack, site.out)
             else:
                 for module in site.layer.modules():
                     if is_projection(module) and id(module) not in outs:
                         silenced(stack, module)
-            stack.callback(
-                site.out.register_forward_hook(lambda m, a, out, seen=seen: seen.append(out)).remove
-            )
+            stack.callback(site.out.register_forward_hook(keeping(seen)).remove)
             decomposer._run(inputs)
         there = seen[0].to(site.constant).flatten(0, -2)
-        size = torch.maximum(there.norm(dim=-1).max(), site.constant.norm())
-        if size > 0 and not (missed := ((there - site.constant).norm(dim=-1).max() / size).item()) <= allowed:
+        constant = site.constant.expand_as(there)
+        if (varying := varying_of(trace, site)[0]) is not None:
+            constant = constant + varying.flatten(0, -2)
+        size = torch.maximum(there.norm(dim=-1).max(), constant.norm(dim=-1).max())
+        if size > 0 and not (missed := ((there - constant).norm(dim=-1).max() / size).item()) <= allowed:
             raise WrongTerm(
                 f"what biases add in sublayer {n + 1} ({site.sublayer.out}) is {missed:.0%} off: the row "
                 "takes the bias of the values from the wrong place, or attention's rows do not sum to one"
@@ -121,7 +130,8 @@ def certified_start(decomposer: Decomposer, inputs: dict[str, Any], allowed: flo
         WrongTerm: A norm or a bias comes before what the row takes for the start.
     """
     sites = decomposer.sites()
-    within = {id(module) for layer in sites.layers for module in layer.modules()}
+    computed = [find(decomposer.base, path) for path in decomposer.family.computed]
+    within = {id(module) for whole in (*sites.layers, *computed) for module in whole.modules()}
     tables: dict[int, Tensor] = {}  # each once, where some are tied
     for module in decomposer.base.modules():
         own = [*module.parameters(recurse=False), *(one for one in module.buffers(False) if one.dim() > 1)]
@@ -132,7 +142,10 @@ def certified_start(decomposer: Decomposer, inputs: dict[str, Any], allowed: flo
     for table in tables.values():
         table *= 2
     try:
-        twice = start_of(decomposer, inputs)
+        with ExitStack() as stack:
+            for module in computed:
+                stack.callback(module.register_forward_hook(lambda m, args, out: 2 * out).remove)
+            twice = start_of(decomposer, inputs)
     finally:
         for table in tables.values():
             table /= 2
@@ -193,7 +206,7 @@ def replayed(decomposer: Decomposer, inputs: dict[str, Any]) -> dict[str, float]
     """How far each term is from what the model's layers make of it alone, relative to the embedding."""
     sites = decomposer.sites()
     with recording(sites) as trace, ExitStack() as stack:
-        written = Written(stack, sites.sublayers)
+        written = Written(stack, sites.sublayers, trace)
         output = decomposer._run(inputs)
     terms, _ = fold(trace, decomposer.names)
     length = output.last_hidden_state.norm(dim=-1)
@@ -206,7 +219,8 @@ def replayed(decomposer: Decomposer, inputs: dict[str, Any]) -> dict[str, float]
 class Written:
     """What each sublayer wrote in a pass, as it left its projection and as it joined the stream."""
 
-    def __init__(self, stack: ExitStack, sublayers: list[Site]):
+    def __init__(self, stack: ExitStack, sublayers: list[Site], trace: Trace):
+        self.trace = trace
         self.outs: dict[int, list[Tensor]] = {}
         for site in sublayers:
             for module in filter(None, (site.out, site.branch_norm)):
@@ -225,6 +239,8 @@ class Written:
             (batch, tokens, hidden).
         """
         plain, constant = self.outs[id(site.out)][call], site.constant
+        if (varying := varying_of(self.trace, site)[call]) is not None:
+            constant = constant + varying.view_as(plain)
         if site.branch_norm is None:
             return constant.to(plain).expand_as(plain) if of_biases else plain - constant.to(plain)
         normed = self.outs[id(site.branch_norm)][call]
@@ -273,7 +289,7 @@ def alone(
             def hook(module: Any, args: Any, out: Tensor, site: Site = site, calls: Any = calls) -> Tensor:
                 call = next(calls)
                 if term == "c" or term == site.sublayer.term:
-                    return written.part(site, call, term == "c").view_as(out)
+                    return written.part(site, call, term == "c").reshape(out.shape).clone()
                 return torch.zeros_like(out)
 
             last = site.out if site.branch_norm is None else site.branch_norm
@@ -282,6 +298,12 @@ def alone(
 
 
 # ---- hooks ----
+
+
+def varying_of(trace: Trace, site: Site) -> list[Tensor | None]:
+    """What depends on the token of what biases add, at each of a sublayer's calls in a pass."""
+    where = (site.layer, site.sublayer)
+    return [one.varying for one in trace.operations if isinstance(one, Add) and one.where == where]
 
 
 def is_projection(module: Any) -> bool:
@@ -295,14 +317,26 @@ def entrance(sites: Sites) -> nn.Module:
 
 
 def keeping(seen: list[Tensor]) -> Callable[[Any, Any, Tensor], None]:
-    """A hook that keeps what comes out of a module."""
-    return lambda module, args, out: seen.append(out)
+    """A hook that keeps what comes out of a module, which some models write into afterwards."""
+    return lambda module, args, out: seen.append(out.clone())
 
 
 def silenced(stack: ExitStack, module: nn.Module) -> None:
     """Zeros for what enters a module."""
     hook = module.register_forward_pre_hook(lambda m, args: (torch.zeros_like(args[0]), *args[1:]))
     stack.callback(hook.remove)
+
+
+def experts_silenced(stack: ExitStack, site: Site) -> None:
+    """Zeros for what enters all projections of a feed-forward, and for the matrices of its experts."""
+    for module in site.out.modules():
+        if is_projection(module):
+            silenced(stack, module)
+    for matrices in site.out.parameters():
+        if matrices.dim() == 3:
+            kept = matrices.clone()
+            stack.callback(matrices.copy_, kept)
+            matrices.zero_()
 
 
 def at_first(stack: ExitStack, module: nn.Module, change: Callable[[Tensor], Tensor]) -> None:

@@ -21,13 +21,21 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from dissect.decomposition import splits
+from dissect.decomposition.experts import one_by_one, refuse_way
 from dissect.decomposition.families import default_stack, family_of, find, find_all, has_stacks
 from dissect.decomposition.fold import fold, fold_layers
-from dissect.decomposition.inputs import model_inside, refuse_absent, refuse_integers, refuse_unusable
+from dissect.decomposition.inputs import (
+    model_inside,
+    refuse_absent,
+    refuse_integers,
+    refuse_named,
+    refuse_unusable,
+)
 from dissect.decomposition.parts import Parts, names_of
 from dissect.decomposition.precision import lengths, multiplied_in, own_products, why_missed
-from dissect.decomposition.record import Add, Map, Trace, recording
+from dissect.decomposition.record import recording
 from dissect.decomposition.sites import Sites, sites_of
+from dissect.decomposition.trace import Add, Map, Trace
 from dissect.errors import DissectError, InexactSum, UnsupportedModel
 
 # The largest error per format: tests measure it to be some ten times smaller.
@@ -87,6 +95,7 @@ class Decomposer:
             for sublayer in self.family.sublayers:
                 for path in filter(None, (sublayer.out, sublayer.value)):
                     refuse_integers(path, find(layer, path))
+        self.weighted = any(sublayer.weights for sublayer in self.family.sublayers)
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
     @torch.no_grad()
@@ -105,7 +114,9 @@ class Decomposer:
                 - `"layer"`: h, f and s by layer, (layers, batch, tokens, d);
                 - `"head"`: h and s by attention head, (layers, heads, batch, tokens, d);
                 - `"source"`: h and s by the token they came from, (layers, batch, tokens, sources, d);
-                - `"neuron"`: f by feed-forward unit, (layers, batch, tokens, units, d).
+                - `"neuron"`: f by feed-forward unit, (layers, batch, tokens, units, d);
+                - `"expert"`: f of a mixture by expert, (layers, experts, batch, tokens, d); where there
+                  is something that every token goes through, such as a shared expert, it comes last.
             layers: Split only what these wrote, counted from 1; by default all.
             tokens: Split only at these positions; by default all.
             **inputs: What the model's tokenizer returns, as tensors.
@@ -117,6 +128,7 @@ class Decomposer:
             TooLarge: The split would not fit; said before it is computed.
         """
         request = None if by is None else splits.Request(by, layers, tokens)
+        refuse_way(by, self.family, self.config.model_type)
         if by == "source":
             splits.refuse_attention(self.config, inputs.get(self.reads), inputs.get("input_ids"))
         output, trace, mask = self._forward(inputs, splits.KEEP.get(by or "", ()), by == "source")
@@ -127,7 +139,7 @@ class Decomposer:
             return parts
         # many families compute attention weights in float32 whatever the format
         allowed = max(self.tolerance(multiplied_in(parts.embedding)), TOLERANCE[torch.float32])
-        with own_products(terms.device):
+        with own_products(terms.device), one_by_one(self.base):
             split = splits.split(request, self.config, trace, weights, output, allowed)
         return parts.with_split(split)
 
@@ -194,6 +206,7 @@ class Decomposer:
     def _forward(self, inputs, keep: tuple[str, ...] = (), weights: bool = False, only: str | None = None):
         """One recorded pass without dropout or gradients; modes and hooks are put back."""
         check_inputs(self.base, inputs, self.reads)
+        refuse_named(inputs, self.family.refuses)
         with (
             splits.eager_attention(self.base, weights) as attention,
             recording(self.sites(), keep, only) as trace,
@@ -213,7 +226,9 @@ class Decomposer:
         if training:
             self.base.eval()
         try:
-            return self.base(**options | inputs)
+            # where rows do not sum to one, weights are needed, which only eager attention returns
+            with splits.eager_attention(self.base, self.weighted), one_by_one(self.base):
+                return self.base(**options | inputs)
         finally:
             for module in training:
                 module.training = True
@@ -260,7 +275,7 @@ class Decomposer:
                 "decompose the model in float64, with model.double(), which holds more"
             )
         if not parts.error <= allowed:
-            why = "check the family's row in dissect/decomposition/families.py"
+            why = "check the family's row in dissect/decomposition/families"
             times = cancelling(parts)
             if math.isfinite(times) and parts.error <= allowed * times:  # rounding grows with what is added
                 why = (

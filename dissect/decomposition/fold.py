@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dissect.decomposition.precision import own_products
-from dissect.decomposition.record import Add, Map, Norm, Operation, Trace
+from dissect.decomposition.trace import Add, Map, Norm, Operation, Trace
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,10 @@ def fold_norms(
     terms = early[0].new_empty(len(names), *early[0].shape)
     room = torch.empty_like(early[0])  # to work in: new memory costs more than the product
     written = set(range(len(early)))
+    c = names.index("c")
+    if c not in written and any(isinstance(one, Add) and one.varying is not None for one in stretch):
+        terms[c] = 0
+        written.add(c)
 
     # vectors that join at k are multiplied by g_k s_k, made once for all of them
     torch.mul(gains[0], scales[0], out=room)
@@ -157,6 +161,9 @@ def fold_norms(
             else:
                 torch.mul(operation.output, room, out=terms[n])
                 written.add(n)
+            if operation.varying is not None:
+                terms[n].addcmul_(operation.varying, room, value=-1)
+                terms[c].addcmul_(operation.varying, room)
     for n in set(range(len(names))) - written:
         terms[n] = 0
     if constants:

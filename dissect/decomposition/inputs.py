@@ -1,5 +1,6 @@
 """What a model is given: refused in a sentence where torch would end in an error that names no cause."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -48,6 +49,21 @@ def refuse_absent(base: nn.Module) -> None:
             "parts of this model are not in memory (device_map with offloading); "
             "load it where it fits whole, on one device or on several"
         )
+
+
+def refuse_named(inputs: dict[str, Any], refused: Iterable[tuple[str, str]]) -> None:
+    """Refuse input that a family's row does not cover.
+
+    Args:
+        inputs: What the model is given, by name.
+        refused: Names, each with the reason.
+
+    Raises:
+        UnsupportedModel: One of them is given.
+    """
+    for name, why in refused:
+        if inputs.get(name) is not None:
+            raise UnsupportedModel(f"{name} is not taken: {why}; leave it out")
 
 
 def refuse_unusable(base: Any, inputs: dict[str, Any], reads: str) -> None:

@@ -3,94 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dissect.decomposition.families import Sublayer
 from dissect.decomposition.sites import Site, Sites
+from dissect.decomposition.trace import Add, Map, Norm, Trace, work_dtype
 from dissect.errors import UnsupportedModel
 
-
-@dataclass
-class Norm:
-    """A norm on the stream: x becomes gain · (x − mean) · rstd + bias; RMS norms have no mean.
-
-    Attributes:
-        gain: (hidden,).
-        bias: (hidden,).
-        mean: (batch, tokens, 1).
-        rstd: (batch, tokens, 1), one over the standard deviation (or root mean square).
-    """
-
-    gain: Tensor
-    bias: Tensor | None
-    mean: Tensor | None
-    rstd: Tensor
-
-
-@dataclass
-class Add:
-    """A sublayer's output joins the stream; the part of it that biases make is scale · constant.
-
-    Attributes:
-        term: "h", "f" or "s".
-        layer: From 1.
-        output: (batch, tokens, hidden), that part included.
-        constant: (hidden,).
-        scale: (batch, tokens, 1), of a norm on the branch; None for 1.
-        gain: (hidden,), of that norm; already in `constant`.
-        where: The layer's module, and the row's line.
-        seen: What `recording` was asked to keep.
-    """
-
-    term: str
-    layer: int
-    output: Tensor
-    constant: Tensor
-    scale: Tensor | None = None
-    gain: Tensor | float = 1.0
-    where: tuple[Any, Sublayer] | None = None
-    seen: dict[str, Tensor] = field(default_factory=dict)
-
-
-@dataclass
-class Map:
-    """The stream goes through an affine map (ALBERT, ELECTRA: from embedding to hidden size).
-
-    Attributes:
-        weight: (after, before).
-        bias: (after,).
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-
-
-Operation = Norm | Add | Map
-
-
-@dataclass
-class Trace:
-    """The raw embeddings x₀ and, in order, all that was done to them.
-
-    Attributes:
-        start: (batch, tokens, hidden).
-        states: The stream after layer 0, 1, …, where kept.
-        ends: Operations up to there.
-    """
-
-    start: Tensor | None = None
-    operations: list[Operation] = field(default_factory=list)
-    states: list[Tensor] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-
-
-def work_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Half formats accumulate in float32, the others in their own."""
-    return torch.promote_types(dtype, torch.float32)
+ROUTED = ("given", "experts", "shares")  # what the experts of a mixture are called with
 
 
 @contextmanager
@@ -100,7 +22,8 @@ def recording(sites: Sites, keep: tuple[str, ...] = (), only: str | None = None)
     Args:
         sites: Where the model has what its family's row names.
         keep: "states", and what to keep of sublayers in `Add.seen`: "entered" (the input of a
-            feed-forward), "projected" (the input of the output projection), "values" (of attention).
+            feed-forward), "projected" (the input of the output projection), "values" (of attention),
+            "routed" (what the experts of a mixture are given).
         only: Record nothing but the additions to this term.
     """
     recorder = Recorder(sites, keep, only)
@@ -153,8 +76,12 @@ class Recorder:
             self.after(site.value, lambda x: keep("values", x))
         if "projected" in self.keep:
             self.before(site.out, lambda x: keep("projected", x))
+        if site.experts is not None and ("routed" in self.keep or site.scaled is not None):
+            self.routed(site.experts)
         constant = self.work(site.constant)
         self.after(site.out, lambda x: self.on_add(site, constant, x))
+        if site.weights is not None:
+            self.weighted(site.weights, lambda weights: self.on_weights(site, weights))
         module = site.branch_norm
         if module is not None:
             self.before(module, lambda x: self.on_branch_norm(module, x))
@@ -196,13 +123,34 @@ class Recorder:
             constant: What it adds whatever its input, (hidden,).
             out: All that it adds, (batch, tokens, hidden).
         """
-        seen = {name: self.like_stream(self.work(x)) for name, x in self.seen.items()}
+        seen = {
+            name: x if name in ROUTED else self.like_stream(self.work(x)) for name, x in self.seen.items()
+        }
         self.seen.clear()
         term = site.sublayer.term
         self.added[term] += 1
         output = self.like_stream(self.work(out))
-        where = site.layer, site.sublayer
-        self.trace.operations.append(Add(term, self.added[term], output, constant, where=where, seen=seen))
+        if site.sublayer.overwritten:
+            output = output.clone()
+        add = Add(term, self.added[term], output, constant, where=(site.layer, site.sublayer), seen=seen)
+        if site.scaled is not None and "experts" in seen:  # by the say of each that a token goes to
+            biases = self.work(site.scaled)[seen["experts"].to(self.device)]
+            add.varying = self.like_stream((self.work(seen["shares"]).unsqueeze(-1) * biases).sum(-2))
+        if site.times != 1.0:
+            add.gain, add.output, add.constant = site.times, site.times * output, site.times * constant
+        self.trace.operations.append(add)
+
+    def on_weights(self, site: Site, weights: Tensor) -> None:
+        """Note what the value bias made, in proportion to what each row of attention sums to.
+
+        Args:
+            site: The sublayer's, whose output is the last that was added.
+            weights: Of its attention, (batch, heads, tokens, sources).
+        """
+        add = self.trace.operations[-1]
+        assert isinstance(add, Add) and site.scaled is not None
+        add.seen["sums"] = self.work(weights).sum(-1).transpose(1, 2)
+        add.varying = add.seen["sums"] @ self.work(site.scaled)
 
     def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
         """Note what a norm makes of the sublayer's output before it joins the stream.
@@ -214,6 +162,8 @@ class Recorder:
         if not isinstance(add, Add) or norm.mean is not None or norm.bias is not None:
             raise UnsupportedModel("a norm on a branch has to be an RMS norm on a sublayer's output")
         add.scale, add.gain, add.constant = norm.rstd, norm.gain, norm.gain * add.constant
+        if add.varying is not None:
+            add.varying = norm.rstd * norm.gain * add.varying
 
     def on_branch_end(self, out: Tensor) -> None:
         """Note what joins the stream after the norm."""
@@ -260,20 +210,22 @@ class Recorder:
     def norm_of(self, module: Any, x: Tensor) -> Norm:
         """A norm, with its numbers for what goes into it."""
         x = self.like_stream(self.work(x))
-        eps = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
+        family = self.sites.family
+        eps: float = getattr(module, "variance_epsilon", getattr(module, "eps", family.eps))
         gain = self.gain_of(module, x)
-        if self.sites.family.norms == "layer":
+        gain = gain + 1 if family.norms.endswith("+ 1") else gain
+        if family.norms.startswith("layer"):
             bias = getattr(module, "bias", None)
             variance, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
             return Norm(gain, None if bias is None else self.work(bias), mean, (variance + eps).rsqrt())
-        gain = gain + 1 if self.sites.family.norms == "rms + 1" else gain
-        numbers = x.float() if self.sites.family.float32_norms else x  # as the model rounds
+        numbers = x.float() if family.float32_norms else x  # as the model rounds
         rstd = (numbers.square().mean(-1, keepdim=True) + eps).rsqrt()
         return Norm(gain, None, None, rstd.to(x.dtype))
 
     def gain_of(self, module: Any, x: Tensor) -> Tensor:
         """A norm's gain; ones where it has none."""
-        return self.work(x.new_ones(x.shape[-1]) if module.weight is None else module.weight)
+        weight = getattr(module, "weight", None)
+        return self.work(x.new_ones(x.shape[-1]) if weight is None else weight)
 
     # ---- hooks ----
 
@@ -293,5 +245,21 @@ class Recorder:
             # of a tuple the vectors: attention weights have one more axis
             x = next(one for one in out if one.dim() < 4) if isinstance(out, tuple) else out
             action(x)
+
+        self.stack.callback(module.register_forward_hook(hook).remove)
+
+    def routed(self, module: nn.Module) -> None:
+        """Keep what the experts of a mixture are given: vectors, which experts, how much of each."""
+
+        def hook(module: nn.Module, args: Any) -> None:
+            self.seen.update(zip(ROUTED, args, strict=True))
+
+        self.stack.callback(module.register_forward_pre_hook(hook).remove)
+
+    def weighted(self, module: nn.Module, action: Callable[[Tensor], Any]) -> None:
+        """Show the action attention's weights, which its module returns beside the vectors."""
+
+        def hook(module: nn.Module, args: Any, out: Any) -> None:
+            action(next(one for one in out if one is not None and one.dim() == 4))
 
         self.stack.callback(module.register_forward_hook(hook).remove)

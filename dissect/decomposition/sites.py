@@ -15,6 +15,9 @@ class Site:
 
     Attributes:
         constant: (hidden,).
+        scaled: Of attention whose rows do not sum to one: what the value bias adds by each head where its
+            row does, (heads, hidden). Of a mixture whose experts have biases: those, (experts, hidden).
+        times: What the output is multiplied by on its way to the stream.
     """
 
     layer: nn.Module
@@ -25,6 +28,11 @@ class Site:
     branch_norm: nn.Module | None
     enters: nn.Module | None
     value: nn.Module | None
+    weights: nn.Module | None
+    experts: nn.Module | None
+    shared: nn.Module | None
+    scaled: Tensor | None
+    times: float
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,9 @@ def sites_of(base: nn.Module, family: Family, config: Any) -> Sites:
         Site(
             layer, sublayer, constant_of(layer, sublayer, config), find(layer, sublayer.out),
             found(layer, sublayer.norm), found(layer, sublayer.branch_norm),
-            found(layer, sublayer.enters), found(layer, sublayer.value),
+            found(layer, sublayer.enters), found(layer, sublayer.value), found(layer, sublayer.weights),
+            found(layer, sublayer.experts), found(layer, sublayer.shared),
+            scaled_of(layer, sublayer, config), getattr(config, sublayer.times) if sublayer.times else 1.0,
         )
         for layer in layers
         for sublayer in family.sublayers
@@ -76,7 +86,8 @@ def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
     """What a sublayer adds whatever its input.
 
     Attention rows sum to one, so the value bias passes attention unchanged and meets the output
-    projection: `W_O b_V + b_O`. Asking the modules for their answer to zeros, rather than reading
+    projection: `W_O b_V + b_O`. Where they do not, and in a mixture, what biases add depends on the token,
+    and is made of `Site.scaled`. Asking the modules for their answer to zeros, rather than reading
     their weights, also serves adapters and quantised layers.
 
     Args:
@@ -88,7 +99,29 @@ def constant_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
         (hidden,).
     """
     out: Any = find(layer, sublayer.out)
-    return out(value_bias(layer, sublayer, config))
+    if sublayer.experts:
+        return next(out.parameters()).new_zeros(config.hidden_size)
+    bias = value_bias(layer, sublayer, config)
+    return out(torch.zeros_like(bias) if sublayer.weights else bias)
+
+
+@torch.no_grad()
+def scaled_of(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor | None:
+    """What biases add in proportion to numbers that depend on the token; see `Site.scaled`.
+
+    Args:
+        layer: The layer's module.
+        sublayer: The row's line.
+        config: The model's configuration.
+    """
+    if sublayer.expert_bias:
+        return layer.get_parameter(sublayer.expert_bias).clone()
+    if not sublayer.weights:
+        return None
+    out: Any = find(layer, sublayer.out)
+    bias = value_bias(layer, sublayer, config).unflatten(-1, (config.num_attention_heads, -1))
+    alone = torch.diag_embed(bias.T).permute(1, 2, 0).flatten(1)  # of one head after the other
+    return out(alone) - out(torch.zeros_like(alone))
 
 
 @torch.no_grad()
@@ -122,7 +155,7 @@ def projected_bias(layer: nn.Module, sublayer: Sublayer, config: Any) -> Tensor:
         return zeros
     value: Any = find(layer, sublayer.value)
     bias = value(next(value.parameters()).new_zeros(width_of(value)))
-    return per_query_head(values_of(bias, sublayer, config), len(zeros), config).to(zeros)
+    return values_of(bias, sublayer, len(zeros), config).to(zeros)
 
 
 @torch.no_grad()
@@ -138,23 +171,25 @@ def width_of(module: Any) -> int:
     return module.in_features if hasattr(module, "in_features") else module.nx
 
 
-def values_of(projected: Tensor, sublayer: Sublayer, config: Any) -> Tensor:
-    """The values among what the projection gives.
+def values_of(projected: Tensor, sublayer: Sublayer, width: int, config: Any) -> Tensor:
+    """The values among what the projection gives, repeated for the queries that share them.
 
     Args:
-        projected: What it gives, (…, width).
+        projected: What it gives: values, or queries, keys and values, (…, width of the projection).
         sublayer: The row's line.
+        width: Of the output projection's input, which is that of all queries.
         config: The model's configuration.
 
     Returns:
-        (…, heads of values · width of a head).
+        (…, width).
     """
-    if sublayer.values == "last third":
-        return projected.chunk(3, dim=-1)[2]
-    if sublayer.values == "last third of each head":
-        heads = projected.unflatten(-1, (config.num_attention_heads, -1))
-        return heads.chunk(3, dim=-1)[2].flatten(-2)
-    return projected
+    values, all_values = projected, (projected.shape[-1] - width) // 2  # as wide as all keys
+    if sublayer.values == "last":
+        values = projected[..., -all_values:]
+    elif sublayer.values == "last of each group":
+        head = width // config.num_attention_heads
+        values = projected.unflatten(-1, (all_values // head, -1))[..., -head:].flatten(-2)
+    return per_query_head(values, width, config)
 
 
 def per_query_head(values: Tensor, width: int, config: Any) -> Tensor:

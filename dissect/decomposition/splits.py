@@ -12,19 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dissect.decomposition.experts import Experts, by_expert, counted
 from dissect.decomposition.families import find
 from dissect.decomposition.fold import Weight
 from dissect.decomposition.precision import lengths, why_missed
-from dissect.decomposition.record import Add, Trace
-from dissect.decomposition.sites import matrix_of, per_query_head, projected_bias, value_bias, values_of
+from dissect.decomposition.sites import matrix_of, projected_bias, value_bias, values_of
+from dissect.decomposition.trace import Add, Trace
 from dissect.errors import DissectError, InexactSum, TooLarge
 
 LARGEST = 4 * 2**30  # bytes that one split may take at its peak
 
 # What a split needs of the pass (see `recording`), and the terms it splits.
-KEEP = {"layer": (), "head": ("projected",), "source": ("values",), "neuron": ("projected",)}
-SPLITS = {"layer": "hfs", "head": "hs", "source": "hs", "neuron": "f"}
-AXIS = {"head": 0, "source": 2, "neuron": 2}  # the new axis, in the parts of one layer
+KEEP = {
+    "layer": (), "head": ("projected",), "source": ("values",), "neuron": ("projected",),
+    "expert": ("routed", "entered"),
+}  # fmt: skip
+SPLITS = {"layer": "hfs", "head": "hs", "source": "hs", "neuron": "f", "expert": "f"}
+AXIS = {"head": 0, "source": 2, "neuron": 2, "expert": 0}  # the new axis, in the parts of one layer
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Sight:
     add: Add
     tokens: list[int]
     config: Any
+    experts: Experts
 
     def carried(self, x: Tensor, axis: int | None) -> Tensor:
         """Parts of the sublayer's output, as they arrive in the last embedding.
@@ -80,8 +85,8 @@ class Sight:
         branch = None if branch is None else branch[:, self.tokens]
         if axis == 2:
             scale, branch = scale.unsqueeze(2), None if branch is None else branch.unsqueeze(2)
-        if branch is not None:
-            x = (x * self.add.gain) * branch
+        x = x if isinstance(self.add.gain, float) and self.add.gain == 1 else x * self.add.gain
+        x = x if branch is None else x * branch
         x = (x * self.weight.gain) * scale
         for matrix in self.weight.maps:
             x = x @ matrix.T
@@ -108,6 +113,7 @@ class Sight:
         """The whole addition, (batch, tokens, hidden)."""
         constant = self.add.constant
         constant = constant if self.add.scale is None else self.add.scale * constant
+        constant = constant if self.add.varying is None else constant + self.add.varying
         x = ((self.add.output - constant)[:, self.tokens] * self.weight.gain) * self.weight.scale[
             :, self.tokens
         ]
@@ -117,15 +123,17 @@ class Sight:
 
     def by_head(self, attentions: Any, heads: int) -> Tensor:
         """What each attention head adds, (heads, batch, tokens, hidden)."""
-        mixed = (self.add.seen["projected"][:, self.tokens] - self.bias).unflatten(-1, (heads, -1))
+        mixed = self.add.seen["projected"][:, self.tokens].unflatten(-1, (heads, -1))
+        bias = self.bias.unflatten(-1, (heads, -1))
+        if "sums" in self.add.seen:
+            bias = self.add.seen["sums"][:, self.tokens].unsqueeze(-1) * bias
+        mixed = mixed - bias
         return self.carried(torch.einsum("bthe,hed->hbtd", mixed, self.out.unflatten(0, (heads, -1))), 0)
 
     def by_source(self, attentions: Any, heads: int) -> Tensor:
         """What comes from each token of the source, (batch, tokens, sources, hidden)."""
         bias = projected_bias(*self.where, self.config).to(self.add.output)
-        values = per_query_head(
-            values_of(self.add.seen["values"], self.where[1], self.config), len(bias), self.config
-        )
+        values = values_of(self.add.seen["values"], self.where[1], len(bias), self.config)
         written = torch.einsum(
             "bshe,hed->bshd",
             (values - bias).unflatten(-1, (heads, -1)),
@@ -137,6 +145,10 @@ class Sight:
     def by_neuron(self, attentions: Any, heads: int) -> Tensor:
         """What each feed-forward unit adds, (batch, tokens, units, hidden)."""
         return self.carried(self.add.seen["projected"][:, self.tokens].unsqueeze(-1) * self.out, 2)
+
+    def by_expert(self, attentions: Any, heads: int) -> Tensor:
+        """What each expert adds, (experts, batch, tokens, hidden); last what every token goes through."""
+        return self.carried(by_expert(self.add, self.tokens, self.experts, self.config), 0)
 
 
 def split(
@@ -170,8 +182,11 @@ def split(
     embedding = output.last_hidden_state
     largest = lengths(embedding.to(trace.start.dtype)).max()
     heads = heads_of(config, output)
+    experts = counted([add for _, add in adds], config) if request.by == "expert" else Experts(0, False)
     by_term = {
-        term: {add.layer: Sight(weight, add, tokens, config) for weight, add in adds if add.term == term}
+        term: {
+            add.layer: Sight(weight, add, tokens, config, experts) for weight, add in adds if add.term == term
+        }
         for term in dict.fromkeys(add.term for _, add in adds)
     }
     sizes = [
@@ -273,7 +288,9 @@ def one_layer(by: str, sight: Sight, heads: int, attentions: Any, embedding: Ten
         sources = attentions[0].shape[-1]
         parts = seen * sources * vector
         return parts, 2 * parts + batch * sources * heads * vector  # what each head writes of each source
-    finer = {"layer": 1, "head": heads}.get(by) or sight.add.seen["projected"].shape[-1]
+    finer = {"layer": 1, "head": heads, "expert": len(sight.experts)}.get(by) or sight.add.seen[
+        "projected"
+    ].shape[-1]
     return seen * finer * vector, 2 * seen * finer * vector  # scaled by gain and norm, one after the other
 
 

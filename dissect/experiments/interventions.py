@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dissect.decomposition import Decomposer
+from dissect.decomposition.sites import Site
 
 Change = Callable[[Tensor], Tensor]  # of what a sublayer adds to the stream
 Sublayer = tuple[str, int]  # its term, "h", "f" or "s", and its layer, from 1
@@ -27,11 +28,13 @@ def changed(decomposer: Decomposer, changes: Mapping[Sublayer, Change]) -> Itera
     sites = decomposer.sites()
     added: Counter[str] = Counter()
 
-    def on_add(term: str) -> Callable[..., Tensor | None]:
+    def on_add(site: Site) -> Callable[..., Tensor | None]:
         def hook(module: nn.Module, args: Any, out: Tensor) -> Tensor | None:
+            term = site.sublayer.term
             added[term] += 1
             change = changes.get((term, added[term]))
-            return None if change is None else change(out)
+            # given as it joins the stream; the model multiplies what is returned
+            return None if change is None else change(out * site.times) / site.times
 
         return hook
 
@@ -39,7 +42,7 @@ def changed(decomposer: Decomposer, changes: Mapping[Sublayer, Change]) -> Itera
         stack.callback(sites.base.register_forward_pre_hook(lambda *_: added.clear()).remove)
         for site in sites.sublayers:
             last = site.out if site.branch_norm is None else site.branch_norm
-            stack.callback(last.register_forward_hook(on_add(site.sublayer.term)).remove)
+            stack.callback(last.register_forward_hook(on_add(site)).remove)
         yield
 
 

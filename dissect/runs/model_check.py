@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from dissect import corpora, models
 from dissect.decomposition import FAMILIES, REFUSED, Decomposer, Family, known, longest_input, work_dtype
 from dissect.decomposition.certificate import certify
+from dissect.decomposition.families import no_row
 from dissect.errors import DissectError, UnsupportedModel, WrongTerm
 from dissect.features import over_text
 from dissect.models import Loaded
@@ -147,14 +148,11 @@ def recommended(loaded: Loaded) -> str:
         return (
             f"no row for the model family {name!r}, but that of {candidate.alike!r} fits{odd}: with "
             f"{candidate.written(name)} the sum misses the embedding by {missed:.0e} and each term is what "
-            "it is said to be; put it into dissect/decomposition/families.py and a tiny model of the family "
+            "it is said to be; put it into dissect/decomposition/families and a tiny model of the family "
             "into tests/conftest.py"
         )
     near = [f"; that of {one.alike!r} comes near, but {reason}" for one, _, reason in tried if reason]
-    return (
-        f"no row for the model family {name!r}{near[0] if near else ''}; known families are "
-        f"{', '.join(known())}; to add one, add a row to FAMILIES in dissect/decomposition/families.py"
-    )
+    return no_row(name, near[0] if near else "")
 
 
 def fitting(loaded: Loaded) -> Iterator[tuple[Candidate, bool, str]]:
@@ -180,16 +178,17 @@ def fitting(loaded: Loaded) -> Iterator[tuple[Candidate, bool, str]]:
 def candidates(loaded: Loaded) -> Iterator[Candidate]:
     """Every family's row as it is, and then with other words for its norms, values and positions."""
     with_stacks = {key.split(".")[0] for key in FAMILIES if "." in key}
-    families = [one for one in known() if (one in with_stacks) == (stacks_of(loaded) == STACKS)]
+    named = dict.fromkeys(key.split(".")[0] for key in FAMILIES)  # the first of some alike is best known
+    families = [one for one in named if (one in with_stacks) == (stacks_of(loaded) == STACKS)]
     words = product(
-        (None, "layer", "rms", "rms + 1"),
-        (None, "all", "last third", "last third of each head"),
+        (None, "layer", "rms", "rms + 1", "layer + 1"),
+        (None, "all", "last", "last of each group"),
         (None, True, False),
     )
     for norms, values, counts in sorted(words, key=lambda some: sum(one is not None for one in some)):
-        named = {"norms": norms, "values": values, "counts_padding": counts}
+        changes = {"norms": norms, "values": values, "counts_padding": counts}
         for alike in families:
-            yield Candidate(alike, {key: value for key, value in named.items() if value is not None})
+            yield Candidate(alike, {key: value for key, value in changes.items() if value is not None})
 
 
 def limits_right(loaded: Loaded, limit: int | None) -> bool:

@@ -118,6 +118,7 @@ def fold_plainly(trace: Trace, names: Sequence[str]) -> list[Tensor]:
         elif isinstance(operation, Add):
             scale = 1.0 if operation.scale is None else operation.scale
             constant = operation.constant * scale
+            constant = constant if operation.varying is None else constant + operation.varying
             terms[operation.term] = terms[operation.term] + operation.output - constant
             terms["c"] = terms["c"] + constant
     return layers

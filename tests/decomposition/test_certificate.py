@@ -52,7 +52,7 @@ def valued(row, **changes):
 @pytest.mark.parametrize(
     ("variant", "row", "said"),
     [
-        ("gpt2", valued(GPT2, values="last third of each head"), "what biases add in sublayer 1"),
+        ("gpt2", valued(GPT2, values="last of each group"), "what biases add in sublayer 1"),
         ("gpt2", valued(GPT2, value="", values="all"), "what biases add in sublayer 1"),
         ("llama/biases", valued(LLAMA, value="self_attn.k_proj"), "what biases add in sublayer 1"),
         ("bert", valued(BERT, value="attention.self.key"), "what biases add in sublayer 1"),
@@ -84,10 +84,7 @@ def test_a_map_whose_bias_goes_to_i_is_noticed(variant, monkeypatch):
 
 
 def test_attention_whose_rows_do_not_sum_to_one_is_noticed():
-    """A gate on what attention returns: the value bias no longer passes it unchanged."""
-    model = tiny("bert")
-    gate = model.encoder.layer[0].attention.self
-    gate.register_forward_hook(lambda module, args, out: (0.5 * out[0], *out[1:]))
+    model = gated()
     assert Decomposer(model)(**inputs_of(model)).error < 1e-13
     with pytest.raises(WrongTerm, match="rows do not sum to one"):
         certify(Decomposer(model), **inputs_of(model))
@@ -102,18 +99,25 @@ def other(family, **sizes):
     return model
 
 
+def without_row(monkeypatch, family):
+    """As before the family had a row."""
+    for name in [name for name in families.FAMILIES if name.split(".")[0] == family]:
+        monkeypatch.delitem(families.FAMILIES, name)
+
+
 @pytest.mark.parametrize(
     ("family", "sizes", "row"),
     [
         ("ernie", SIZES, 'with "ernie": FAMILIES["bert"] '),
-        ("data2vec-text", SIZES, 'with "data2vec-text": FAMILIES["camembert"] '),  # counts from padding
+        ("data2vec-text", SIZES, 'with "data2vec-text": FAMILIES["roberta"] '),  # counts from padding
         ("mt5", {"d_model": 24, "d_kv": 6, "num_layers": 2, "num_heads": 4, "d_ff": 40,
                  "decoder_start_token_id": 0},
          'with "mt5.encoder": FAMILIES["t5.encoder"] and "mt5.decoder": FAMILIES["t5.decoder"] '),
         ("m2m_100", SEQ2SEQ, 'with "m2m_100.encoder": FAMILIES["pegasus.encoder"] and '),
     ],
 )  # fmt: skip
-def test_a_row_that_fits_is_recommended(family, sizes, row, minilm):
+def test_a_row_that_fits_is_recommended(family, sizes, row, minilm, monkeypatch):
+    without_row(monkeypatch, family)
     loaded = Loaded(family, other(family, **sizes), minilm.tokenizer)
     before = dict(families.FAMILIES)
     said = model_check.recommended(loaded)
@@ -121,23 +125,43 @@ def test_a_row_that_fits_is_recommended(family, sizes, row, minilm):
     assert before == families.FAMILIES
 
 
-def test_a_recommended_row_is_one_that_python_reads(shared):
-    with pytest.raises(UnsupportedModel, match="'gemma', but that of 'llama' fits") as caught:
-        model_check.check_model(str(shared / "cases/gemma1-tiny"))
+@pytest.mark.parametrize(
+    ("case", "family", "alike", "row"),
+    [
+        ("gemma1-tiny", "gemma", "llama", replace(LLAMA, norms="rms + 1")),
+        ("bigcode-tiny", "gpt_bigcode", "gpt2", GPT2),  # one head of values comes last in either packing
+    ],
+)
+def test_a_recommended_row_is_one_that_python_reads(case, family, alike, row, shared, monkeypatch):
+    without_row(monkeypatch, family)
+    with pytest.raises(UnsupportedModel, match=f"'{family}', but that of '{alike}' fits") as caught:
+        model_check.check_model(str(shared / "cases" / case))
     written = str(caught.value).partition("with ")[2].partition(" the sum")[0]
-    row = eval(f"{{{written}}}", {"FAMILIES": families.FAMILIES, "replace": replace})["gemma"]
-    assert row == replace(LLAMA, norms="rms + 1")
+    assert eval(f"{{{written}}}", {"FAMILIES": families.FAMILIES, "replace": replace})[family] == row
 
 
-def test_a_row_with_a_wrong_term_is_not_recommended(shared):
-    with pytest.raises(
-        UnsupportedModel, match=r"no row.*'gpt2' comes near, but what biases add in sublayer 1"
-    ):
-        model_check.check_model(str(shared / "cases/bigcode-tiny"))
+@pytest.mark.parametrize(("case", "family"), [("gemma1-tiny", "gemma"), ("bigcode-tiny", "gpt_bigcode")])
+def test_a_case_that_once_had_no_row_is_supported(case, family, shared):
+    assert f"family {family}: supported" in model_check.check_model(str(shared / "cases" / case))
+
+
+def gated(**changes):
+    """A BERT with a gate on what attention returns: the value bias no longer passes it unchanged."""
+    model = tiny("bert", **changes)
+    gate = model.encoder.layer[0].attention.self
+    gate.register_forward_hook(lambda module, args, out: (0.5 * out[0], *out[1:]))
+    return model
+
+
+def test_a_row_with_a_wrong_term_is_not_recommended(minilm):
+    model = gated(vocab_size=30522)
+    model.config.model_type = "gated"
+    said = model_check.recommended(Loaded("gated", model.float(), minilm.tokenizer))
+    assert "no row for the model family 'gated'; that of 'bert' comes near, but what biases add" in said
 
 
 def test_a_row_with_a_wrong_term_is_told_where_its_family_has_one(shared, monkeypatch):
-    monkeypatch.setitem(families.FAMILIES, "gpt_bigcode", GPT2)
+    monkeypatch.setitem(families.FAMILIES, "gpt_bigcode", valued(GPT2, value="", values="all"))
     with pytest.raises(WrongTerm, match="what biases add"):
         model_check.check_model(str(shared / "cases/bigcode-tiny"))
 

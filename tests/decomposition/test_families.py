@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from dissect import Decomposer, DissectError
 from dissect.decomposition.families import FAMILIES, REFUSED, find, find_all, known
-from dissect.decomposition.sites import constant_of, matrix_of
+from dissect.decomposition.sites import constant_of, matrix_of, width_of
 from dissect.decomposition.splits import AXIS
 from dissect.errors import InexactSum, UnsupportedModel
 from tests.conftest import ACCELERATOR, FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
@@ -82,14 +82,24 @@ def test_families_on_a_gpu(variant):
         missed = (parts.terms.cpu() - expected)[:, real].norm(dim=-1) / expected.sum(0)[real].norm(dim=-1)
         assert missed.max() < 1e-5  # on a processor float32 is up to 1.4e-6 from float64
         assert len(decomposer.layers(**there)) > 1
-        for by in ("layer", "head", "source", "neuron"):
+        for by in ways(decomposer):
             assert all(split.is_cuda for split in decomposer(**there, by=by).split.values())
 
 
+def ways(decomposer):
+    """How the terms of a model can be split; the feed-forwards of a mixture have no units of one kind."""
+    mixture = any(sublayer.experts for sublayer in decomposer.family.sublayers)
+    return ["layer", "head", "source", "expert" if mixture else "neuron"]
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("by", ["layer", "head", "source", "neuron"])
+@pytest.mark.parametrize("by", ["layer", "head", "source", "neuron", "expert"])
 def test_parts_sum_to_their_term(variant, by):
     for model, decomposer, stack in both_stacks(variant):
+        if by not in ways(decomposer):
+            with pytest.raises(DissectError, match="split them by='expert'|is for mixtures of experts"):
+                decomposer(**read_by(stack, inputs_of(model)), by=by)
+            continue
         inputs = read_by(stack, inputs_of(model))
         parts = decomposer(**inputs, by=by)
         loose = max(exact(decomposer), 1e-7 if by == "source" else 0)
@@ -103,7 +113,7 @@ def test_parts_sum_to_their_term(variant, by):
         for term, split in some.split.items():
             at = (
                 (..., [2, 0], slice(None))
-                if by in ("layer", "head")
+                if by in ("layer", "head", "expert")
                 else (..., [2, 0], slice(None), slice(None))
             )
             assert torch.allclose(split[0], parts.split[term][-1][at], rtol=1e-6, atol=1e-9)
@@ -119,7 +129,7 @@ def test_a_shift_of_the_value_bias_arrives_as_predicted(variant):
     for model, decomposer, stack in both_stacks(variant):
         inputs = read_by(stack, inputs_of(model))
         layer = find_all(decomposer.base, decomposer.family.layers)[0]
-        for sublayer in (line for line in decomposer.family.sublayers if line.value):
+        for sublayer in (line for line in decomposer.family.sublayers if line.value and not line.weights):
             value, out = find(layer, sublayer.value), find(layer, sublayer.out)
             bias = layer.get_parameter(sublayer.value_bias) if sublayer.value_bias else value.bias
             if bias is None:
@@ -135,22 +145,24 @@ def test_a_shift_of_the_value_bias_arrives_as_predicted(variant):
             before, constant = pass_()
             with torch.no_grad():
                 # queries and keys in the same projection move too; scores are kept by moving values only
-                bias += value_shift(bias, "all" if sublayer.value_bias else sublayer.values, model.config)
+                bias += value_shift(
+                    bias, "all" if sublayer.value_bias else sublayer.values, width_of(out), model.config
+                )
             after, moved = pass_()
             handle.remove()
             assert torch.allclose(after - before, (moved - constant).expand_as(after), rtol=1e-5, atol=1e-5)
             assert (moved - constant).abs().max() > 1e-3
 
 
-def value_shift(bias, values, config):
+def value_shift(bias, values, width, config):
     """Random where the projection's bias is one of values, zero for queries and keys."""
     torch.manual_seed(1)
     shift = torch.randn_like(bias)
-    if values == "last third":
-        shift[: 2 * len(bias) // 3] = 0
-    elif values == "last third of each head":
-        heads = shift.view(config.num_attention_heads, 3, -1)
-        heads[:, :2] = 0
+    if values != "all":
+        head = width // config.num_attention_heads
+        groups = (len(bias) - width) // 2 // head if values == "last of each group" else 1
+        own = shift.view(groups, -1)
+        own[:, : -head if groups > 1 or values != "last" else -(len(bias) - width) // 2] = 0
     return shift
 
 
@@ -161,7 +173,7 @@ def value_shift(bias, values, config):
     rows=st.integers(1, 3),
     tokens=st.integers(1, 9),
     scale=st.sampled_from([0.1, 0.4, 1.0]),
-    by=st.sampled_from([None, "layer", "head", "source", "neuron"]),
+    by=st.sampled_from([None, "layer", "head", "source", "feed-forward"]),
     data=st.data(),
 )
 def test_random_models_of_any_family(variant, seed, rows, tokens, scale, by, data):
@@ -169,8 +181,9 @@ def test_random_models_of_any_family(variant, seed, rows, tokens, scale, by, dat
     lengths = data.draw(st.lists(st.integers(1, tokens), min_size=rows, max_size=rows))
     for model, decomposer, stack in both_stacks(variant, seed=seed, scale=scale):
         inputs = read_by(stack, inputs_of(model, rows, tokens, seed, lengths=lengths))
+        way = ways(decomposer)[-1] if by == "feed-forward" else by
         try:
-            error = decomposer(**inputs, by=by).error
+            error = decomposer(**inputs, by=way).error
         except InexactSum as refused:
             assume("the model itself returns NaN" not in str(refused))  # see the next test
             raise
@@ -235,6 +248,9 @@ def test_matrices_come_from_answers():
         ("bloom", {"slow_but_exact": True}),
         ("bloom", {"apply_residual_connection_post_layernorm": True}),
         ("gpt2", {"add_cross_attention": True}),
+        ("olmo", {"clip_qkv": 8.0}),
+        ("olmoe", {"clip_qkv": 8.0}),
+        ("ernie4_5_moe", {"use_bias": True}),
     ],
 )
 def test_settings_that_break_the_sum_are_refused(variant, setting):
@@ -248,6 +264,30 @@ def test_families_that_cannot_be_exact_say_why(family):
     model.config.model_type = family
     with pytest.raises(UnsupportedModel, match=f"'{family}' are not decomposed: "):
         Decomposer(model)
+
+
+@pytest.mark.parametrize(
+    ("family", "close"),
+    [
+        ("gemma3n", "close to it by name: gemma, gemma2, gemma3_text; known families are"),
+        ("granitemoe", "close to it by name: granite; known families are"),
+        ("canine", "'canine'; known families are"),
+    ],
+)
+def test_a_family_without_a_row_is_told_which_are_close_to_it(family, close):
+    model = tiny("bert")
+    model.config.model_type = family
+    with pytest.raises(UnsupportedModel, match=f"no row for the model family '{family}'.*") as caught:
+        Decomposer(model)
+    assert close in str(caught.value)
+
+
+def test_entities_beside_the_words_are_refused():
+    """LUKE returns their vectors apart; what attention adds is then of words and entities together."""
+    model = tiny("luke")
+    entities = torch.ones(2, 1, dtype=torch.long)
+    with pytest.raises(UnsupportedModel, match="entity_ids is not taken: .*; leave it out"):
+        Decomposer(model)(**inputs_of(model), entity_ids=entities, entity_position_ids=entities[..., None])
 
 
 def test_a_stack_is_for_encoder_decoders():
