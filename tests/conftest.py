@@ -45,6 +45,10 @@ FALCON = {
     "vocab_size": 64, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
     "ffn_hidden_size": 40, "max_position_embeddings": 40,
 }  # fmt: skip
+XLM = {
+    "vocab_size": 64, "emb_dim": 24, "n_layers": 3, "n_heads": 4, "max_position_embeddings": 40,
+    "pad_index": 1, "pad_token_id": 1, "n_langs": 1,
+}  # fmt: skip
 MIXTURE = LLAMA | {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 SHARED = LLAMA | {"n_routed_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
                   "n_group": 2, "topk_group": 2, "n_shared_experts": 1, "first_k_dense_replace": 1,
@@ -100,6 +104,7 @@ FAMILY_SIZES = {
     "xlm-roberta-xl": SIZES,
     "markuplm": SIZES | {"max_depth": 5, "xpath_unit_hidden_size": 4},
     "luke": SIZES | {"entity_vocab_size": 8, "entity_emb_size": 16},
+    "xlm": XLM, "flaubert": XLM,
     "nomic_bert": SIZES | {"head_dim": 6},
     "eurobert": LLAMA, "eurobert/biases": LLAMA | {"attention_bias": True, "mlp_bias": True},
     "gpt_bigcode": {"vocab_size": 64, "n_embd": 24, "n_layer": 3, "n_head": 4, "n_positions": 40},

@@ -302,8 +302,8 @@ def alone(
 
 def varying_of(trace: Trace, site: Site) -> list[Tensor | None]:
     """What depends on the token of what biases add, at each of a sublayer's calls in a pass."""
-    where = (site.layer, site.sublayer)
-    return [one.varying for one in trace.operations if isinstance(one, Add) and one.where == where]
+    adds = [one for one in trace.operations if isinstance(one, Add) and one.where is not None]
+    return [one.varying for one in adds if one.where and find(one.where[0], one.where[1].out) is site.out]
 
 
 def is_projection(module: Any) -> bool:

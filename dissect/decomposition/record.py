@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dissect.decomposition.families import Beside
 from dissect.decomposition.sites import Site, Sites
 from dissect.decomposition.trace import Add, Map, Norm, Trace, work_dtype
 from dissect.errors import UnsupportedModel
@@ -53,7 +54,9 @@ class Recorder:
             for module in self.sites.early:
                 self.before(module, self.on_start)
                 self.watch(module)
-        self.before(self.sites.layers[0], self.on_start)
+        first = self.sites.layers[0]
+        first = first.ends()[0] if isinstance(first, Beside) else first
+        self.before(first, self.on_start)
         for site in self.sites.sublayers:
             if self.only in (None, site.sublayer.term):
                 self.attach_sublayer(site)
@@ -61,9 +64,9 @@ class Recorder:
             for module in self.sites.final:
                 self.watch(module)
         if "states" in self.keep:
-            self.before(self.sites.layers[0], self.on_first_layer)
+            self.before(first, self.on_first_layer)
             for layer in self.sites.layers:
-                self.after(layer, self.on_layer_end)
+                self.after(layer.ends()[1] if isinstance(layer, Beside) else layer, self.on_layer_end)
             for module in self.sites.final:
                 self.after(module, self.on_final)
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dissect.decomposition import Decomposer
+from dissect.decomposition.families import Beside
 from dissect.decomposition.sites import Site
+from dissect.errors import UnsupportedModel
 
 Change = Callable[[Tensor], Tensor]  # of what a sublayer adds to the stream
 Sublayer = tuple[str, int]  # its term, "h", "f" or "s", and its layer, from 1
@@ -59,15 +61,30 @@ def reordered(decomposer: Decomposer, order: Sequence[int]) -> Iterator[None]:
         decomposer: Of the model.
         order: In the place of layer n, from 0, works layer `order[n]`.
     """
-    layers = decomposer.sites().layers
+    layers = separate(decomposer)
     with instead_of(layers, [layers[n].forward for n in order]):
         yield
+
+
+def separate(decomposer: Decomposer) -> list[nn.Module]:
+    """The layers of a model whose layers are modules of their own.
+
+    Raises:
+        UnsupportedModel: They are not.
+    """
+    layers = decomposer.sites().layers
+    if any(isinstance(layer, Beside) for layer in layers):
+        raise UnsupportedModel(
+            f"the layers of {decomposer.config.model_type!r} are no modules of their own, so they cannot be "
+            "reordered or repeated"
+        )
+    return layers
 
 
 @contextmanager
 def twice(decomposer: Decomposer, layer: int) -> Iterator[None]:
     """Let a layer, counted from 0, work again on what it has made."""
-    module = decomposer.sites().layers[layer]
+    module = separate(decomposer)[layer]
     once = module.forward
 
     def again(*args: Any, **kwargs: Any) -> Any:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from dissect.decomposition import Decomposer
+from dissect.errors import UnsupportedModel
 from dissect.experiments.interventions import changed, instead, mean_additions, reordered, twice
 from tests.conftest import FAMILY_SIZES, batch, inputs_of, read_by, stacks_of, tiny
 
@@ -112,7 +113,20 @@ def test_sublayers_of_any_family_can_be_changed_and_are_put_back(family):
         assert torch.equal(decomposer.embedding(**given), before)
 
 
-@pytest.mark.parametrize("family", [name for name in ALL if name != "vit" and "t5" not in name])
+NO_MODULE_A_LAYER = ["xlm", "flaubert"]
+
+
+@pytest.mark.parametrize("family", NO_MODULE_A_LAYER)
+def test_layers_that_are_no_modules_of_their_own_are_not_reordered(family):
+    decomposer = Decomposer(tiny(family))
+    for change in (reordered(decomposer, [1, 0, 2]), twice(decomposer, 0)):
+        with pytest.raises(UnsupportedModel, match=f"the layers of '{family}' are no modules"), change:
+            pass
+
+
+@pytest.mark.parametrize(
+    "family", [name for name in ALL if name not in ("vit", *NO_MODULE_A_LAYER) and "t5" not in name]
+)
 @torch.no_grad()
 def test_layers_of_any_family_can_be_swapped_and_repeated_and_are_put_back(family):
     model = tiny(family)

@@ -9,6 +9,7 @@ those of sublayers at the layer. A path may end in "?" where the part may be abs
 from dissect.decomposition.families.decoders import BLOOM, GPT2, GPT_NEOX, LLAMA
 from dissect.decomposition.families.encoders import BERT, MODERNBERT, ROBERTA
 from dissect.decomposition.families.lookup import (
+    Beside,
     default_stack,
     family_of,
     find,
@@ -25,6 +26,7 @@ from dissect.decomposition.families.table import FAMILIES, REFUSED
 __all__ = [
     "BERT",
     "BLOOM",
+    "Beside",
     "FAMILIES",
     "Family",
     "GPT2",

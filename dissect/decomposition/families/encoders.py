@@ -27,6 +27,19 @@ LUKE = replace(
     refuses=(("entity_ids", "entities are a second sequence, and their vectors a second output"),),
 )
 
+XLM = Family(
+    embedding=("layer_norm_emb",),
+    layers="attentions.* & layer_norm1.* & ffns.* & layer_norm2.*",
+    sublayers=(
+        Sublayer("h", value="attentions.v_lin", out="attentions.out_lin", norm="layer_norm1"),
+        Sublayer("f", enters="ffns.lin1", out="ffns.lin2", norm="layer_norm2"),
+    ),
+    needs=(
+        ("chunk_size_feed_forward", 0, "feed-forwards in chunks are not recorded"),
+        ("pre_norm", False, "its norms are elsewhere then"),
+    ),
+)
+
 ALBERT = Family(
     embedding=("embeddings.LayerNorm", "encoder.embedding_hidden_mapping_in"),
     layers="encoder.albert_layer_groups.*.albert_layers.*",
@@ -137,6 +150,8 @@ ENCODERS = {
     "albert": ALBERT,
     "distilbert": DISTILBERT,
     "mpnet": MPNET,
+    "xlm": XLM,
+    "flaubert": XLM,
     "deberta": DEBERTA,
     "deberta-v2": DEBERTA_V2,
     "big_bird": BIG_BIRD,

@@ -122,8 +122,23 @@ def find_if(root: nn.Module, path: str, config: Any) -> nn.Module | None:
     return find(root, path) if path else None
 
 
+class Beside(nn.ModuleDict):
+    """A layer of a model that has a list of modules for each of its steps, and none for a layer."""
+
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        """The first of its modules and the last."""
+        modules = list(self.values())
+        return modules[0], modules[-1]
+
+
 def find_all(root: nn.Module, path: str) -> list[nn.Module]:
-    """The modules at a path with "*" for every part of a list, in order."""
+    """The modules at a path with "*" for every part of a list, in order.
+
+    Paths joined by " & " are of lists beside one another, and make one layer of the parts at each place.
+    """
+    if " & " in path:
+        lists = {one.removesuffix(".*"): find_all(root, one) for one in path.split(" & ")}
+        return [Beside(dict(zip(lists, parts, strict=True))) for parts in zip(*lists.values(), strict=True)]
     first, star, rest = path.partition(".*")
     if not star:
         return [find(root, path)]

@@ -47,7 +47,7 @@ class Family:
     """What happens to the stream, in order: `embedding`, then layer by layer `sublayers`, `final`.
 
     Attributes:
-        layers: "*" stands for every part of a list.
+        layers: "*" stands for every part of a list; lists beside one another are joined by " & ".
         embedding: Norms and affine maps before the first layer.
         final: Norms and affine maps after the last layer.
         computed: Modules that make embeddings out of others: what they return is where the stream begins.
