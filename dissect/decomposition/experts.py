@@ -119,9 +119,8 @@ def by_expert(add: Add, tokens: list[int], experts: Experts, config: Any) -> Ten
             at, place = torch.where(which == expert)
             share = shares[at, place, None]
             out = module(given[at], which[at, place, None], share)
-            parts[expert, at.to(parts.device)] = (out if bias is None else out - share * bias[expert]).to(
-                parts
-            )
+            out = out if bias is None else out - share * bias[expert]
+            parts[expert, at.to(parts.device)] = out.to(parts)
     if experts.beside:
         parts[-1] = beside(layer, sublayer, module, add.seen["entered"][:, tokens]).flatten(0, 1)
     return parts.unflatten(1, (batch, len(tokens)))

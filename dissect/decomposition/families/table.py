@@ -14,9 +14,26 @@ FAMILIES: dict[str, Family] = {
     **ENCODER_DECODERS,
 }
 
+STATES = "layers of it carry a state from token to token instead of attending, which no term is for"
+GATED = "a gate multiplies what its attention returns"
+SPARSE = "its attention is sparse, and goes over the text in blocks"
+
 # Families for which a sum of these terms would be wrong, and why.
 REFUSED = {
-    "qwen3_next": "a gate multiplies what its attention returns",
+    **dict.fromkeys(
+        ["mamba", "mamba2", "falcon_mamba", "bamba", "jamba", "zamba", "zamba2", "nemotron_h", "falcon_h1",
+         "granitemoehybrid", "recurrent_gemma", "rwkv", "xlstm", "lfm2", "lfm2_moe", "minimax",
+         "olmo_hybrid", "kimi_linear"],
+        STATES,
+    ),
+    **dict.fromkeys(["qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "afmoe"], GATED),
+    **dict.fromkeys(["led", "longt5", "bigbird_pegasus", "reformer"], SPARSE),
+    "fnet": "it has no attention: a Fourier transform mixes its tokens",
+    "funnel": "its layers take tokens together, so that there is no sum for each",
+    "mobilebert": "its sublayers write to a narrower stream of each layer's own",
+    "deepseek_v2": "its values come with keys from a compressed vector, whose biases have no row",
+    "deepseek_v3": "its values come with keys from a compressed vector, whose biases have no row",
+    "blenderbot-small": "its decoder adds positions after a norm, where no term of the input begins",
     "longformer": "tokens of global attention have value biases of their own",
     "gemma3": "it is several models in one; take its language model",
-}
+}  # fmt: skip
