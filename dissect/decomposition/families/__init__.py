@@ -21,7 +21,7 @@ from dissect.decomposition.families.lookup import (
     no_row,
 )
 from dissect.decomposition.families.row import Family, Sublayer
-from dissect.decomposition.families.table import FAMILIES, REFUSED
+from dissect.decomposition.families.table import FAMILIES, KINDS, REFUSED
 
 __all__ = [
     "BERT",
@@ -31,6 +31,7 @@ __all__ = [
     "Family",
     "GPT2",
     "GPT_NEOX",
+    "KINDS",
     "LLAMA",
     "MODERNBERT",
     "REFUSED",

@@ -14,6 +14,16 @@ FAMILIES: dict[str, Family] = {
     **ENCODER_DECODERS,
 }
 
+# By kind, the names that a model's configuration has.
+KINDS = {
+    "encoders": [*ENCODERS, "eurobert"],
+    "decoders": [*DECODERS],
+    "mixtures of experts": [*MIXTURES],
+    "encoder-decoders": [
+        name.removesuffix(".decoder") for name in ENCODER_DECODERS if name.endswith(".decoder")
+    ],
+}
+
 STATES = "layers of it carry a state from token to token instead of attending, which no term is for"
 GATED = "a gate multiplies what its attention returns"
 SPARSE = "its attention is sparse, and goes over the text in blocks"
