@@ -145,7 +145,7 @@ def task(model: PreTrainedModel) -> str:
     'question answering'
     """
     named = (getattr(model.config, "architectures", None) or [""])[0]
-    head = named.partition("For")[2].replace("LM", "Lm")
+    head = named.partition("For")[2].replace("LM", "Lm").removesuffix("Simple")  # as XLM has it
     return re.sub(r"(?<!^)(?=[A-Z])", " ", head).lower()
 
 

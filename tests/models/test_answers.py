@@ -354,7 +354,8 @@ def test_any_family_is_tuned_on_questions_loaded_and_taken_apart(family, tokeniz
     model, info = answering(sibling.model).from_pretrained(tmp_path / "out", output_loading_info=True)
     assert not info["missing_keys"]
     inputs = inputs_of(sibling.model)
-    assert torch.equal(model.eval().base_model(**inputs)[0], sibling.model(**inputs)[0])
+    given, found = model.eval().base_model(**inputs)[0], sibling.model(**inputs)[0]
+    assert torch.allclose(given, found, atol=1e-5)  # kernels for experts depend on where weights lie
     assert Decomposer(sibling.model)(**inputs).error < 1e-3
 
 

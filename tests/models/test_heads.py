@@ -117,7 +117,8 @@ def test_any_family_is_tuned_on_tags_loaded_and_taken_apart(family, tokenizer, t
     tagger, info = kind.from_pretrained(out, output_loading_info=True)
     assert not info["missing_keys"]
     inputs = inputs_of(sibling.model)
-    assert torch.equal(reader(tagger)(**inputs)[0], sibling.model(**inputs)[0])  # trained weights, all
+    given, found = reader(tagger)(**inputs)[0], sibling.model(**inputs)[0]  # trained weights, all
+    assert torch.allclose(given, found, atol=1e-5)  # kernels for experts depend on where weights lie
     assert Decomposer(sibling.model)(**inputs).error < 1e-3
 
 
