@@ -9,7 +9,7 @@ TESTS :=  # what else pytest is told
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help book site pdf publish check test mutants older dist clean
+.PHONY: help book site pdf publish check test mutants families older dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -41,6 +41,9 @@ test: $(VENV)/tested ## run all tests, the linter, the spelling, the type checke
 
 mutants: $(VENV)/tested ## make mistakes on purpose, and tell how many the tests notice; ONLY=claims for some
 	$(BIN)/python tests/mutants/run.py --only '$(ONLY)'
+
+families: $(VENV)/tested ## try every family by every test that is written for all of them
+	$(BIN)/python -m pytest -m 'family or families'
 
 older: $(OLDER)/installed ## run the tests of the decomposition with the last transformers 4
 	$(OLDER)/bin/python -m pytest tests/decomposition/test_families.py tests/decomposition/test_decomposition.py

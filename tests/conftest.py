@@ -18,6 +18,8 @@ import torch
 from filelock import FileLock
 from transformers import AutoConfig, AutoModel
 
+from dissect.decomposition.families import FAMILIES, known
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
 
 AXE = "axe-core@4.14.1"
@@ -198,11 +200,52 @@ def read_by(stack, inputs):
     return {name: value for name, value in inputs.items() if not name.startswith("decoder_")}
 
 
+def like_others() -> set[str]:
+    """Families whose rows are those of one before them in the table."""
+    rows: dict[str, list] = {}
+    for name, row in FAMILIES.items():
+        rows.setdefault(name.split(".")[0], []).append(row)
+    return {name for n, name in enumerate(rows) if rows[name] in list(rows.values())[:n]}
+
+
+# What each family is tried by; other tests of those that are like another are for `make families`.
+TRIED_BY_ALL = (
+    "test_terms_add_up_to_what_the_model_returns_at_every_layer",
+    "test_every_family_is_certified",
+)
+
+
+def family_tried(item) -> str | None:
+    """The family that a test is tried with, where it is written once for all of them."""
+    given = getattr(item, "callspec", None)
+    name = given and (given.params.get("family") or given.params.get("variant"))
+    name = name.split("/")[0] if isinstance(name, str) else ""
+    return name if name in known() else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items) -> None:
+    """Mark tests that are written once for all families, and leave out what has the mark `families`.
+
+    It is for those that take long, or tell little more than the same test with another family. They are run
+    where the mark is asked for (`make families`).
+    """
+    like = like_others()
+    for item in items:
+        family = family_tried(item)
+        if family is not None:
+            item.add_marker("family")
+        if family in like and item.originalname not in TRIED_BY_ALL:
+            item.add_marker("families")
+    if "families" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("families")])
+        items[:] = [item for item in items if not item.get_closest_marker("families")]
+    in_order(items)
+
+
+def in_order(items) -> None:
     """Mark tests by what they ask for; those that take long otherwise have the mark `slow`.
 
-    Those of the mark `families` are run where it is asked for alone (`make families`).
     Tests that look at the run stand in the middle: of two processes, each of which begins with a half, one
     makes it at once while the other has enough else to do.
     """
@@ -210,9 +253,6 @@ def pytest_collection_modifyitems(config, items) -> None:
         for fixture, mark in (("small_run", "run"), ("browser", "browser")):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(mark)
-    if "families" not in config.option.markexpr:
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("families")])
-        items[:] = [item for item in items if not item.get_closest_marker("families")]
     of_run = [item for item in items if item.get_closest_marker("run")]
     others = [item for item in items if not item.get_closest_marker("run")]
     middle = len(items) // 2

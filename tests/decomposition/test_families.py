@@ -12,7 +12,17 @@ from dissect.decomposition.families import FAMILIES, KINDS, REFUSED, find, find_
 from dissect.decomposition.sites import constant_of, matrix_of, width_of
 from dissect.decomposition.splits import AXIS
 from dissect.errors import InexactSum, UnsupportedModel
-from tests.conftest import ACCELERATOR, FAMILY_SIZES, inputs_of, read_by, stacks_of, tiny
+from tests.conftest import (
+    ACCELERATOR,
+    FAMILY_SIZES,
+    TRIED_BY_ALL,
+    family_tried,
+    inputs_of,
+    like_others,
+    read_by,
+    stacks_of,
+    tiny,
+)
 
 OLDER = Version(transformers.__version__).major < 5  # `make older`
 # families that were not there, or whose modules had other names
@@ -337,6 +347,19 @@ def test_attention_that_is_no_weighted_mean_is_noticed(monkeypatch):
     monkeypatch.setattr(splits, "attentions_of", wrong)
     with pytest.raises(InexactSum, match="by source"):
         Decomposer(tiny("bert"))(**inputs_of(tiny("bert")), by="source")
+
+
+def test_of_families_with_one_row_the_first_is_tried_by_all_tests(request):
+    """The others by their sum and certificate, and by all of them with `make families`."""
+    like = like_others()
+    assert {"camembert", "mt5", "mistral"} <= like and not {"bert", "roberta", "t5", "llama"} & like
+    assert {str(FAMILIES[name]) for name in FAMILIES if name.split(".")[0] not in like} == {
+        str(row) for row in FAMILIES.values()
+    }
+    items = [item for item in request.session.items if family_tried(item) in like]
+    if "families" not in request.config.option.markexpr:
+        assert {item.originalname for item in items} <= set(TRIED_BY_ALL)
+    assert all(item.get_closest_marker("family") for item in items)
 
 
 def test_every_row_is_tested():
