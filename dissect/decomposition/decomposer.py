@@ -95,6 +95,7 @@ class Decomposer:
             for sublayer in self.family.sublayers:
                 for path in filter(None, (sublayer.out, sublayer.value)):
                     refuse_integers(path, find(layer, path))
+        self.mixture = any(sublayer.experts for sublayer in self.family.sublayers)
         self.weighted = any(sublayer.weights for sublayer in self.family.sublayers)
         self.may_cache = "use_cache" in inspect.signature(self.base.forward).parameters
 
@@ -128,7 +129,7 @@ class Decomposer:
             TooLarge: The split would not fit; said before it is computed.
         """
         request = None if by is None else splits.Request(by, layers, tokens)
-        refuse_way(by, self.family, self.config.model_type)
+        refuse_way(by, self.mixture, self.config.model_type)
         if by == "source":
             splits.refuse_attention(self.config, inputs.get(self.reads), inputs.get("input_ids"))
         output, trace, mask = self._forward(inputs, splits.KEEP.get(by or "", ()), by == "source")

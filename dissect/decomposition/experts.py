@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dissect.decomposition.families import Family, find, find_if
+from dissect.decomposition.families import find, find_if
 from dissect.decomposition.record import ROUTED
 from dissect.decomposition.trace import Add
 from dissect.errors import DissectError, UnsupportedModel
@@ -35,19 +35,18 @@ class Experts:
         return self.many + self.beside
 
 
-def refuse_way(by: str | None, family: Family, name: str) -> None:
+def refuse_way(by: str | None, mixture: bool, name: str) -> None:
     """Refuse to split feed-forwards by what they do not have.
 
     Args:
         by: A way to split, see `Decomposer`.
-        family: The model's row.
-        name: The family's name.
+        mixture: Whether they are mixtures of experts.
+        name: The family's.
 
     Raises:
         DissectError: They are no mixtures, and are to be split by expert.
         UnsupportedModel: They are mixtures, and are to be split by unit.
     """
-    mixture = any(sublayer.experts for sublayer in family.sublayers)
     if by == "expert" and not mixture:
         raise DissectError(
             f"by='expert' is for mixtures of experts, and {name!r} is none; by='neuron' splits what its "

@@ -51,8 +51,8 @@ class Word:
         return table.assign(token=[self.tokens[n] for n in table["source"]])
 
     def by_unit(self, layers: Sequence[int] | None = None) -> pd.DataFrame:
-        """Columns term, layer, unit, importance; units are counted from 0."""
-        return self._table("neuron", ("unit",), layers)
+        """Columns term, layer, unit, importance; units are counted from 0, in a mixture they are experts."""
+        return self._table("expert" if self.decomposer.mixture else "neuron", ("unit",), layers)
 
     def _table(self, by: str, finer: tuple[str, ...], layers: Sequence[int] | None = None) -> pd.DataFrame:
         parts = self.decomposer(**self.inputs, by=by, layers=layers, tokens=self.positions)
@@ -103,7 +103,12 @@ def word_in(loaded: Loaded, sentence: str, word: str) -> Word:
     return Word(Decomposer(loaded.model), inputs, tokens, positions)
 
 
-FINER = {"head": "head", "source": "source", "neuron": "unit"}  # what a split is by, and its column
+FINER = {
+    "head": "head",
+    "source": "source",
+    "neuron": "unit",
+    "expert": "unit",
+}  # what a split is by, and its column
 
 
 @torch.no_grad()
@@ -128,12 +133,13 @@ def logits(
         head: The linear map from embeddings to the vocabulary, see `models.load_unembedding`.
         sentence: The text before the next word.
         words: Candidates; a candidate of several pieces stands for its first.
-        by: "layer", "head" (of h), "source" (the tokens that h came from) or "neuron" (units that wrote f).
+        by: "layer", "head" (of h), "source" (the tokens that h came from), "neuron" (units that wrote f) or
+            "expert" (of a mixture).
         layers: Split what these wrote, counted from 1; by default all.
 
     Returns:
         Columns term, layer, word, logit; before word also head (from 1), source (a position) or unit
-        (from 0).
+        or expert (both under unit, from 0).
     """
     encoded = loaded.tokenizer(sentence, return_tensors="pt", truncation=False, verbose=False)
     inputs: dict[str, Any] = {name: value.to(loaded.model.device) for name, value in encoded.items()}
@@ -176,4 +182,4 @@ def _said(
 
 def of_one(split: Tensor, by: str) -> Tensor:
     """A split of one sentence, summed over the tokens asked for: (layers, d) or (layers, finer, d)."""
-    return split.sum(3)[:, :, 0] if by == "head" else split.sum(2)[:, 0]
+    return split.sum(3)[:, :, 0] if by in ("head", "expert") else split.sum(2)[:, 0]

@@ -110,7 +110,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "token": ("text", "word piece that attention read from"),
     "trial": ("whole", "trial of the search for hyper-parameters, from 0"),
     "types": ("whole", "among how many word pieces the head chooses"),
-    "unit": ("whole", "feed-forward unit, from 0"),
+    "unit": ("whole", "feed-forward unit, from 0; of a mixture an expert"),
     "value": ("number", "pseudo-value; its mean over seeds and groups is the number itself"),
     "vectors": ("text", "subsets of the terms; those joined by ; stand side by side"),
     "verdict": ("text", "replicated, contradicted, mixed, undecided or not testable"),

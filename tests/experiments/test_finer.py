@@ -114,6 +114,22 @@ def test_a_head_says_what_its_vector_says(minilm):
         assert said[said["layer"] == 0][column].isna().all()
 
 
+def test_the_units_of_a_mixture_are_its_experts(minilm):
+    model = tiny("mixtral", vocab_size=30522)
+    loaded = Loaded("tiny", model, minilm.tokenizer)
+    word = finer.word_in(loaded, "the crane stood", "crane")
+    units, terms = word.by_unit(), word.terms().set_index("term")["importance"]
+    assert units.groupby("layer")["unit"].agg(list).tolist() == [list(range(6))] * 3
+    assert units["importance"].sum() == pytest.approx(terms["f"], abs=1e-5)
+    head = torch.nn.Linear(24, 30522, bias=False).double()
+    inputs = minilm.tokenizer("the crane", return_tensors="pt")
+    split = Decomposer(model)(**inputs, by="expert").split["f"]
+    bird = minilm.tokenizer("bird", add_special_tokens=False)["input_ids"][0]
+    said = finer.logits(loaded, head, "the crane", ["bird"], "expert")
+    row = said[(said["layer"] == 2) & (said["unit"] == 4)]
+    assert row["logit"].tolist() == pytest.approx([(head.weight[bird] @ split[1, 4, 0, -1]).item()])
+
+
 def test_an_unembedding_is_linear_or_none(tmp_path, minilm):
     from transformers import GPT2LMHeadModel
 
