@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from dissect.decomposition import splits
 from dissect.decomposition.experts import one_by_one, refuse_way
-from dissect.decomposition.families import default_stack, family_of, find, find_all, has_stacks
+from dissect.decomposition.families import Beside, default_stack, family_of, find, find_all, has_stacks
 from dissect.decomposition.fold import fold, fold_layers
 from dissect.decomposition.inputs import (
     model_inside,
@@ -91,7 +91,9 @@ class Decomposer:
             self.base = getattr(base, "encoder", base)
         elif has_stacks(model) and self.config.is_encoder_decoder:
             self.reads = "decoder_input_ids"
-        for layer in find_all(self.base, self.family.layers):
+        layers = find_all(self.base, self.family.layers)
+        self.has_layers = not any(isinstance(layer, Beside) for layer in layers)
+        for layer in layers:
             for sublayer in self.family.sublayers:
                 for path in filter(None, (sublayer.out, sublayer.value)):
                     refuse_integers(path, find(layer, path))

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from dissect.decomposition import Decomposer
-from dissect.decomposition.families import Beside
 from dissect.decomposition.sites import Site
 from dissect.errors import UnsupportedModel
 
@@ -72,13 +71,12 @@ def separate(decomposer: Decomposer) -> list[nn.Module]:
     Raises:
         UnsupportedModel: They are not.
     """
-    layers = decomposer.sites().layers
-    if any(isinstance(layer, Beside) for layer in layers):
+    if not decomposer.has_layers:
         raise UnsupportedModel(
             f"the layers of {decomposer.config.model_type!r} are no modules of their own, so they cannot be "
             "reordered or repeated"
         )
-    return layers
+    return decomposer.sites().layers
 
 
 @contextmanager

@@ -134,6 +134,7 @@ CHAPTERS: dict[str, Chapter] = {
         ),
         asked=True,
         head=True,
+        unsuited=requirements.no_layers,
         seconds=lambda cost: cost.causes(),
     ),
 }  # fmt: skip

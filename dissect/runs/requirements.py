@@ -14,6 +14,7 @@ from dissect.models.heads import of_pair, sees_ahead
 NO_MASK = "its tokenizer has no mask token, so it was not made to guess masked words"
 NO_MASKED_HEAD = "it sees the tokens ahead, and its family has no head for masked words"
 NO_NEXT_HEAD = "it sees no token ahead, and its family has no head for the next word"
+NO_LAYERS = "its layers are no modules of their own, so they cannot change places or work twice"
 WORDS_BY_DECODER = "a run reads its encoder, and it is its decoder that guesses words"
 CONTEXT_FIRST = {
     "sentence": "Above the harbour the steel beam was lifted by a crane.",
@@ -31,6 +32,11 @@ def no_words(loaded: Loaded) -> str:
     if not sees_ahead(loaded.model):
         return NO_NEXT_HEAD
     return NO_MASK if loaded.tokenizer.mask_token_id is None else NO_MASKED_HEAD
+
+
+def no_layers(loaded: Loaded) -> str:
+    """Why a model's layers cannot change places; "" where they can."""
+    return "" if Decomposer(loaded.model).has_layers else NO_LAYERS
 
 
 def context_first(loaded: Loaded) -> dict[str, str]:

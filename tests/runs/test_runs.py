@@ -15,12 +15,13 @@ from dissect.experiments.probes import Training
 from dissect.places import PUBLISHED
 from dissect.runs import doctor, manifest, model_check
 from dissect.runs.chapters import CHAPTERS, unsuited, writer_of
-from dissect.runs.requirements import NO_MASK, WORDS_BY_DECODER
+from dissect.runs.requirements import NO_LAYERS, NO_MASK, WORDS_BY_DECODER
 from dissect.runs.samples import SUBSET, chosen
 from dissect.runs.settings import settings_from
 from dissect.runs.verification import verify
 from dissect.site import compare, tables_page
 from dissect.tables import results, schema
+from tests.conftest import tiny
 
 pytestmark = pytest.mark.slow
 
@@ -391,6 +392,7 @@ def test_chapters_that_make_no_sense_for_a_model_are_left_out(minilm, others):
 
     without = Loaded(minilm.name, minilm.model, WithoutMask())
     assert unsuited(without, CHAPTERS) == {"3-mlm": NO_MASK}
+    assert unsuited(Loaded("xlm", tiny("xlm"), minilm.tokenizer), CHAPTERS) == {"8-causes": NO_LAYERS}
     assert unsuited(without, ["4-wsd"]) == {}
 
 
