@@ -132,15 +132,14 @@ class Recorder:
         self.seen.clear()
         term = site.sublayer.term
         self.added[term] += 1
-        output = self.like_stream(self.work(out))
-        if site.sublayer.overwritten:
-            output = output.clone()
-        add = Add(term, self.added[term], output, constant, where=(site.layer, site.sublayer), seen=seen)
+        # multiplied in the model's format, as the model does it
+        output = self.like_stream(self.work(out if site.times == 1 else site.times * out))
+        output = output.clone() if site.sublayer.overwritten else output
+        add = Add(term, self.added[term], output, site.times * constant, gain=site.times, seen=seen)
+        add.where = site.layer, site.sublayer
         if site.scaled is not None and "experts" in seen:  # by the say of each that a token goes to
             biases = self.work(site.scaled)[seen["experts"].to(self.device)]
             add.varying = self.like_stream((self.work(seen["shares"]).unsqueeze(-1) * biases).sum(-2))
-        if site.times != 1.0:
-            add.gain, add.output, add.constant = site.times, site.times * output, site.times * constant
         self.trace.operations.append(add)
 
     def on_weights(self, site: Site, weights: Tensor) -> None:

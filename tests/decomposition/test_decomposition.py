@@ -14,6 +14,7 @@ from dissect.decomposition.precision import shortened
 from dissect.errors import InexactSum, UnsupportedModel
 from tests.closed_forms import closed_forms, embeddings_sum
 from tests.conftest import DEVICES, batch, inputs_of, tiny
+from tests.decomposition.test_families import ways
 
 FAMILY_NAMES = ["bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"]
 EXACT = 1e-13  # float64, relative
@@ -232,7 +233,7 @@ def test_lower_precision_keeps_terms_in_float32(minilm, dtype, device):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("family", ["bert", "albert", "gpt2", "llama", "t5"])
+@pytest.mark.parametrize("family", ["bert", "albert", "gpt2", "llama", "t5", "granite", "gpt_oss"])
 def test_within_autocast_only_the_model_rounds(family, dtype, device):
     model = tiny(family, dtype=torch.float32).to(device)
     inputs = {name: value.to(device) for name, value in inputs_of(model, lengths=[7, 3]).items()}
@@ -242,7 +243,7 @@ def test_within_autocast_only_the_model_rounds(family, dtype, device):
         parts = decompose(model, **inputs)
         shares = parts.importance()
         layers = Decomposer(model).layers(**inputs)
-        splits = [decompose(model, by=by, **inputs) for by in ("layer", "head", "source", "neuron")]
+        splits = [decompose(model, by=by, **inputs) for by in ways(Decomposer(model))]
     assert parts.terms.dtype == shares.dtype == torch.float32
     for each in [parts, *layers[1:], *splits]:
         assert each.error < allowed
