@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ NAMES = {"i": "$i$ input", "h": "$h$ attention", "f": "$f$ feed-forward", "c": "
 TITLE: dict[str, Any] = {"fontsize": "medium", "parse_math": False}  # names may hold dollars
 BASELINE = "none"  # how the empty subset is written in pictures
 
+matplotlib.rcdefaults()  # whatever the user has set, as LaTeX for all text
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "savefig.bbox": "tight"})
 
 

@@ -1,22 +1,25 @@
 """Executes chapters with papermill, each in a process of its own."""
 
 import ast
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed, wait
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from weakref import WeakSet
+from typing import NamedTuple, TypeVar
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from dissect import progress, reuse
 from dissect.errors import DissectError
 from dissect.files import write_text
+from dissect.runs import pictures
+from dissect.runs.processes import ARGUMENTS, kernel, kill, settings_of_its_own
 from dissect.runs.terminal import watching
 
 T = TypeVar("T")
@@ -27,12 +30,6 @@ class Took(NamedTuple):
 
     seconds: float
     work: dict[str, reuse.Work]
-
-
-# glibc keeps what a batch frees for the next one, up to half a GiB: to hand it back and ask anew costs a
-# twentieth of the time of a pass. Other allocators read other names.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20)}
-AT_WORK: WeakSet[AsyncKernelManager] = WeakSet()  # those who look after chapters' processes
 
 
 def side_by_side(
@@ -105,61 +102,61 @@ def execute(
     begun = time.monotonic()
     unfinished = lines.with_name(f".{source.name}")
     work = lines.with_name(f".{source.stem}.work")
+    failed = target.with_suffix(".failed")
     lines.touch()
-    environment = {
-        progress.VARIABLE: str(lines), reuse.VARIABLE: str(work), "PYTHONWARNINGS": "ignore", **ALLOCATOR,
-    }  # fmt: skip
+    environment = {progress.VARIABLE: str(lines), reuse.VARIABLE: str(work)}
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     try:
-        papermill.execute_notebook(
-            str(source), str(unfinished), parameters, kernel_name="python3", language="python",
-            progress_bar=False, kernel_manager_class=kernel(environment, folder),
-            request_save_on_cell_execute=False,
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-        )  # fmt: skip
-    except PapermillExecutionError as error:
-        failed = target.with_suffix(".failed")
-        write_text(failed, unfinished.read_text(encoding="utf-8"))
-        raise DissectError(
-            f"chapter {source.stem} failed at cell {error.exec_count}: "
-            f"{error.ename}: {error.evalue} (see {failed})"
-        ) from None
-    except (RuntimeError, OSError) as error:  # a kernel that died is a RuntimeError
-        raise DissectError(
-            f"chapter {source.stem} could not be run ({str(error).strip() or type(error).__name__}); "
-            "if its process was killed, memory may have run out: give fewer sentences (--limit)"
-        ) from None
+        with told_in_a_sentence(source.stem, failed), settings_of_its_own(lines.parent) as home:
+            papermill.execute_notebook(
+                unformatted(source), unformatted(unfinished), parameters, kernel_name="python3",
+                language="python", progress_bar=False, request_save_on_cell_execute=False,
+                kernel_manager_class=kernel(environment, folder, home), extra_arguments=ARGUMENTS,
+            )  # fmt: skip
+        book = nbformat.read(unfinished, as_version=4)
+        pictures.refuse_missing(book, source.stem, failed)
+    except DissectError:
+        if unfinished.is_file():
+            write_text(failed, unfinished.read_text(encoding="utf-8"))
+        raise
     finally:
         lines.unlink(missing_ok=True)
-    book = nbformat.read(unfinished, as_version=4)
     clean(book)
     write_text(target, nbformat.writes(book) + "\n")
-    target.with_suffix(".failed").unlink(missing_ok=True)  # of an earlier attempt
+    failed.unlink(missing_ok=True)  # of an earlier attempt
     return Took(time.monotonic() - begun, reuse.read(work))
 
 
-def kernel(environment: dict[str, str], folder: Path) -> type[AsyncKernelManager]:
-    """A manager whose process has this environment and folder.
+@contextmanager
+def told_in_a_sentence(stem: str, failed: Path) -> Iterator[None]:
+    """What may go wrong while a chapter is executed, as a `DissectError`.
 
-    Papermill can only change our own, which other chapters share.
+    Args:
+        stem: The chapter's.
+        failed: The file that is kept of it.
     """
+    try:
+        yield
+    except PapermillExecutionError as error:
+        raise DissectError(
+            f"chapter {stem} failed at cell {error.exec_count}: {error.ename}: {error.evalue} (see {failed})"
+        ) from None
+    except DeadKernelError:
+        raise DissectError(
+            f"chapter {stem} could not be run to its end, since its process was killed: memory may have run "
+            "out, so give fewer sentences (--limit)"
+        ) from None
+    except (RuntimeError, OSError) as error:  # a process that does not answer is a RuntimeError
+        raise DissectError(
+            f"chapter {stem} could not be run ({str(error).strip() or type(error).__name__}): "
+            f"see whether {sys.executable} -m ipykernel --version tells one, and whether the disk has room"
+        ) from None
 
-    class Kernel(AsyncKernelManager):
-        async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-            options |= {"env": options["env"] | environment, "cwd": str(folder.resolve())}
-            await super()._async_launch_kernel(kernel_cmd, **options)
-            AT_WORK.add(self)
 
-    return Kernel
-
-
-def kill() -> None:
-    """End the chapters' processes at once."""
-    for manager in list(AT_WORK):
-        process = getattr(manager.provisioner, "process", None)
-        if process is not None and process.poll() is None:
-            process.kill()
+def unformatted(path: Path) -> str:
+    """A path for papermill, which takes what stands in braces for the name of a parameter."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def code_of(source: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Chapters in processes of their own, one at a time or side by side."""
 
+import json
 import os
 import signal
 import subprocess
@@ -48,7 +49,7 @@ def run(
 
 def said(folder: Path, name: str) -> str:
     book = nbformat.read(folder / "out" / f"{name}.ipynb", as_version=4)
-    return "".join(output["text"] for cell in book.cells for output in cell.outputs)
+    return "".join(output.get("text", "") for cell in book.cells for output in cell.outputs)
 
 
 def test_two_chapters_run_at_the_same_time(tmp_path):
@@ -132,3 +133,109 @@ def until(come, seconds: float) -> None:
     while not come():
         assert time.monotonic() - begun < seconds
         time.sleep(0.1)
+
+
+DRAWS = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+
+
+def drawing(path: Path, code: str = DRAWS, **figure: str) -> Path:
+    """A notebook with one cell, which has a caption where one is given."""
+    cell = nbformat.v4.new_code_cell(code, metadata={"mystnb": {"figure": figure}} if figure else {})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    return path
+
+
+def executed(source: Path, folder: Path) -> nbformat.NotebookNode:
+    target = folder / "out" / source.name
+    kernels.execute(source, target, {}, folder, folder / "lines")
+    return nbformat.read(target, as_version=4)
+
+
+def kinds(book: nbformat.NotebookNode) -> set[str]:
+    return {kind for cell in book.cells for output in cell.outputs for kind in output.get("data", {})}
+
+
+USERS = {
+    "MPLBACKEND": "Agg", "MPLCONFIGDIR": "{home}", "IPYTHONDIR": "{home}/ipython",
+    "PYTHONSTARTUP": "{home}/startup.py", "JUPYTER_PATH": "{home}/jupyter", "PYTHONOPTIMIZE": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def settings_of_a_user(tmp_path, monkeypatch) -> Path:
+    """All that a user may have set that a chapter's process would read."""
+    home = tmp_path / "home"
+    for name, value in USERS.items():
+        monkeypatch.setenv(name, value.format(home=home))
+    profile = home / "ipython" / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("raise_of_users_own = 1")
+    (profile / "ipython_kernel_config.py").write_text(
+        "c = get_config(); c.InlineBackend.figure_formats = {'svg'}; c.InlineBackend.rc = {'font.size': 30}"
+    )
+    (home / "startup.py").write_text("of_startup = 1")
+    (home / "matplotlibrc").write_text("text.usetex: True\nfont.size: 31\n")
+    spec = home / "jupyter" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    told = {"argv": ["/nowhere/python"], "display_name": "of another environment", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(told))
+    return home
+
+
+def test_nothing_that_the_user_has_set_changes_a_chapter(tmp_path, settings_of_a_user):
+    asks = DRAWS + (
+        "\nimport sys, tempfile\nassert plt.rcParams['font.size'] == 10 and not plt.rcParams['text.usetex']"
+        "\nassert 'raise_of_users_own' not in globals() and 'of_startup' not in globals()"
+        "\nprint(sys.executable, sys.flags.optimize, tempfile.gettempdir())"
+    )
+    source = drawing(tmp_path / "a.ipynb", asks, caption="A line.")
+    book = executed(source, tmp_path)
+    assert kinds(book) == {"image/png", "text/plain"}
+    python, optimised, temporary = said(tmp_path, "a").split()
+    assert (python, optimised) == (sys.executable, "0")
+    assert Path(temporary).is_relative_to(tmp_path) and not Path(temporary).exists()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".process")) == []
+
+
+@pytest.mark.parametrize(
+    "code, figure, said",
+    [
+        ("import matplotlib; matplotlib.use('agg')\n" + DRAWS, {"caption": "A line.", "name": "fig-line"},
+         r"chapter a drew no picture in cell 1 \(fig-line\): .*inline backend as PNG"),
+        ("from matplotlib_inline.backend_inline import set_matplotlib_formats as s; s('svg')\n" + DRAWS, {"caption": "A line."},
+         "chapter a drew no picture in cell 1"),
+        ("import matplotlib; matplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
+         "from myst_nb import glue; glue('line', plt.figure(), display=False)", {}, "one that is glued"),
+    ],
+)  # fmt: skip
+def test_a_picture_that_is_owed_and_not_there_fails_the_chapter(code, figure, said, tmp_path):
+    source = drawing(tmp_path / "a.ipynb", code, **figure)
+    with pytest.raises(DissectError, match=said) as caught:
+        executed(source, tmp_path)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "a.ipynb").exists()
+    assert nbformat.read(tmp_path / "out" / "a.failed", as_version=4).cells[0].execution_count == 1
+
+
+def test_words_may_stand_in_for_a_picture_that_the_model_cannot_have(tmp_path):
+    code = "from IPython.display import Markdown; Markdown('*This model has no mask token.*')"
+    book = executed(drawing(tmp_path / "a.ipynb", code, caption="Accuracy."), tmp_path)
+    assert "text/markdown" in kinds(book)
+
+
+def test_a_path_may_hold_braces_and_blanks(tmp_path):
+    folder = tmp_path / "my {name} and {0}, {{twice}}"
+    folder.mkdir()
+    source = notebook(folder / "a {b}.ipynb", "number = 1", "print(number)")
+    book = nbformat.read(source, as_version=4)
+    book.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(book, source)
+    kernels.execute(source, folder / "out" / source.name, {"number": 2}, folder, folder / "lines")
+    assert said(folder, "a {b}") == "2\n"
+
+
+def test_a_process_that_does_not_start_is_no_matter_of_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    source = notebook(tmp_path / "a.ipynb", "1")
+    with pytest.raises(DissectError, match="chapter a could not be run .*-m ipykernel") as caught:
+        executed(source, tmp_path)
+    assert "memory" not in str(caught.value) and "\n" not in str(caught.value)
