@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,25 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         elif path.is_dir() and path.name.startswith(".tuning-"):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def copy_folder(source: Path, target: Path, *left_out: str) -> None:
+    """Copy a folder for us to write in, though the source be read-only; `target` is new.
+
+    Args:
+        source: The folder.
+        target: Where it goes.
+        *left_out: Patterns of names that stay behind.
+    """
+    left = shutil.ignore_patterns(*left_out)
+    shutil.copytree(source, target, ignore=left, copy_function=shutil.copyfile)
+    for place in (target, *(path for path in target.rglob("*") if path.is_dir())):
+        place.chmod(place.stat().st_mode | stat.S_IRWXU)
+
+
+def temporary_in(folder: Path) -> dict[str, str]:
+    """What lets a process keep its temporary files in a folder, on any system."""
+    return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
 
 
 def plain(path: Path, folder: Path) -> bool:

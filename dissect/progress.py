@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a terminal or notebook, or lines for the run that watches it."""
+"""Progress of long work: a bar in a terminal or notebook, lines in a log or for the run that watches it."""
 
 import json
 import os
@@ -14,6 +14,7 @@ T = TypeVar("T")
 # The run sets this to a file; the chapters' kernels write there, so that no bar
 # ends up in a published notebook.
 VARIABLE = "DISSECT_PROGRESS"
+IN_A_LOG = 10.0  # seconds between two lines, as also where a run watches its chapters
 
 
 def note(text: str) -> None:
@@ -31,24 +32,54 @@ def tell(path: str, record: dict) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+def track(items: Iterable[T], label: str, total: int | None = None, before: int = 0) -> Iterator[T]:
     """The items, one by one, while showing how far the work is.
 
     Args:
         items: What is gone through.
         label: What the progress is called.
-        total: How many items there are, where they do not tell.
+        total: How many items there are, with those before; where they do not tell.
+        before: How many were done earlier.
     """
     if total is None and isinstance(items, Sized):
-        total = len(items)
+        total = before + len(items)
     path = os.environ.get(VARIABLE)
-    if path is None:
-        seen = sys.stderr.isatty() or "ipykernel" in sys.modules  # not in a log
-        yield from tqdm(items, desc=label, total=total, leave=False, disable=not seen)
+    if path is None and (sys.stderr.isatty() or in_notebook()):
+        yield from tqdm(items, desc=label, total=total, initial=before, leave=False)
         return
-    last = 0.0
-    for done, item in enumerate(items, start=1):
+    last, pause = (time.monotonic(), IN_A_LOG) if path is None else (0.0, 0.2)
+    for done, item in enumerate(items, start=before + 1):
         yield item
-        if time.monotonic() - last > 0.2 or done == total:
+        if time.monotonic() - last > pause or path is not None and done == total:
             last = time.monotonic()
-            tell(path, {"label": label, "done": done, "total": total})
+            tell_or_print(path, {"label": label, "done": done, "total": total})
+
+
+def tell_or_print(path: str | None, record: dict) -> None:
+    """Add how far work is to a run's file, or print it where no run watches.
+
+    >>> import contextlib
+    >>> with contextlib.redirect_stderr(sys.stdout):
+    ...     tell_or_print(None, {"label": "terms", "done": 3, "total": None})
+        terms: 3
+    """
+    if path is None:
+        print(f"    {in_words(record)}", file=sys.stderr, flush=True)
+    else:
+        tell(path, record)
+
+
+def in_words(record: dict) -> str:
+    """How far work is.
+
+    >>> in_words({"label": "terms", "done": 3, "total": 8})
+    'terms: 3 of 8'
+    """
+    total = f" of {record['total']}" if record["total"] else ""
+    return f"{record['label']}: {record['done']}{total}"
+
+
+def in_notebook() -> bool:
+    """Whether this process is a notebook's kernel, and not one that only starts kernels."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -30,6 +30,7 @@ from dissect.files import plain, relative, write_text
 from dissect.hashing import of_file
 from dissect.models import pick_device
 from dissect.places import ROOT
+from dissect.progress import note
 from dissect.reuse import Work
 from dissect.runs.chapters import CHAPTERS, by_default
 from dissect.runs.settings import Settings
@@ -47,6 +48,8 @@ STRICT = ConfigDict(allow_inf_nan=False)
 Tables = dict[Annotated[str, StringConstraints(pattern=TABLE)], Sha]
 PARAMETERS = TypeAdapter(dict[Name, Parameter])
 LARGEST = 10_000_000  # bytes of a manifest
+LONGEST_REASON = 100  # characters of what git says
+OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 class Read(BaseModel):
@@ -304,18 +307,36 @@ def accelerator_name(device: torch.device) -> str | None:
 
 
 def git_state() -> dict[str, str | bool]:
-    """The commit that the code is at, and whether it was changed since; empty without git."""
+    """The commit that the code is at, and whether it was changed since; empty outside a checkout.
+
+    Where git does not tell, what it says instead, which whoever watches is told as well.
+    """
+    if not (ROOT / ".git").exists():
+        return {}
     try:
         commit = _git("rev-parse", "HEAD")
         return {"commit": commit, "changed": bool(_git("status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {}
+    except OSError:
+        reason = "git is not installed"
+    except subprocess.CalledProcessError as error:
+        reason = _reason(error.stderr)
+    note(f"the manifest does not tell the commit of the code, which git does not give here: {reason}")
+    return {"unknown": reason}
+
+
+def _reason(said: str) -> str:
+    """The first line of what git complains of, without where the checkout lies."""
+    first = (said.strip().splitlines() or ["it does not say why"])[0].replace(str(ROOT), "the checkout")
+    return "".join(letter if letter.isprintable() else " " for letter in first)[:LONGEST_REASON]
 
 
 def _git(*arguments: str) -> str:
+    """What git says of the checkout, also where its environment, as in a hook, names another."""
+    own = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER}
     return subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
-    ).stdout.strip()
+        ["git", "--no-optional-locks", "-C", str(ROOT), *arguments],
+        capture_output=True, encoding="utf-8", errors="replace", check=True, env=own,
+    ).stdout.strip()  # fmt: skip
 
 
 def now() -> str:

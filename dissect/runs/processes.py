@@ -13,6 +13,8 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from traitlets import default
 
+from dissect.files import temporary_in
+
 # glibc keeps what a batch frees for the next one, up to half a GiB: to hand it back and ask anew costs a
 # twentieth of the time of a pass. Other allocators read other names.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20)}
@@ -41,12 +43,10 @@ def settings_of_its_own(beside: Path) -> Iterator[Path]:
 
 def environment_in(home: Path) -> dict[str, str]:
     """What tells Python, IPython and Matplotlib to read a folder's settings in the place of the user's."""
-    temporary = str(home / "temporary")
     return {
         "MPLBACKEND": PICTURES, "MATPLOTLIBRC": str(home / "matplotlibrc"),
         "IPYTHONDIR": str(home / "ipython"), "JUPYTER_RUNTIME_DIR": str(home), "PYTHONUTF8": "1",
-        "TMPDIR": temporary, "TEMP": temporary, "TMP": temporary,
-        "PYTHONWARNINGS": "ignore", **ALLOCATOR,
+        "PYTHONWARNINGS": "ignore", **temporary_in(home / "temporary"), **ALLOCATOR,
     }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dissect.progress import IN_A_LOG, in_words
+
 
 @contextmanager
 def watching() -> Iterator[Path]:
@@ -39,7 +41,7 @@ def _watch(folder: Path, done: threading.Event) -> None:
                 print(f"\r    {note:<74}" if terminal else f"    {note}", file=sys.stderr)
             told[chapter] = len(records)
         text = _together({chapter: _latest(records) for chapter, records in chapters.items()})
-        if text in (shown, "") or not terminal and time.monotonic() - last < 10:
+        if text in (shown, "") or not terminal and time.monotonic() - last < IN_A_LOG:
             continue
         shown, last = text, time.monotonic()
         line = f"    {time.monotonic() - begun:4.0f} s  {text}"
@@ -71,7 +73,4 @@ def _records(lines: Path) -> list[dict]:
 def _latest(records: list[dict]) -> str:
     """How far the work is, in words."""
     record = next((r for r in reversed(records) if "label" in r), None)
-    if record is None:
-        return "starting"
-    total = f" of {record['total']}" if record["total"] else ""
-    return f"{record['label']}: {record['done']}{total}"
+    return "starting" if record is None else in_words(record)

@@ -20,7 +20,7 @@ import nbformat
 from matplotlib.figure import Figure
 
 from dissect.errors import DissectError
-from dissect.files import writing
+from dissect.files import copy_folder, temporary_in, writing
 from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
 from dissect.report import claims
 from dissect.runs import manifest
@@ -48,6 +48,7 @@ from dissect.tables import results
 START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 COPIED = ("_config.yml", "_toc.yml")
+LEFT = ("__pycache__", ".*", "_build", "node_modules")
 # The home page's picture: its chapter, and its name there.
 JUDGED = "judged-%s"  # the end of a chapter, among what is included
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
@@ -153,7 +154,7 @@ def build(
         for name, figure in (pictures or {}).items():
             figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
         if with_pdf:
-            shutil.copy(printed(staged, log), out.with_name("book.pdf"))
+            shutil.copyfile(printed(staged, log), out.with_name("book.pdf"))
         with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
             assets = beside.submit(page_model.assets if live else lambda: page_model.LEFT_OUT)
             html = jupyter_book(staged, log)
@@ -176,11 +177,10 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     """
     staged.mkdir()
     for name in COPIED:
-        shutil.copy(ROOT / name, staged)
+        shutil.copyfile(ROOT / name, staged / name)
     book = staged / "book"
-    left = shutil.ignore_patterns("__pycache__", ".*", "_build", "node_modules")
-    shutil.copytree(ROOT / "book", book, ignore=left)
-    shutil.copytree(NOTEBOOKS, book / "_run" / "notebooks", ignore=left)
+    copy_folder(ROOT / "book", book, *LEFT)
+    copy_folder(NOTEBOOKS, book / "_run" / "notebooks", *LEFT)
     (staged / "notebooks").mkdir()
     for source in sorted(NOTEBOOKS.glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
@@ -253,9 +253,10 @@ def jupyter_book(staged: Path, log: Path, builder: str = "html") -> Path:
     """
     options = ["--all", "-W", "-n", "--keep-going", "--builder", builder]
     command = [sys.executable, "-c", START, "build", str(staged), *options]
+    environment = os.environ | QUIET | temporary_in(staged.parent)
     with log.open("wb") as said:
         status = subprocess.run(
-            command, cwd=staged, env=os.environ | QUIET, stdout=said, stderr=said, check=False
+            command, cwd=staged, env=environment, stdout=said, stderr=said, check=False
         ).returncode
     html = staged / "_build" / builder
     if status or not (html / "index.html").is_file():

@@ -35,11 +35,11 @@ def link(book: Path, results: Path, package: Path) -> None:
     tables = book / "_run" / "results"
     tables.mkdir(parents=True, exist_ok=True)
     for file in sorted(results.glob("*.parquet")):
-        shutil.copy(file, tables)
+        shutil.copyfile(file, tables / file.name)
     for file in sorted(package.rglob("*.py")):
         place = book / "_run" / "dissect" / file.relative_to(package)
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, place)
+        shutil.copyfile(file, place)
     for path in sorted((book.parent / "notebooks").glob("*.ipynb")):
         chapter = nbformat.read(path, as_version=4)
         for cell in chapter.cells:

@@ -52,7 +52,7 @@ def stage(book: Path) -> None:
     """Put the page's scripts and prepared sentences into a staged book, the folder `book`."""
     LEFT_OUT.put(book)  # until there is more
     for name in SCRIPTS:
-        shutil.copy(SOURCES / name, book / "_static" / STATIC)
+        shutil.copyfile(SOURCES / name, book / "_static" / STATIC / name)
     sentences = (SOURCES / "examples.txt").read_text(encoding="utf-8").splitlines()
     data, first = prepared(load(MODEL, "cpu"), sentences)
     page = (SOURCES / "page.html").read_text(encoding="utf-8")
@@ -215,7 +215,7 @@ def fetch_runtime(folder: Path) -> None:
         raise DissectError("npm, which fetches the runtime, was not there when this site was built")
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCES / name, scratch)
+            shutil.copyfile(SOURCES / name, Path(scratch) / name)
         try:
             subprocess.run(
                 [npm, *NPM], cwd=scratch, check=True, timeout=PATIENCE,

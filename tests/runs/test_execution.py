@@ -202,7 +202,8 @@ def test_nothing_that_the_user_has_set_changes_a_chapter(tmp_path, settings_of_a
     [
         ("import matplotlib; matplotlib.use('agg')\n" + DRAWS, {"caption": "A line.", "name": "fig-line"},
          r"chapter a drew no picture in cell 1 \(fig-line\): .*inline backend as PNG"),
-        ("from matplotlib_inline.backend_inline import set_matplotlib_formats as s; s('svg')\n" + DRAWS, {"caption": "A line."},
+        ("from matplotlib_inline.backend_inline import set_matplotlib_formats\n"
+         "set_matplotlib_formats('svg')\n" + DRAWS, {"caption": "A line."},
          "chapter a drew no picture in cell 1"),
         ("import matplotlib; matplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
          "from myst_nb import glue; glue('line', plt.figure(), display=False)", {}, "one that is glued"),

@@ -1,5 +1,6 @@
 """What goes wrong in long work: it ends in one clear sentence, or carries on, and loses nothing finished."""
 
+import contextlib
 import json
 import os
 import random
@@ -111,6 +112,44 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, moment):
     _, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     assert not results.read(tmp_path / "runs/killed/results")["entities"].empty
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_scheduler_or_a_closed_terminal_ends_a_run_as_ctrl_c_does(name, tmp_path, monkeypatch):
+    """Sent to the run alone, its processes end with it, and their temporary files with them."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("no /proc to see which processes are left")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    process = started(tmp_path)
+    assert chapter_begun(process)
+    until(lambda: kernels_of(tmp_path), 60)
+    time.sleep(3)
+    process.send_signal(getattr(signal, name))
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, name), errors
+    *lines, last = errors.strip().splitlines()
+    assert all(line.startswith("    ") for line in lines)  # how far it is, every ten seconds
+    assert last == "dissect: interrupted; finished chapters are kept, run again to go on"
+    assert "Traceback" not in out and not kernels_of(tmp_path)
+    assert not list((tmp_path / "temporary").rglob("*"))
+
+
+def kernels_of(folder: Path) -> list[str]:
+    """The chapters' processes that read their connection in a folder; they are in sessions of their own."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended since
+            command = place.read_text()
+            found += [command] if "ipykernel" in command and str(folder) in command else []
+    return found
+
+
+def until(come, seconds: float) -> None:
+    begun = time.monotonic()
+    while not come():
+        assert time.monotonic() - begun < seconds
+        time.sleep(0.1)
 
 
 def processes_of(session: int) -> list[str]:
