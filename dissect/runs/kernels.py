@@ -1,6 +1,7 @@
 """Executes chapters with papermill, each in a process of its own."""
 
 import ast
+import logging
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from dissect.runs.processes import ARGUMENTS, kernel, kill, settings_of_its_own
 from dissect.runs.terminal import watching
 
 T = TypeVar("T")
+logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it complains of it raises as well
 
 
 class Took(NamedTuple):
