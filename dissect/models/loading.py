@@ -27,6 +27,7 @@ from dissect.decomposition import has_stacks
 from dissect.errors import DissectError, UnknownModel
 from dissect.hashing import of_object
 from dissect.models.checkpoints import refuse_filled_in
+from dissect.models.formats import refuse_adapted, refuse_formats
 from dissect.models.heads import reader, width
 from dissect.network import watched
 
@@ -228,6 +229,7 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
     transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
     if of_model:
         options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    refuse_formats(name)
     try:
         with watched(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -235,6 +237,7 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
             if not of_model:
                 return loaded
             model, info = loaded
+            refuse_adapted(model, name)
             refuse_filled_in(model, info, name)
             missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
             return (model, info | {"missing_keys": missing}) if informed else model

@@ -274,6 +274,8 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
             places.append(
                 tuned_sibling(settings.model, one.corpus, folder / "models", one.limit, one.seed, one.task)
             )
+        for stale in (folder / "models").glob(".*.checkpoint"):  # of trainings that nobody asks for now
+            shutil.rmtree(stale, ignore_errors=True)
     if len(places) > 1:
         found = {place: models.tuned_for(models.load(place, "cpu").model)[0] for place in places}
         places.sort(key=lambda place: (found[place] != "ner", found[place] != "tags"))

@@ -10,7 +10,8 @@ import pytest
 
 from dissect.files import copy_folder, temporary_in
 from dissect.places import ROOT
-from dissect.runs import manifest
+from dissect.runs import manifest, run
+from dissect.runs.settings import settings_from
 
 
 def test_a_copy_of_a_read_only_folder_can_be_written_to(tmp_path):
@@ -71,3 +72,11 @@ def test_no_git_and_no_checkout_are_two_things(checkout, monkeypatch, capsys):
     (checkout / ".git").rename(checkout / "git")
     capsys.readouterr()
     assert manifest.git_state() == {} and not capsys.readouterr().err
+
+
+def test_unfinished_trainings_that_nobody_asks_for_go_with_the_next(tmp_path, monkeypatch):
+    stale = tmp_path / "models" / ".m-teaching-ner-00000000.checkpoint" / "4"
+    stale.mkdir(parents=True)
+    monkeypatch.setattr(run, "tuned_sibling", lambda *args: str(Path(tmp_path, "models", "m")))
+    run.siblings(settings_from({"name": "x", "siblings": ("ner",)}), tmp_path, say=lambda line: None)
+    assert not list((tmp_path / "models").iterdir())

@@ -108,9 +108,36 @@ def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Ma
     if cut := sum(bool(one.encodings[0].overflowing) for one in encoded):
         note(f"the ends of {cut} of {len(encoded)} sentences are cut off: they are too long for the model")
     examples = [{"input_ids": one["input_ids"]} for one in encoded]
-    return Made(
-        model, examples, DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15), len(examples)
-    )
+    return Made(model, examples, Masking(tokenizer, recipe.seed), len(examples))
+
+
+class Masking:
+    """Masks and pads batches, each by random numbers of its own.
+
+    So a training that was interrupted goes on with the same masked words as if it had not been.
+
+    Attributes:
+        batches: How many have come.
+
+    Args:
+        tokenizer: The model's.
+        seed: Of the training.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, seed: int):
+        self.tokenizer, self.seed, self.batches = tokenizer, seed, 0
+        self.collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
+
+    def __call__(self, examples: list[dict]) -> Any:
+        """A batch, masked.
+
+        Args:
+            examples: With their token ids.
+        """
+        drawn = random.Random(f"{self.seed} {self.batches}").getrandbits(63)
+        self.collator.generator = torch.Generator().manual_seed(drawn)
+        self.batches += 1
+        return self.collator(examples)
 
 
 def of_recipe(recipe: Recipe) -> list:

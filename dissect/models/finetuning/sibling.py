@@ -134,6 +134,8 @@ def _seconds_of(place: Path) -> float:
 def tune(name: str, recipe: Recipe, out: Path) -> Path:
     """Fine-tune a model by a recipe and save it in a folder, which appears when it is done.
 
+    Interrupted, it goes on where it was when it is called again; its checkpoints lie beside the folder.
+
     Args:
         name: The model's.
         recipe: How it is trained, and on what.
@@ -146,13 +148,14 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     if out.exists():
         raise DissectError(f"{out} is there already: give another folder, or delete it")
     tokenizer = load(name, "cpu").tokenizer
-    begun = time.monotonic()
+    begun, checkpoints = time.monotonic(), out.with_name(f".{out.name}.checkpoint")
     make = partial(MAKERS[recipe.task], name, recipe, tokenizer)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with writing(out), tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
         trained = Path(scratch) / "model"
-        made, loss = train_in_parts(make, recipe, f"fine-tuning {Path(name).name}", scratch)
+        label = f"fine-tuning {Path(name).name}"
+        made, loss, before = train_in_parts(make, recipe, label, scratch, checkpoints)
         scores = made.score()
         if little := little_learned(recipe, made, loss, scores):
             note(f"{Path(name).name} has learned little {little}: more epochs, another rate?")
@@ -161,8 +164,9 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
         tokenizer.save_pretrained(trained)
         told = card(name, recipe, made.many, loss, made.held_out, scores)
         (trained / "README.md").write_text(told, encoding="utf-8")
-        seconds = round(time.monotonic() - begun, 1)
+        seconds = round(before + time.monotonic() - begun, 1)
         about = {"corpus": Path(recipe.corpus).name, "held_out": made.held_out, "scores": scores}
         write_text(trained / MADE, json.dumps({"seconds": seconds, **about}))
         shutil.move(trained, out)
+    shutil.rmtree(checkpoints, ignore_errors=True)
     return out
