@@ -246,3 +246,42 @@ def test_chromium_prints_a_page_a_chapter(tmp_path: Path) -> None:
     assert read.metadata.title == "A book"
     links = [a.get_object().get("/A", {}) for page in read.pages for a in page.get("/Annots", [])]
     assert not [link for link in links if "file:" in str(link.get("/URI"))]
+
+
+SHEETS = {
+    "pydata_sphinx_theme": ("styles/theme.css", "styles/pydata-sphinx-theme.css"),
+    "sphinx_book_theme": ("styles/sphinx-book-theme.css",),
+}
+LONG = " ".join(f"word-{n}" for n in range(60)) + " end-of-line"
+WIDE = "".join(f"<td>column-{n}-of-the-table</td>" for n in range(14)) + "<td>end-of-row</td>"
+PRINTED = """<html data-theme="light"><head>{sheets}</head><body><div class="bd-container">
+<main class="bd-main"><div class="bd-content"><div class="bd-article-container"><article class="bd-article">
+<h1>A chapter</h1><div class="highlight-python"><div class="highlight"><pre>{long}</pre></div></div>
+<div class="cell docutils"><div class="cell_output docutils">
+<div class="output stream"><pre>{long}</pre></div>
+<div class="output text_html"><table class="dataframe"><tbody><tr>{wide}</tr></tbody></table></div></div></div>
+<div class="pst-scrollable-table-container"><table class="table"><tbody><tr>{wide}</tr></tbody></table></div>
+</article></div></div></main></div></body></html>"""
+
+
+def sheet(package: str, name: str) -> str:
+    """The text of one of a theme's style sheets."""
+    place = importlib.util.find_spec(package)
+    return (Path(place.origin).parent / "theme" / package / "static" / name).read_text(encoding="utf-8")
+
+
+def test_a_page_printed_from_the_browser_keeps_the_ends_of_long_lines(browser, tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf")
+    styles = [sheet(package, name) for package, names in SHEETS.items() for name in names]
+    styles.append((EXTENSIONS.parent / "_static" / "book.css").read_text(encoding="utf-8"))
+    sheets = "".join(f"<style>{text}</style>" for text in styles)
+    page = tmp_path / "page.html"
+    page.write_text(PRINTED.format(sheets=sheets, long=LONG, wide=WIDE), encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto(page.as_uri())
+    tab.pdf(path=tmp_path / "page.pdf", format="A4")
+    tab.close()
+    read = pypdf.PdfReader(tmp_path / "page.pdf")
+    said = "".join("".join(one.extract_text().split()) for one in read.pages)
+    assert said.count("end-of-line") == 2 and said.count("end-of-row") == 2
+    assert all(said.count(f"word-{n}word-{n + 1}") == 2 for n in range(59))
