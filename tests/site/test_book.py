@@ -259,7 +259,8 @@ PRINTED = """<html data-theme="light"><head>{sheets}</head><body><div class="bd-
 <h1>A chapter</h1><div class="highlight-python"><div class="highlight"><pre>{long}</pre></div></div>
 <div class="cell docutils"><div class="cell_output docutils">
 <div class="output stream"><pre>{long}</pre></div>
-<div class="output text_html"><table class="dataframe"><tbody><tr>{wide}</tr></tbody></table></div></div></div>
+<div class="output text_html"><table class="dataframe"><tbody><tr>{wide}</tr></tbody></table></div>
+</div></div>
 <div class="pst-scrollable-table-container"><table class="table"><tbody><tr>{wide}</tr></tbody></table></div>
 </article></div></div></main></div></body></html>"""
 
