@@ -133,7 +133,7 @@ def peak_memory(name: str, way: str, options: argparse.Namespace) -> float:
 def _peak(name: str, way: str, options: argparse.Namespace, send) -> None:
     made, ways = ways_of(name, options)
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # Linux forgets the peak of loading
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # Linux forgets the peak of loading
         begun = _status("VmRSS")
         ways[way](made)
         send.send(_status("VmHWM") - begun)
@@ -143,7 +143,7 @@ def _peak(name: str, way: str, options: argparse.Namespace, send) -> None:
 
 def _status(field: str) -> int:
     """Bytes that the system counts for this process: VmRSS now, VmHWM at the peak."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
@@ -151,7 +151,9 @@ def machine() -> str:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("model name")
+        ]
         processor = names[0].partition(":")[2].strip() if names else processor
     return f"{processor}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 

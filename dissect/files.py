@@ -105,6 +105,17 @@ def plain(path: Path, folder: Path) -> bool:
 
 
 def relative(name: str | Path, folder: Path) -> str:
-    """A local path as seen from a folder: "./…" or "../…", which no name on a model hub is."""
-    path = Path(os.path.relpath(name, folder)).as_posix()
-    return path if path.startswith(".") else f"./{path}"
+    """A local path as seen from a folder: "./…" or "../…", which no name on a model hub is.
+
+    From another of Windows' drives there is no such path, and it is given as it is.
+    """
+    path = from_here(name, folder).as_posix()
+    return path if path.startswith(".") or Path(path).is_absolute() else f"./{path}"
+
+
+def from_here(name: str | Path, folder: str | Path = ".") -> Path:
+    """A path as seen from a folder, by default the one that we work in."""
+    try:
+        return Path(os.path.relpath(name, folder))
+    except ValueError:
+        return Path(name).resolve()

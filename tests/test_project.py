@@ -318,6 +318,15 @@ def test_every_environment_has_the_python_that_the_project_takes() -> None:
     assert all(isinstance(version, str) for version in tried)  # 3.10 would be read as 3.1
 
 
+def test_no_file_is_read_or_written_in_the_encoding_of_a_system() -> None:
+    """On Windows that is not UTF-8; of Ruff's rule, which is in preview, no other comes with it."""
+    command = ["ruff", "check", "--isolated", "--no-cache", "--preview", "--select", "PLW1514"]
+    done = subprocess.run(
+        [*command, "dissect", "benchmarks", "tests"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_notebooks_in_the_repository_hold_no_results() -> None:
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:

@@ -1,6 +1,7 @@
 """Corpora that are plain files: where they are looked for, where they come from, and their checksums."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,16 @@ SOURCES = {
 
 
 def cache() -> Path:
-    """Where downloads and parsed corpora are kept: DISSECT_CACHE, else the user's cache."""
-    return Path(os.environ.get("DISSECT_CACHE") or Path.home() / ".cache" / "dissect")
+    """Where downloads and parsed corpora are kept: DISSECT_CACHE, else the user's cache.
+
+    A user without a home, as containers may have, keeps them among temporary files.
+    """
+    if place := os.environ.get("DISSECT_CACHE"):
+        return Path(place)
+    try:
+        return Path.home() / ".cache" / "dissect"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "dissect-cache"
 
 
 def data_folder() -> Path:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import optuna
 import pandas as pd
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from torch import Tensor
 
 from dissect import reuse
@@ -219,7 +219,8 @@ def storage(folder: Path | None, about: dict) -> BaseStorage:
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / f"trials-{key[:16]}.log"
     drop_half_a_line(journal)
-    return JournalStorage(JournalFileBackend(str(journal)))
+    lock = JournalFileOpenLock(str(journal))  # the usual one is a link, which Windows lets few make
+    return JournalStorage(JournalFileBackend(str(journal), lock))
 
 
 def drop_half_a_line(journal: Path) -> None:

@@ -19,7 +19,7 @@ def watching() -> Iterator[Path]:
     A file is named after the chapter that writes it, and deleted when that is done.
     """
     done = threading.Event()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # what Windows still holds
         thread = threading.Thread(target=_watch, args=(Path(folder), done), daemon=True)
         thread.start()
         try:

@@ -20,7 +20,7 @@ import nbformat
 from matplotlib.figure import Figure
 
 from dissect.errors import DissectError
-from dissect.files import copy_folder, temporary_in, writing
+from dissect.files import copy_folder, from_here, temporary_in, writing
 from dissect.places import NOTEBOOKS, PUBLISHED, ROOT
 from dissect.report import claims
 from dissect.runs import manifest
@@ -107,9 +107,9 @@ def build_site(
     if folder.resolve().parent != PUBLISHED:
         texts["discussion"] = discussion.page(verdicts, folder)
     page = build(folder, told, texts, out, pictures, with_pdf, live)
-    say(f"the site is at {os.path.relpath(page)}")
+    say(f"the site is at {from_here(page)}")
     if with_pdf:
-        say(f"the PDF is at {os.path.relpath(out.with_name('book.pdf'))}")
+        say(f"the PDF is at {from_here(out.with_name('book.pdf'))}")
 
 
 def build(
@@ -148,7 +148,7 @@ def build(
         raise DissectError(f"no executed chapter in {folder}: run one before building the site")
     log = out.with_name(out.name + ".log")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         staged = Path(scratch) / "book"
         stage(folder, told, {"pdf": pdf.ABSENT, "downloads": downloads(), **included}, staged)
         for name, figure in (pictures or {}).items():

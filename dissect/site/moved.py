@@ -78,5 +78,5 @@ def lead_on(html: Path) -> None:
     for former, now in addresses(html).items():
         place = html / former
         place.parent.mkdir(parents=True, exist_ok=True)
-        root = os.path.relpath(html, place.parent)
+        root = Path(os.path.relpath(html, place.parent)).as_posix()
         place.write_text(PAGE.format(to=f"{root}/{now}", root=root), encoding="utf-8")

@@ -78,7 +78,7 @@ def _said(command: list[str]) -> str:
         try:
             return subprocess.run(
                 [*command, f"--user-data-dir={profile}"],
-                capture_output=True, text=True, timeout=PATIENCE, check=False,
+                capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, check=False,
             ).stderr  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"nothing after {PATIENCE} s"

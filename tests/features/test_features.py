@@ -101,7 +101,8 @@ def test_a_model_without_mask_token_is_refused(minilm):
 
 def own_memory():
     """Bytes that only this process holds: what is mapped from files does not count."""
-    return 1024 * int(re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+)", status)[1])
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells memory as Linux does only")

@@ -157,7 +157,7 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(change, r
         recipe = replace(recipe, learning_rate=2e-3)
     elif change == "data":
         file = Path("some.conll")
-        file.write_text(file.read_text().replace("Bern B-X", "Bern O"))
+        file.write_text(file.read_text(encoding="utf-8").replace("Bern B-X", "Bern O"), encoding="utf-8")
     elif change == "model":
         model = AutoModel.from_pretrained("m")
         with torch.no_grad():

@@ -112,7 +112,7 @@ def child(tree: Path, tests: Iterable[str], log: Path) -> None:
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
     sys.path.insert(0, str(tree))
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.exit(int(pytest.main(["-n", "0", "-x", "-p", "no:cacheprovider", "--tb=line", *tests])))

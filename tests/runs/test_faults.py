@@ -87,7 +87,7 @@ def test_killed_a_dozen_times_a_run_ends_as_if_it_had_not_been(tmp_path):
 
 
 def loading_torch(process) -> bool:
-    return "libtorch" in Path(f"/proc/{process.pid}/maps").read_text()
+    return "libtorch" in Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
 
 
 def in_a_chapter(process) -> bool:

@@ -4,11 +4,13 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from dissect.files import copy_folder, temporary_in
+from dissect.corpora.files import cache
+from dissect.files import copy_folder, from_here, relative, temporary_in
 from dissect.places import ROOT
 from dissect.runs import manifest, run
 from dissect.runs.settings import settings_from
@@ -80,3 +82,26 @@ def test_unfinished_trainings_that_nobody_asks_for_go_with_the_next(tmp_path, mo
     monkeypatch.setattr(run, "tuned_sibling", lambda *args: str(Path(tmp_path, "models", "m")))
     run.siblings(settings_from({"name": "x", "siblings": ("ner",)}), tmp_path, say=lambda line: None)
     assert not list((tmp_path / "models").iterdir())
+
+
+def test_on_another_drive_a_path_is_given_as_it_is(tmp_path, monkeypatch):
+    assert relative(tmp_path / "m", tmp_path / "runs") == "../m"
+    assert relative(tmp_path / "m", tmp_path) == "./m" and from_here(Path.cwd() / "m") == Path("m")
+
+    def apart(*places):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", apart)
+    assert relative(tmp_path / "m", tmp_path) == (tmp_path / "m").resolve().as_posix()
+    assert from_here(tmp_path / "m") == (tmp_path / "m").resolve()
+
+
+def test_a_user_without_a_home_has_a_cache(tmp_path, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("DISSECT_CACHE")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache() == Path(tempfile.gettempdir()) / "dissect-cache"
+    monkeypatch.setenv("DISSECT_CACHE", str(tmp_path))
+    assert cache() == tmp_path
