@@ -105,7 +105,9 @@ def html(text: str) -> str:
 def formula(tex: str, options: dict) -> str:
     """A formula as a picture, whose alternative text is its TeX."""
     out = io.BytesIO()
-    with matplotlib.rc_context({"mathtext.fontset": "stix", "svg.hashsalt": "slides"}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user has set, as LaTeX for all text
+        matplotlib.rcParams.update({"mathtext.fontset": "stix", "svg.hashsalt": "slides"})
         depth = math_to_image(f"${tex.strip()}$", out, prop=FontProperties(size=10), dpi=72, format="svg")
     found = re.search(rb'height="([\d.]+)pt"', out.getvalue())
     height = float(found[1]) if found else 10.0

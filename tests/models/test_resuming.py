@@ -39,6 +39,7 @@ def recipes(tmp_path, monkeypatch) -> dict[str, Recipe]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(resuming, "PAUSE", 0.0)
     monkeypatch.setattr(resuming, "AFTER_AN_EPOCH", 0.0)
+    monkeypatch.setattr(resuming, "SHARE", 0)
     tokenizer = word_pieces(LINES)
     torch.manual_seed(0)
     AutoModel.from_config(
@@ -187,14 +188,20 @@ def test_no_room_for_checkpoints_is_told_once_and_stops_nothing(recipes, monkeyp
     assert not hidden()
 
 
-def test_checkpoints_are_kept_now_and_then(recipes, monkeypatch):
-    """Each minute, and sooner at the end of an epoch; never at the last step."""
+@pytest.mark.parametrize(
+    "seconds, steps", [(0.0, [3, 6, 9, 12, 15]), (2.5, [3, 6, 9, 12, 15]), (5.0, [3, 7, 11, 15])]
+)
+def test_checkpoints_are_kept_now_and_then(seconds, steps, recipes, monkeypatch):
+    """Each minute, and sooner at the end of an epoch; never at the last step; seldom where one takes long."""
     now = [0.0]
     monkeypatch.setattr(resuming.time, "monotonic", lambda: now[0])
     kept: list[int] = []
-    monkeypatch.setattr(
-        resuming.Checkpoints, "save", lambda self, trainer, at_once: kept.append(trainer.state.global_step)
-    )
+
+    def save(self, trainer, at_once):
+        kept.append(trainer.state.global_step)
+        now[0] += seconds
+
+    monkeypatch.setattr(resuming.Checkpoints, "save", save)
     whole = BertModel.forward
 
     def forward(self, *args, **options):
@@ -204,8 +211,9 @@ def test_checkpoints_are_kept_now_and_then(recipes, monkeypatch):
     monkeypatch.setattr(BertModel, "forward", forward)
     monkeypatch.setattr(resuming, "PAUSE", 60.0)
     monkeypatch.setattr(resuming, "AFTER_AN_EPOCH", 10.0)
+    monkeypatch.setattr(resuming, "SHARE", 20)
     tune("m", replace(recipes["mlm"], batch_size=4), Path("out"))
-    assert kept == [3, 6, 9, 12, 15]
+    assert kept == steps
 
 
 def test_what_is_drawn_after_a_checkpoint_is_drawn_again(tmp_path):
@@ -222,7 +230,7 @@ def test_killed_again_and_again_a_training_ends_with_the_same_weights(recipes):
     """kill -9, at whatever moment it comes."""
     code = (
         "import sys; from dissect.cli import main; from dissect.models.finetuning import resuming;"
-        "resuming.PAUSE = resuming.AFTER_AN_EPOCH = 0.0; main()"
+        "resuming.PAUSE = resuming.AFTER_AN_EPOCH = resuming.SHARE = 0; main()"
     )
     words = "--model m --corpus some.conll --epochs 40 --batch-size 4 --learning-rate 1e-3".split()
     started = [sys.executable, "-c", code, "tune"]
@@ -243,7 +251,7 @@ def test_killed_again_and_again_a_training_ends_with_the_same_weights(recipes):
         done = subprocess.run([*started, name, *words], env=environment, capture_output=True, check=True)
         assert (b"goes on after step" in done.stderr) == (name == "parts")
     assert same(Path("parts"), Path("whole"))
-    assert ".parts.checkpoint" not in hidden()
+    assert not hidden()
 
 
 def steps_kept() -> set[str]:

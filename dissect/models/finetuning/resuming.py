@@ -23,6 +23,7 @@ from dissect.progress import note
 
 PAUSE = 60.0  # seconds of training between two checkpoints
 AFTER_AN_EPOCH = 10.0  # the same at the end of an epoch
+SHARE = 20  # for each second that a checkpoint takes, so many without one: large models take long
 
 
 def key_of(model: PreTrainedModel, examples: Sequence[dict], recipe: Recipe) -> str:
@@ -126,7 +127,7 @@ class Keeping(TrainerCallback):
 
     def __init__(self, trainer: Trainer, checkpoints: Checkpoints, at_once: int):
         self.trainer, self.checkpoints, self.at_once = trainer, checkpoints, at_once
-        self.last = time.monotonic()
+        self.last, self.least = time.monotonic(), 0.0
 
     def on_train_begin(self, args, state, control, **kwargs):
         """Go on with the loss of the epoch so far.
@@ -166,6 +167,8 @@ class Keeping(TrainerCallback):
             self._save(AFTER_AN_EPOCH)
 
     def _save(self, pause: float) -> None:
-        if time.monotonic() - self.last >= pause:
+        begun = time.monotonic()
+        if begun - self.last >= max(pause, self.least):
             self.checkpoints.save(self.trainer, self.at_once)
             self.last = time.monotonic()
+            self.least = SHARE * (self.last - begun)

@@ -152,7 +152,10 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
     make = partial(MAKERS[recipe.task], name, recipe, tokenizer)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    with writing(out), tempfile.TemporaryDirectory(prefix=".tuning-", dir=out.parent) as scratch:
+    prefix = f".tuning-{out.name}."
+    for left in (path for path in out.parent.iterdir() if path.name[:-8] == prefix):  # by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with writing(out), tempfile.TemporaryDirectory(prefix=prefix, dir=out.parent) as scratch:
         trained = Path(scratch) / "model"
         label = f"fine-tuning {Path(name).name}"
         made, loss, before = train_in_parts(make, recipe, label, scratch, checkpoints)
