@@ -229,8 +229,8 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
     transformers_logging.set_verbosity(logging.ERROR)  # no report of heads left out
     if of_model:
         options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    refuse_formats(name)
     try:
+        refuse_formats(name)
         with watched(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             loaded = kind.from_pretrained(location(name), trust_remote_code=False, **options)
