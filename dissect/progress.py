@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from functools import cache
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -24,6 +25,13 @@ def note(text: str) -> None:
         print(text, file=sys.stderr)
     else:
         tell(path, {"note": text})
+
+
+@cache
+def once(text: str) -> None:
+    """Tell what was not told before; of chapters, whose corpora a run reads before them, it is told there."""
+    if VARIABLE not in os.environ:
+        note(text)
 
 
 def tell(path: str, record: dict) -> None:

@@ -1,130 +1,162 @@
-"""Words and tags, a word a line: WNUT 2016, WikiGold, the teaching corpus, and files of several columns."""
+"""Words and tags, a word a line: WNUT 2016, WikiGold, the teaching corpus, and one's own files of columns."""
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from dissect.corpora.columns import Columns, Line, of_any_tags, of_entities, rows, same_width
 from dissect.corpora.items import TaggedSentence
+from dissect.corpora.plain import lines
+from dissect.corpora.schemes import KNOWN, Misfit, is_tag, to_iob2
 from dissect.errors import DissectError, MissingCorpus
+from dissect.progress import once
 
 MOST = 500  # different tags; more are words
+# Of CoNLL-2003, and of Universal Dependencies, which also have words of several, and words not said.
+NEW_DOCUMENT = re.compile(r"\s*(\d+\s+)?-DOCSTART-(\s|$)|# ?newdoc\b")
+WITHIN = re.compile(r"\d+[-.]\d+\t")
+FOUND = Columns()
 
-DOCSTART = "-DOCSTART-"
 
+@dataclass(frozen=True)
+class Block:
+    """The lines of a sentence.
 
-def read_conll(path: Path) -> list[TaggedSentence]:
-    """The sentences of a file with a word and its tag a line, and a blank line after a sentence.
-
-    Word and tag are parted by a tab or a space. IOB1 tags become BIO.
-
-    Raises:
-        MissingCorpus: The file is absent, or a line has no legal tag.
+    Attributes:
+        document: Its number in the file; "" where none is marked there.
     """
-    sentences: list[TaggedSentence] = []
-    for lines in blocks(path):
-        words: list[str] = []
-        tags: list[str] = []
-        for number, line in lines:
-            word, _, tag = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
-            if not word.strip() or not (tag == "O" or tag[:2] in ("B-", "I-") and len(tag) > 2):
-                raise MissingCorpus(
-                    f"{path}, line {number}: expected a word and a tag such as O or B-person, "
-                    f"found {line[:60]!r}; fetch the file again"
-                )
-            words.append(word.strip())
-            tags.append(tag)
-        sentences.append(TaggedSentence(words, to_bio(tags)))
-    return sentences
+
+    lines: list[Line]
+    document: str
 
 
-def read_column(path: Path, column: int | None = None) -> list[TaggedSentence]:
-    """The sentences of a file of several columns, with one of them as tags, just as it stands there.
+def read_conll(path: Path, columns: Columns = FOUND) -> list[TaggedSentence]:
+    """The sentences of a file with a word and its entity tag a line. Raises what `read_parts` raises."""
+    return read_parts({"": path}, columns)[""]
 
-    Words are in the first column, or in the second of a `.conllu` file, whose comments and words within
-    words are left out, as lines that begin with -DOCSTART- are. Columns are parted by tabs, or by blanks.
+
+def read_parts(paths: Mapping[str, Path], columns: Columns = FOUND) -> dict[str, list[TaggedSentence]]:
+    """The sentences of files that belong together, with a word and its entity tag a line.
+
+    A blank line stands after a sentence, and a line -DOCSTART- before a document; comments, which begin with
+    # and have no tag, are left out. Columns are parted by tabs or blanks. Columns and the scheme of the tags
+    are found over all files, and tags of any scheme become IOB2.
 
     Args:
-        path: Of the file.
-        column: The number of the column, from 1; None is the last.
+        paths: By part.
+        columns: Those that are named.
 
     Raises:
-        MissingCorpus: The file is absent.
-        DissectError: A line has no such column, or the column holds words, not tags.
+        MissingCorpus: A file is absent or empty, or a line is not as it should be.
+        DissectError: It cannot be told which column the tags are in.
     """
-    universal = path.suffix == ".conllu"
-    of_words = 2 if universal else 1
-    if column is not None and column <= of_words:
-        raise DissectError(f"column {column} of {path} is not one of tags: give one from {of_words + 1} on")
-    sentences: list[TaggedSentence] = []
-    for lines in blocks(path):
-        words: list[str] = []
-        tags: list[str] = []
-        for number, line in lines:
-            cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
-            if line.startswith("-DOCSTART-") or universal and not cells[0].isdecimal():
-                continue
-            if len(cells) < max(column or 0, of_words + 1):
-                asked = "column of tags" if column is None else f"column {column}"
-                raise DissectError(
-                    f"{path}, line {number}: there is no {asked} among {len(cells)} columns: "
-                    "give another --column, or another file"
-                )
-            word, tag = cells[of_words - 1], cells[(column or len(cells)) - 1]
-            if not word or not tag:
-                raise DissectError(f"{path}, line {number}: the word or its tag is empty; mend the line")
-            words.append(word)
-            tags.append(tag)
-        if words:
-            sentences.append(TaggedSentence(words, tags))
-    values = {tag for sentence in sentences for tag in sentence.tags}
+    parts = {part: blocks(path) for part, path in paths.items()}
+    every = [block for part in parts.values() for block in part]
+    sure = rows([line for block in every for line in block.lines])
+    word, tag = of_entities(sure, columns)
+    if (word, tag, len(sure[0].cells)) != (1, 2, 2) and not all(columns):
+        once(f"{sure[0].path}: words are read from column {word}, tags from column {tag}")
+    kept = [words_of(block, sure[0], lambda line: is_tag(line.at(tag))) for block in every]
+    tags = to_iob2([[line.at(tag) for line in words] for words in kept])
+    if isinstance(tags, Misfit):
+        line = kept[tags.sentence][tags.word]
+        raise line.unexpected(f"tags of one scheme, {KNOWN}, in which {tags.why}")
+    read = iter([sentence(*of, word) for of in zip(every, kept, tags, strict=True)])
+    return {part: [one for _ in of if (one := next(read)).words] for part, of in parts.items()}
+
+
+def read_column(path: Path, columns: Columns = FOUND) -> list[TaggedSentence]:
+    """The sentences of a file of several columns, with one of them as tags, just as it stands there.
+
+    Lines are read as `read_parts` reads them.
+
+    Args:
+        path: Of the file; in a `.conllu` file, words within words are left out.
+        columns: Those that are named; tags are in the last unless named, words in the first that does not
+            count them.
+
+    Raises:
+        MissingCorpus: The file is absent or empty, or has no such column.
+        DissectError: The column holds words, not tags.
+    """
+    every = blocks(path)
+    sure = rows([line for block in every for line in block.lines])
+    word, tag = of_any_tags(sure, columns)
+    values = {line.at(tag) for line in sure}
     if len(values) > MOST:
         raise DissectError(
             f"the column of {path} has {len(values)} values, too many for tags: give another --column"
         )
-    return sentences
+    kept = [words_of(block, sure[0], lambda line: line.at(tag) in values) for block in every]
+    read = [
+        sentence(block, words, [line.at(tag) for line in words], word)
+        for block, words in zip(every, kept, strict=True)
+    ]
+    return [one for one in read if one.words]
 
 
-def blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
-    """The lines of each sentence with their numbers; a blank line stands after a sentence.
+def blocks(path: Path) -> list[Block]:
+    """The sentences of a file, line by line.
 
     Raises:
-        MissingCorpus: The file is absent, or no UTF-8 text.
+        MissingCorpus: The file is absent, no UTF-8 text, or holds no sentence.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError:
-        raise MissingCorpus(f"{path.name} is not in {path.parent}") from None
-    except UnicodeDecodeError as error:
-        raise MissingCorpus(f"{path} is not UTF-8 text ({error}); fetch it again") from None
-    lines: list[tuple[int, str]] = []
-    # not splitlines(): words of tweets hold characters that it takes for line ends
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
-        if line.strip():
-            lines.append((number, line))
-        elif lines:
-            yield lines
-            lines = []
+    found = list(_blocks(path))
+    if not found:
+        raise MissingCorpus(f"{path} holds no sentence: expected a word and its tag a line")
+    marked = any(document for _, document in found)
+    return [Block(of, str(document) if marked else "") for of, document in found]
 
 
-def articles(sentences: Sequence[TaggedSentence]) -> list[str]:
-    """The document of each sentence: what lies between two lines -DOCSTART-, as WikiGold parts its articles.
+def _blocks(path: Path) -> Iterator[tuple[list[Line], int]]:
+    document, block = 0, list[Line]()
+    for number, text in enumerate([*lines(path), ""], start=1):
+        begins = NEW_DOCUMENT.match(text)
+        if path.suffix == ".conllu" and WITHIN.match(text):
+            continue
+        if text.strip() and not begins:
+            block.append(Line(path, number, text))
+        elif block:
+            yield block, document
+            block = []
+        document += bool(begins)
 
-    Without such a line, as in tweets, each sentence is one.
+
+def words_of(block: Block, first: Line, is_word: Callable[[Line], bool]) -> list[Line]:
+    """The lines of a sentence that have a word; comments stand before the first.
+
+    Args:
+        block: The sentence.
+        first: A line with as many columns as all should have.
+        is_word: Whether a line that begins with # is one of them.
+
+    Raises:
+        MissingCorpus: One has another number of columns, or none of a tag.
     """
-    starts = [int(sentence.words == [DOCSTART]) for sentence in sentences]
-    parts = accumulate(starts) if any(starts) else range(len(sentences))
-    return [str(part) for part in parts]
+    words: list[Line] = []
+    for line in block.lines:
+        comment = line.text.startswith("#") and not (len(line.cells) == len(first.cells) and is_word(line))
+        if comment and words:
+            same_width(line, first)
+            raise line.unexpected("a word and its tag")
+        words += [] if comment else [line]
+    return words
 
 
-def to_bio(tags: list[str]) -> list[str]:
-    """The same entities with B- on each first word.
+def sentence(block: Block, words: Sequence[Line], tags: list[str], column: int) -> TaggedSentence:
+    """A sentence of the words in a column.
 
-    >>> to_bio(["I-PER", "I-PER", "O", "I-LOC", "B-LOC"])
-    ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-LOC']
+    Args:
+        block: That it was read from.
+        words: The lines of its words.
+        tags: Of its words.
+        column: That the words are in.
+
+    Raises:
+        MissingCorpus: A word or tag is empty.
     """
-    result, before = [], "O"
-    for tag in tags:
-        begins = tag[:2] == "I-" and before[2:] != tag[2:]
-        result.append("B-" + tag[2:] if begins else tag)
-        before = tag
-    return result
+    for line, tag in zip(words, tags, strict=True):
+        if not line.at(column) or not tag:
+            raise line.unexpected("a word and its tag: the word or its tag is empty")
+    return TaggedSentence([line.at(column) for line in words], tags, block.document)

@@ -1,12 +1,12 @@
-"""Europarl, the paper's text for the size of the terms: NLTK's `europarl_raw`, or its own release."""
+"""Europarl, the paper's text for the size of the terms: NLTK's `europarl_raw`, and its own mark-up."""
 
 import re
 from pathlib import Path
 
-from dissect.errors import MissingCorpus
-
 MARKUP = re.compile(r"<[^>]*>")
 CHAPTER = re.compile(r"^[^\S\n]*<CHAPTER ID=\W*(\w+)[^>\n]*>[^\S\n]*$", re.MULTILINE | re.IGNORECASE)
+# A line of its own release that is mark-up alone.
+MARKED = re.compile(r"^[^\S\n]*</?(CHAPTER|SPEAKER|P)\b[^>\n]*>[^\S\n]*$", re.MULTILINE | re.IGNORECASE)
 Parted = list[tuple[str, str]]  # (document, sentence)
 
 
@@ -24,23 +24,6 @@ def packaged() -> Parted:
         reader = EuroparlCorpusReader(root, COPIES["europarl_raw"].files, encoding="utf-8")
         complete("europarl_raw", reader)
         return [pair for name in reader.fileids() for pair in by_chapter(reader.raw(name), Path(name).stem)]
-
-
-def release(folder: Path) -> Parted:
-    """The sentences of a folder of Europarl's own release: `*.en`, or `en/*.txt`, one a line.
-
-    A document is a chapter of a file, or a file in which none is marked.
-
-    Raises:
-        MissingCorpus: There is no such file in it.
-    """
-    files = sorted(folder.glob("*.en")) or sorted(folder.glob("en/*.txt")) or sorted(folder.glob("*.txt"))
-    if not files:
-        raise MissingCorpus(f"{folder} has no Europarl: expected files *.en, en/*.txt or *.txt in it")
-    try:
-        return [pair for file in files for pair in by_chapter(file.read_text(encoding="utf-8"), file.stem)]
-    except UnicodeDecodeError as error:
-        raise MissingCorpus(f"a file in {folder} is not UTF-8 text ({error}): fetch it again") from None
 
 
 def by_chapter(lines: str, file: str) -> Parted:

@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dissect.corpora import europarl, files, squad, teaching
-from dissect.corpora.conll import articles, read_column, read_conll
-from dissect.corpora.items import SenseCorpus, TaggedSentence
+from dissect.corpora import europarl, files, squad, teaching, texts
+from dissect.corpora.columns import Columns
+from dissect.corpora.conll import FOUND, read_column, read_conll, read_parts
+from dissect.corpora.items import SenseCorpus, TaggedSentence, drawn
+from dissect.corpora.own_senses import read_senses
+from dissect.corpora.parts import PARTS, file_of, files_of, parted
 from dissect.corpora.squad import Question
 from dissect.errors import DissectError, MissingCorpus
 from dissect.progress import note
 
 TEACHING = "teaching"
-PARTS = ("train", "dev", "test")
+NAMES = frozenset({TEACHING, "europarl", "semcor", "wnut16", "wikigold", "squad"})
 OF_NLTK = {"europarl": "europarl_raw", "semcor": "semcor"}  # here and there
 DRAWN = 10_000  # sentences of Europarl in the paper's experiments
 Splits = dict[str, list[TaggedSentence]]
@@ -29,13 +32,13 @@ def text(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[
     """Sentences, drawn at random where there are more than `limit`.
 
     Args:
-        name: "teaching", "europarl", the path of a text file with a sentence a line, or that of a folder
-            of Europarl's own release.
+        name: "teaching", "europarl", or the path of a text file with a sentence a line, of one of Europarl's
+            own release or of OPUS's XML, or of a folder of such.
         limit: So many sentences at most; all by default.
         seed: Of the draw.
 
     Returns:
-        Sentences, each a line of the corpus.
+        The sentences.
 
     Raises:
         MissingCorpus: The corpus is not found.
@@ -64,13 +67,14 @@ def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Sen
     """Words with their senses.
 
     Args:
-        name: "teaching" or "semcor".
-        limit: So many sentences of SemCor, drawn at random; the teaching corpus keeps all.
+        name: "teaching", "semcor", or a path: of a file in the teaching corpus's format, of NAME.data.xml of
+            the unified evaluation framework with NAME.gold.key.txt beside it, or of SemCor's XML.
+        limit: So many sentences, drawn at random; the teaching corpus keeps all.
         seed: Of the draw.
 
     Raises:
         MissingCorpus: The corpus is not found.
-        DissectError: There is none of that name.
+        DissectError: There is none of that name, or no word has two senses in it.
     """
     if name == TEACHING:
         return teaching.senses()
@@ -78,58 +82,82 @@ def senses(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Sen
         from dissect.corpora import semcor
 
         return semcor.senses(limit, seed)
-    raise DissectError(f"no word senses under {name!r}: the corpora are 'teaching' and 'semcor'")
+    if _is_path(name):
+        return drawn(read_senses(Path(name)), limit, seed)
+    raise DissectError(f"no word senses under {name!r}: give 'teaching', 'semcor', a file or a folder")
 
 
-def entities(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> Splits:
+def entities(
+    name: str = TEACHING,
+    limit: int | None = None,
+    seed: int = 0,
+    column: int | None = None,
+    word_column: int | None = None,
+) -> Splits:
     """Sentences with entity tags.
 
     Args:
-        name: "teaching" (the half that `tuning` leaves, parted 60:20:20), "wnut16" (as released), or the
-            path of a folder with files train, dev and test, a word and a tag a line.
+        name: "teaching" (the half that `tuning` leaves, parted 60:20:20), "wnut16" (as released), the path of
+            a folder with files train, dev and test, or of a file, which is parted 8:1:1 by document; a word
+            and its tag a line, in any of their columns.
         limit: So many sentences of each part at most, drawn at random.
-        seed: Of the draw.
+        seed: Of the draw, and of the parts of a file.
+        column: That the tags of a file are in, from 1; found, unless there are several.
+        word_column: That the words are in.
 
     Returns:
         By part, "train", "dev" and "test".
 
     Raises:
-        MissingCorpus: The corpus is not found.
+        MissingCorpus: The corpus is not found, or a line is not as expected.
         DissectError: There is none of that name.
     """
+    path, columns = Path(name), _columns(name, column, word_column)
     if name == TEACHING:
         half = _halves()[1]
         a, b = int(0.6 * len(half)), int(0.8 * len(half))
         parts = {"train": half[:a], "dev": half[a:b], "test": half[b:]}
     elif name == "wnut16":
-        parts = {part: read_conll(files.find(f"wnut16/{part}")) for part in PARTS}
-    elif Path(name).is_dir():
-        parts = {part: read_conll(Path(name) / part) for part in PARTS}
+        parts = read_parts({part: files.find(f"wnut16/{part}") for part in PARTS})
+    elif not _is_path(name):
+        raise DissectError(f"no named entities under {name!r}: give 'teaching', 'wnut16', a folder or a file")
+    elif path.is_dir():
+        parts = read_parts(files_of(path), columns)
     else:
-        raise DissectError(f"no named entities under {name!r}: give 'teaching', 'wnut16' or a folder")
+        parts = parted(path, read_conll(path, columns), seed)
     return {part: _sample(sentences, limit, seed) for part, sentences in parts.items()}
 
 
-def tuning(name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[TaggedSentence]:
+def tuning(
+    name: str = TEACHING,
+    limit: int | None = None,
+    seed: int = 0,
+    column: int | None = None,
+    word_column: int | None = None,
+) -> list[TaggedSentence]:
     """Sentences with entity tags to fine-tune on.
 
     Args:
-        name: "teaching" (one half of it), "wikigold", or the path of a file with a word and a tag a line.
+        name: "teaching" (one half of it), "wikigold", or the path of a file with a word and its tag a line,
+            or of a folder with such a file train.
         limit: So many sentences at most, drawn at random; all by default.
         seed: Of the draw.
+        column: That the tags of a file are in, from 1; found, unless there are several.
+        word_column: That the words are in.
 
     Raises:
-        MissingCorpus: The corpus is not found.
+        MissingCorpus: The corpus is not found, or a line is not as expected.
         DissectError: There is none of that name.
     """
-    return _sample(_tuning(name), limit, seed)
+    return _sample(_tuning(name, _columns(name, column, word_column)), limit, seed)
 
 
 def documents(kind: str, name: str = TEACHING, limit: int | None = None, seed: int = 0) -> list[str]:
     """The document of each sentence that `text` or `tuning` gives, with the same arguments, in their order.
 
-    Of Europarl it is the session, or, of its own release, the chapter; of WikiGold, the article. In the
-    teaching corpus, a text file and a file of tags without -DOCSTART- each sentence counts as one.
+    Of Europarl it is the session, or, of its own release, the chapter; of a file of tags, what stands between
+    two lines -DOCSTART-, such as WikiGold's articles. In the teaching corpus, a text file and a file of tags
+    without such lines each sentence counts as one.
 
     Args:
         kind: "text" or "tuning".
@@ -143,14 +171,18 @@ def documents(kind: str, name: str = TEACHING, limit: int | None = None, seed: i
     if kind == "text":
         found = [document for document, _ in _text(name)]
     elif kind == "tuning":
-        found = articles(_tuning(name))
+        found = [sentence.document or f"sentence {n}" for n, sentence in enumerate(_tuning(name))]
     else:
         raise DissectError(f"no documents of sentences of kind {kind!r}: give 'text' or 'tuning'")
     return _sample(found, limit, seed)
 
 
 def tags(
-    name: str = "semcor", limit: int | None = None, seed: int = 0, column: int | None = None
+    name: str = "semcor",
+    limit: int | None = None,
+    seed: int = 0,
+    column: int | None = None,
+    word_column: int | None = None,
 ) -> list[TaggedSentence]:
     """Sentences with plain tags, a tag a word, to fine-tune on; a word may have none, "".
 
@@ -159,19 +191,19 @@ def tags(
         limit: So many sentences at most, drawn at random; all by default.
         seed: Of the draw.
         column: Which column of a file, from 1; by default the last.
+        word_column: That the words of a file are in; by default the first that does not number them.
 
     Raises:
         MissingCorpus: The corpus is not found.
         DissectError: There is none of that name, or it has no such column.
     """
     if name == "semcor":
-        if column is not None:
-            raise DissectError("SemCor has no columns but parts of speech: leave --column out")
+        _columns(name, column, word_column)
         from dissect.corpora import parts_of_speech
 
         return parts_of_speech.tagged(limit, seed)
     if Path(name).is_file():
-        return _sample(read_column(Path(name), column), limit, seed)
+        return _sample(read_column(Path(name), Columns(word_column, column)), limit, seed)
     raise DissectError(f"no tags to tune on under {name!r}: give 'semcor' or a file with a word a line")
 
 
@@ -246,21 +278,35 @@ def _text(name: str) -> europarl.Parted:
         sentences = teaching.text()
     elif name == "europarl":
         return europarl.packaged()
-    elif os.path.isdir(name):
-        return europarl.release(Path(name))
+    elif _is_path(name):
+        return texts.own(Path(name))
     else:
-        sentences = _lines(Path(name))
+        raise MissingCorpus(f"no text under {name!r}: give 'teaching', 'europarl', a file or a folder")
     return [(str(n), sentence) for n, sentence in enumerate(sentences)]  # each a document
 
 
-def _tuning(name: str) -> list[TaggedSentence]:
+def _tuning(name: str, columns: Columns = FOUND) -> list[TaggedSentence]:
     if name == TEACHING:
         return _halves()[0]
     if name == "wikigold":
         return read_conll(files.find("ner_tuning/wikigold.conll.txt"))
-    if Path(name).is_file():
-        return read_conll(Path(name))
-    raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
+    if not _is_path(name):
+        raise DissectError(f"no entities to tune on under {name!r}: give 'teaching', 'wikigold' or a file")
+    path = Path(name)
+    return read_conll(file_of(path, "train") if path.is_dir() else path, columns)
+
+
+def _is_path(name: str) -> bool:
+    return name not in NAMES and os.path.exists(name)
+
+
+def _columns(name: str, tag: int | None, word: int | None) -> Columns:
+    """The columns that are named of a file. Raises `DissectError` where a corpus has columns of its own."""
+    columns = Columns(word, tag)
+    if name in NAMES and columns != FOUND:
+        raise DissectError(f"the corpus {name} has its own columns: leave --column, --tag-column and "
+                           "--word-column out")  # fmt: skip
+    return columns
 
 
 def _halves() -> tuple[list[TaggedSentence], list[TaggedSentence]]:
@@ -276,18 +322,3 @@ def _sample(sentences: list, limit: int | None, seed: int) -> list:
     if limit < 1:
         raise DissectError(f"limit={limit} leaves no sentence: give 1 or more")
     return random.Random(seed).sample(sentences, limit)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError:
-        raise MissingCorpus(
-            f"no text under {str(path)!r}: give 'teaching', 'europarl' or a text file"
-        ) from None
-    except UnicodeDecodeError:
-        raise MissingCorpus(f"{path} is not UTF-8 text") from None
-    sentences = [line.strip() for line in lines if line.strip()]
-    if not sentences:
-        raise DissectError(f"{path} is empty: it should have a sentence a line")
-    return sentences

@@ -1,7 +1,6 @@
 """SemCor, the paper's corpus of word senses, read with NLTK (`semcor`) and parsed once."""
 
-import random
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
@@ -10,11 +9,13 @@ from defusedxml.ElementTree import fromstring
 from nltk.corpus.reader import XMLCorpusReader
 
 from dissect.corpora.files import cache
-from dissect.corpora.items import SenseCorpus, SenseItem
+from dissect.corpora.items import SenseCorpus, SenseItem, drawn
+from dissect.corpora.markup import read_xml
 from dissect.corpora.nltk_data import COPIES, complete, damaged, place, reading
+from dissect.errors import MissingCorpus
 from dissect.files import write_parquet
 from dissect.hashing import of_code, of_file, of_object
-from dissect.progress import track
+from dissect.progress import once, track
 
 SENTENCES = 37_176  # in SemCor 3.0
 ITEM = ["sentence", "start", "end", "lemma", "sense", "document"]
@@ -34,22 +35,32 @@ def senses(limit: int | None = None, seed: int = 0) -> SenseCorpus:
         MissingCorpus: NLTK does not find the corpus, or it is damaged.
     """
     sentences, table = parsed()
-    if limit is not None and limit < len(sentences):
-        drawn = sorted(random.Random(seed).sample(range(len(sentences)), limit))
-        place = {old: new for new, old in enumerate(drawn)}
-        sentences = [sentences[n] for n in drawn]
-        table = table[table["sentence"].isin(place)]
-        table = table.assign(sentence=table["sentence"].map(place))
     items = [SenseItem(*row) for row in table.itertuples(index=False)]
-    return SenseCorpus(sentences, ambiguous(items), {})
+    return drawn(SenseCorpus(sentences, items, {}), limit, seed)
 
 
-def ambiguous(items: list[SenseItem]) -> list[SenseItem]:
-    """The items whose lemma has two senses or more among them."""
-    senses_of = defaultdict(set)
-    for item in items:
-        senses_of[item.lemma].add(item.sense)
-    return [item for item in items if len(senses_of[item.lemma]) > 1]
+def read_files(paths: Sequence[Path]) -> SenseCorpus:
+    """The sentences of XML files of SemCor, and all words of one sense in them; a document is a file.
+
+    Words with several keys are left out, and their number is told.
+
+    Raises:
+        MissingCorpus: A file is no XML, or none has a sentence.
+    """
+    sentences: list[str] = []
+    items: list[SenseItem] = []
+    several = 0
+    for path in paths:
+        for element in read_xml(path).iter("s"):
+            sentence, found = read_sentence(element, len(sentences))
+            sentences.append(sentence)
+            items += [SenseItem(*(*item, path.stem)) for item in found]
+            several += sum(";" in word.get("lexsn", "") for word in element)
+    if not sentences:
+        raise MissingCorpus(f"{paths[0]}: expected sentences in elements <s>, as SemCor has them, found none")
+    if several:
+        once(f"{paths[0]}: of {len(items) + several} words {several} with several senses are left out")
+    return SenseCorpus(sentences, items, {})
 
 
 def parsed() -> tuple[list[str], pd.DataFrame]:
