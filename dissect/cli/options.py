@@ -18,9 +18,17 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "model": (str, "minilm, a folder, or a Hugging Face name; by default the profile's."),
     "tuned": (list[str], "A fine-tuned model to compare with, or several; by default copies are tuned."),
     "siblings": (str, "What copies are tuned on, such as ner,ner,qa: ner, tags, qa, mlm; twice: two seeds."),
+    "text": (str, "Text for chapters 1 to 3: teaching, europarl, a file or a folder; once called --corpus."),
+    "senses": (str, "Word senses for chapter 4: teaching, semcor, a file or a folder."),
+    "entities": (
+        str,
+        "Named entities for chapter 5: teaching, wnut16, a file, or a folder with train, dev, test.",
+    ),
+    "tuning": (str, "Named entities that copies are tuned on: teaching, wikigold, a file or a folder."),
+    "tag_column": (int, "The column of the tags in entities or tuning of one's own, from 1, if in doubt."),
+    "word_column": (int, "The column of the words there."),
     "questions": (str, "What answers are learned from: teaching, squad, or a file of SQuAD's format."),
     "head": (str, "A model whose masked-word head chapter 3 reads with; by default MODEL's."),
-    "corpus": (str, "Text for chapters 1 to 3: teaching, europarl, or a file."),
     "sections": (str, "Chapters to run, such as 2,4."),
     "device": (str, "cpu, cuda, …; by default the accelerator that torch finds."),
     "seeds": (int, "How many runs of each probe."),
@@ -30,6 +38,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "jobs": (int, "Chapters run side by side, each with its share of the cores."),
     "data": (str, "Folder with wnut16/, ner_tuning/ and squad/ (DISSECT_DATA)."),
 }
+ALSO = {"text": "--corpus"}  # what an option was called once
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -42,7 +51,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         options = {name: value for name in OPTIONS if (value := given.pop(name)) not in (None, [])}
         command(settings_from((settings_file(settings) if settings else {}) | options), **given)
 
-    kinds = {name: Annotated[kind | None, typer.Option(help=text)] for name, (kind, text) in OPTIONS.items()}
+    kinds = {
+        name: Annotated[kind | None, typer.Option(*names_of(name), help=text)]
+        for name, (kind, text) in OPTIONS.items()
+    }
     of_run = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
         for name, kind in {"settings": FILE, **kinds}.items()
@@ -50,3 +62,8 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     _, *own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature(command).parameters.values()]
     vars(called)["__signature__"] = Signature([*of_run, *own])
     return called
+
+
+def names_of(setting: str) -> list[str]:
+    """What the option of a setting is called on the command line."""
+    return [f"--{setting.replace('_', '-')}", *([ALSO[setting]] if setting in ALSO else [])]

@@ -58,7 +58,7 @@ def tune(
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="ner: wikigold, teaching, or a file with a word and a tag a line. "
+            help="ner: wikigold, teaching, or a file with a word and its tag a line, in any of its columns. "
             "tags: semcor, or a file with a word a line and columns of tags. "
             "qa: squad, teaching, or a file of SQuAD's format. "
             "mlm: europarl, teaching, or a file with a sentence a line."
@@ -67,6 +67,14 @@ def tune(
     column: Annotated[
         str, typer.Option(help="tags: which column of the file, by number from 1, or last.")
     ] = "last",
+    tag_column: Annotated[
+        int | None,
+        typer.Option(min=1, help="ner, tags: the column of the tags, from 1, where several may hold them."),
+    ] = None,
+    word_column: Annotated[
+        int | None,
+        typer.Option(min=1, help="ner, tags: the column of the words; by default the first but a count."),
+    ] = None,
     frozen: Annotated[bool, typer.Option(help="Train the head alone and leave the model as it is.")] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences or questions.")] = None,
     learning_rate: Annotated[
@@ -91,11 +99,16 @@ def tune(
         raise DissectError(f"task={task!r}: give {', '.join(list(DEFAULTS)[:-1])} or {list(DEFAULTS)[-1]}")
     if column != "last" and not (column.isascii() and column.isdecimal() and int(column)):
         raise DissectError(f"column={column!r}: give a number from 1, or last")
+    if column != "last" and task != "tags":
+        raise DissectError(f"--column is of --task tags: leave it out with --task {task}")
+    if column != "last" and tag_column:
+        raise DissectError(f"--column and --tag-column name the same: leave --column {column} out")
     if data is not None:
         os.environ["DISSECT_DATA"] = str(data.resolve())
     given: dict[str, Any] = {
-        "column": None if column == "last" else int(column), "epochs": epochs,
-        "learning_rate": learning_rate, "head_rate": head_rate, "batch_size": batch_size, "limit": limit,
+        "column": tag_column if column == "last" else int(column), "word_column": word_column,
+        "epochs": epochs, "learning_rate": learning_rate, "head_rate": head_rate,
+        "batch_size": batch_size, "limit": limit,
     }  # fmt: skip
     asked = {option: value for option, value in given.items() if value is not None}
     recipe = replace(usual(task, model, corpus), frozen=frozen, seed=seed, **asked)

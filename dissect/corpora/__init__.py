@@ -3,6 +3,7 @@
 from dissect.corpora.items import SenseCorpus, SenseItem, TaggedSentence
 from dissect.corpora.named import (
     KINDS,
+    NAMES,
     another_copy,
     documents,
     entities,
@@ -18,6 +19,6 @@ from dissect.corpora.squad import Question
 from dissect.corpora.squad import at_hand as squad_at_hand
 
 __all__ = [
-    "KINDS", "Question", "SenseCorpus", "SenseItem", "TaggedSentence", "another_copy", "documents",
+    "KINDS", "NAMES", "Question", "SenseCorpus", "SenseItem", "TaggedSentence", "another_copy", "documents",
     "entities", "fetch", "questions", "rest_of_text", "senses", "squad_at_hand", "tags", "text", "tuning",
 ]  # fmt: skip

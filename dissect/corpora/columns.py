@@ -45,6 +45,10 @@ class Line:
         """The error that says what should stand here."""
         return unexpected(self.path, self.number, expected, self.text)
 
+    def empty(self) -> MissingCorpus:
+        """The error that says that something is missing here."""
+        return MissingCorpus(f"{self.path}, line {self.number}: the word or its tag is empty; mend the line")
+
     def without(self, what: str) -> MissingCorpus:
         """The error that says that there are too few columns here."""
         return MissingCorpus(
@@ -68,9 +72,10 @@ def rows(lines: Sequence[Line]) -> list[Line]:
 def same_width(line: Line, first: Line) -> None:
     """Raise `MissingCorpus` for a line that has not as many columns as the first."""
     many, width = len(line.cells), len(first.cells)
+    if (many, width) == (1, 2):
+        raise line.empty()
     if many != width:
-        empty = "; the word or its tag is empty" if (many, width) == (1, 2) else ""
-        raise line.unexpected(f"{width} columns, as in line {first.number} of {first.path.name}{empty}")
+        raise line.unexpected(f"{width} columns, as in line {first.number} of {first.path.name}")
 
 
 def of_entities(rows: Sequence[Line], asked: Columns) -> tuple[int, int]:

@@ -66,15 +66,17 @@ def read_parts(paths: Mapping[str, Path], columns: Columns = FOUND) -> dict[str,
     return {part: [one for _ in of if (one := next(read)).words] for part, of in parts.items()}
 
 
-def read_column(path: Path, columns: Columns = FOUND) -> list[TaggedSentence]:
+def read_column(
+    path: Path, column: int | None = None, word_column: int | None = None
+) -> list[TaggedSentence]:
     """The sentences of a file of several columns, with one of them as tags, just as it stands there.
 
     Lines are read as `read_parts` reads them.
 
     Args:
         path: Of the file; in a `.conllu` file, words within words are left out.
-        columns: Those that are named; tags are in the last unless named, words in the first that does not
-            count them.
+        column: That the tags are in, from 1; None is the last.
+        word_column: That the words are in; None is the first that does not number them.
 
     Raises:
         MissingCorpus: The file is absent or empty, or has no such column.
@@ -82,7 +84,7 @@ def read_column(path: Path, columns: Columns = FOUND) -> list[TaggedSentence]:
     """
     every = blocks(path)
     sure = rows([line for block in every for line in block.lines])
-    word, tag = of_any_tags(sure, columns)
+    word, tag = of_any_tags(sure, Columns(word_column, column))
     values = {line.at(tag) for line in sure}
     if len(values) > MOST:
         raise DissectError(
@@ -158,5 +160,5 @@ def sentence(block: Block, words: Sequence[Line], tags: list[str], column: int) 
     """
     for line, tag in zip(words, tags, strict=True):
         if not line.at(column) or not tag:
-            raise line.unexpected("a word and its tag: the word or its tag is empty")
+            raise line.empty()
     return TaggedSentence([line.at(column) for line in words], tags, block.document)

@@ -203,7 +203,7 @@ def tags(
 
         return parts_of_speech.tagged(limit, seed)
     if Path(name).is_file():
-        return _sample(read_column(Path(name), Columns(word_column, column)), limit, seed)
+        return _sample(read_column(Path(name), column, word_column), limit, seed)
     raise DissectError(f"no tags to tune on under {name!r}: give 'semcor' or a file with a word a line")
 
 
@@ -304,8 +304,7 @@ def _columns(name: str, tag: int | None, word: int | None) -> Columns:
     """The columns that are named of a file. Raises `DissectError` where a corpus has columns of its own."""
     columns = Columns(word, tag)
     if name in NAMES and columns != FOUND:
-        raise DissectError(f"the corpus {name} has its own columns: leave --column, --tag-column and "
-                           "--word-column out")  # fmt: skip
+        raise DissectError(f"{name} has columns of its own: leave --column out, and --word-column")
     return columns
 
 

@@ -57,6 +57,7 @@ def measured(name: str) -> tuple[str, ...]:
 
 
 OF_TEXT = ("corpus", "limit", "seed")
+OF_COLUMNS = ("tag_column", "word_column")
 OF_PROBES = ("seeds", "trials", "features")
 
 # By the name of the notebook, in the book's order.
@@ -101,7 +102,7 @@ CHAPTERS: dict[str, Chapter] = {
     ),
     "5-ner": Chapter(
         corpus="entities",
-        parameters=("corpus", "limit", *OF_PROBES, "tuning_corpus", "seed", "tuned"),
+        parameters=("corpus", "limit", *OF_PROBES, "tuning_corpus", "seed", "tuned", *OF_COLUMNS),
         tables=(*of_experiment("entities"), "entities_agreement", "entities_consistency"),
         tuned="first",
         longest=True,
@@ -115,7 +116,9 @@ CHAPTERS: dict[str, Chapter] = {
     "7-controls": Chapter(
         corpus="text",
         beside=("senses", "entities"),
-        parameters=("corpus", "senses_corpus", "entities_corpus", "limit", "seeds", "times", "features"),
+        parameters=(
+            "corpus", "senses_corpus", "entities_corpus", "limit", "seeds", "times", "features", *OF_COLUMNS,
+        ),
         tables=(
             *measured("controls_importance"), *measured("controls_scores"),
             *measured("controls_selectivity"), *measured("controls_joined"),

@@ -23,6 +23,7 @@ from dissect.experiments.probes import Choices, Split, Training, masked_head, se
 from dissect.features import batches, padded, tokenized
 from dissect.models import TUNABLE, Loaded, width
 from dissect.models.finetuning import by_default as recipe_of
+from dissect.models.vocabulary import uncovered
 from dissect.runs.chapters import CHAPTERS, by_default, number, unsuited
 from dissect.runs.manifest import memory_gib
 from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
@@ -134,10 +135,14 @@ def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], 
     others = {kind: name for kind, name in with_all(settings).corpora().items() if name == "teaching"}
     for kind, name in (others | read).items():
         try:
-            sentences, items = counted(corpora.KINDS[kind](name, limits.get(kind, settings.limit)))
+            sentences, items = counted(
+                corpora.KINDS[kind](name, limits.get(kind, settings.limit), **settings.columns(kind))
+            )
             total = sum(map(len, tokenized(loaded, sentences))) if loaded else 0
             sizes[kind] = Size(total, items, len(sentences))
-            found = (OK, f"{len(sentences):,} {UNITS.get(kind, 'sentences')}, {total:,} tokens")
+            size = f"{len(sentences):,} {UNITS.get(kind, 'sentences')}, {total:,} tokens"
+            unknown = uncovered(loaded.tokenizer, sentences) if loaded else ""
+            found = (NOTE, f"{size}; {unknown}") if unknown else (OK, size)
         except DissectError as error:
             found = (MISSING, str(error))
         rows += [(f"corpus: {kind}", *found)] if kind in read else []

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from dissect.corpora import KINDS
+from dissect.corpora import KINDS, NAMES
 from dissect.errors import DissectError
 from dissect.files import plain, relative, write_text
 from dissect.hashing import of_file
@@ -243,9 +243,9 @@ def portable(settings: Settings, folder: Path) -> Settings:
         return relative(name, folder) if Path(name).exists() else name
 
     changes: dict[str, Any] = {
-        option: seen(value)
-        for option in ("model", "head", "corpus", "questions", "data")
-        if (value := getattr(settings, option)) is not None
+        option: value if option in KINDS and value in NAMES else seen(value)
+        for option in ("model", "head", "data", *KINDS)
+        if (value := getattr(settings, option, None)) is not None
     }
     return settings.model_copy(update=changes | {"tuned": tuple(map(seen, settings.tuned))})
 
@@ -267,7 +267,7 @@ def command(settings: Settings) -> str:
     if tuple(settings.sections) != by_default(settings.profile):
         words += ["--sections", ",".join(map(str, settings.sections))]
     for option, value in given.items():
-        words += [f"--{option}", str(value)]
+        words += [f"--{option.replace('_', '-')}", str(value)]
     return shlex.join(words)
 
 

@@ -26,13 +26,15 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
     if any(CHAPTERS[name].head for name in settings.chapters()):
         head = models.load_word_head(models.load(settings.model, "cpu"), settings.head)
         of_models |= {"head": models.fingerprint(head)} if head else {}
-    of_corpora = {kind: of_corpus(kind, name) for kind, name in settings.corpora().items()}
+    of_corpora = {
+        kind: of_corpus(kind, name, **settings.columns(kind)) for kind, name in settings.corpora().items()
+    }
     return {"models": of_models, "corpora": of_corpora}
 
 
-def of_corpus(kind: str, name: str) -> str:
-    """SHA-256 of what is read from a corpus of one of `corpora.KINDS`."""
-    read = corpora.KINDS[kind](name)
+def of_corpus(kind: str, name: str, **columns: int | None) -> str:
+    """SHA-256 of what is read from a corpus of one of `corpora.KINDS`, with `Settings.columns`."""
+    read = corpora.KINDS[kind](name, **columns)
     return of_text("\n".join(read) if kind == "text" else repr(read))
 
 

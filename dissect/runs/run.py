@@ -21,19 +21,21 @@ from dissect.errors import DissectError
 from dissect.files import relative, sweep, writing
 from dissect.models import Loaded, width
 from dissect.models.finetuning import tuned_sibling
+from dissect.models.vocabulary import tell_uncovered
 from dissect.places import NOTEBOOKS, PACKAGE
 from dissect.progress import note
 from dissect.report.judge import score
 from dissect.runs import kernels, manifest, provenance
 from dissect.runs.chapters import CHAPTERS, unsuited
+from dissect.runs.doctor import counted
 from dissect.runs.manifest import Manifest
 from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
-from dissect.runs.settings import Settings, with_questions, with_siblings
+from dissect.runs.settings import LEARNED, Settings, with_questions, with_siblings
 
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = (
-    "model", "profile", "tuned", "siblings", "questions", "corpus", "head", "limit", "seeds", "seed",
-    "trials",
+    "model", "profile", "tuned", "siblings", "text", "senses", "entities", "tuning", "questions",
+    "tag_column", "word_column", "head", "limit", "seeds", "seed", "trials",
 )  # fmt: skip
 
 
@@ -230,7 +232,7 @@ def check(settings: Settings) -> Loaded:
         DissectError: They are not.
     """
     for kind, name in settings.corpora().items():
-        corpora.KINDS[kind](name, 1)
+        corpora.KINDS[kind](name, 1, **settings.columns(kind))
         if said := corpora.another_copy(name):
             note(said)
     pretrained = None
@@ -254,7 +256,13 @@ def check(settings: Settings) -> Loaded:
         raise DissectError(f"{pretrained.label} cannot be run through what --sections names: {why}")
     if settings.head:
         refuse_other_head(settings.head, pretrained)
+    for kind, name in settings.corpora().items():
+        few, _ = counted(corpora.KINDS[kind](name, FEW, **settings.columns(kind)))
+        tell_uncovered(pretrained.tokenizer, name, few)
     return pretrained
+
+
+FEW = 200  # sentences of a corpus, to see whether the model knows their words
 
 
 def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> list[str]:
@@ -272,7 +280,15 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
         for one in settings.to_tune():
             say(f"the sibling fine-tuned on {one.task}, seed {one.seed} …")
             places.append(
-                tuned_sibling(settings.model, one.corpus, folder / "models", one.limit, one.seed, one.task)
+                tuned_sibling(
+                    settings.model,
+                    one.corpus,
+                    folder / "models",
+                    one.limit,
+                    one.seed,
+                    one.task,
+                    **settings.columns(LEARNED[one.task]),
+                )  # fmt: skip
             )
         for stale in (folder / "models").glob(".*.checkpoint"):  # of trainings that nobody asks for now
             shutil.rmtree(stale, ignore_errors=True)

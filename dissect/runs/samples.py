@@ -64,7 +64,8 @@ def senses(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Again
 
 def entities(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Again:
     """The probe of one subset and seed, before fine-tuning."""
-    data = corpora.entities(parameters["corpus"], parameters["limit"], parameters["seed"])
+    columns = {"column": parameters.get("tag_column"), "word_column": parameters.get("word_column")}
+    data = corpora.entities(parameters["corpus"], parameters["limit"], parameters["seed"], **columns)
     words = named_entities.tagged_terms(models.load(parameters["model"]), data)
     names, labels = words.numbered()
     training = chosen(named_entities.TRAINING, tables["entities_search"])

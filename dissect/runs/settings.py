@@ -3,7 +3,7 @@
 import os
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,14 +12,15 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dissect.corpora import KINDS, squad_at_hand
+from dissect.corpora import KINDS, NAMES, squad_at_hand
 from dissect.errors import DissectError
 from dissect.files import relative
 from dissect.models import MASKED, Loaded, guesses
-from dissect.runs.chapters import CHAPTERS, by_default
+from dissect.runs.chapters import CHAPTERS, Chapter, by_default
 from dissect.runs.typed import Line
 
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
+OF_COLUMNS = ("entities", "tuning")  # kinds of corpora that are files of columns
 LEARNED = {"ner": "tuning", "tags": "tags", "qa": "questions", "mlm": "text"}  # by task, a kind of corpus
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -90,10 +91,15 @@ class Settings(BaseModel):
         model: By default the profile's, with its fine-tuned kin.
         siblings: The tasks that copies of the model are tuned on, where `tuned` names none; in place of the
             profile's. One that is named again is learned with another seed.
+        text: For chapters 1 to 3, in place of the profile's; this and the others are names, files or folders.
+        senses: Word senses for chapter 4.
+        entities: Named entities for chapter 5.
+        tuning: Named entities that copies are tuned on.
         questions: What answers are learned from: "teaching", "squad" or a file of SQuAD's format.
+        tag_column: Of one's own entities, the number of the column that tags are in, from 1.
+        word_column: Of the same, that of the column that words are in.
         head: Whose masked-word head chapter 3 reads with; by default the model's.
         sections: Chapters by number; by default all, but in the profile "teach" those that take long.
-        corpus: Text for chapters 1 to 3, in place of the profile's.
         device: "cpu", "cuda", …; by default the accelerator that torch finds.
         jobs: Chapters run side by side, each with its share of the cores.
         data: The folder of corpora that are plain files.
@@ -106,9 +112,14 @@ class Settings(BaseModel):
     model: Line
     tuned: tuple[Line, ...] = ()
     siblings: tuple[Literal["ner", "tags", "qa", "mlm"], ...] | None = None
+    text: Line | None = None
+    senses: Line | None = None
+    entities: Line | None = None
+    tuning: Line | None = None
     questions: Line | None = None
+    tag_column: Positive | None = None
+    word_column: Positive | None = None
     head: Line | None = None
-    corpus: Line | None = None
     sections: Annotated[tuple[Annotated[int, Field(ge=1, le=len(CHAPTERS))], ...], Field(min_length=1)] = (
         tuple(range(1, len(CHAPTERS) + 1))
     )
@@ -119,6 +130,11 @@ class Settings(BaseModel):
     device: Line | None = None
     jobs: Positive = 1
     data: Line | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, options: Any) -> Any:
+        return renamed(options) if isinstance(options, dict) else options
 
     @model_validator(mode="before")
     @classmethod
@@ -170,13 +186,20 @@ class Settings(BaseModel):
 
     def corpora(self) -> dict[str, str]:
         """The corpora that the chapters read, by kind: each a name or a path."""
-        profile = PROFILES[self.profile]
         chapters = [CHAPTERS[name] for name in self.chapters()]
         read = {kind for chapter in chapters for kind in (chapter.corpus, *chapter.beside)}
         read |= {LEARNED[one.task] for one in self.to_tune()}
-        named = {kind: getattr(profile, kind) for kind in KINDS}
-        named |= {LEARNED[task]: name for task, name in self._to_learn_from().items()}
-        return {kind: name for kind, name in named.items() if kind in read}
+        return {kind: name for kind, name in self.named().items() if kind in read}
+
+    def named(self) -> dict[str, str]:
+        """The corpus of each kind: the one that is given, or the profile's."""
+        profile = PROFILES[self.profile]
+        return {kind: getattr(self, kind, None) or getattr(profile, kind) for kind in KINDS}
+
+    def columns(self, kind: str) -> dict[str, int | None]:
+        """The columns that are named of a kind of corpus, for its reader; {} but of one's own entities."""
+        own = kind in OF_COLUMNS and self.named()[kind] not in NAMES
+        return {"column": self.tag_column, "word_column": self.word_column} if own else {}
 
     def to_tune(self) -> list[Sibling]:
         """The copies that the run tunes, one for named entities first; none where `tuned` is given.
@@ -189,19 +212,11 @@ class Settings(BaseModel):
         tasks = sorted(self.siblings or profile.siblings, key=lambda task: task != "ner")
         if not any(CHAPTERS[name].tuned == "all" for name in self.chapters()):
             tasks = tasks[:1]
-        corpora = self._to_learn_from()
+        corpora = self.named()
         return [
-            Sibling(task, corpora[task], self._limit(task), self.seed + tasks[:n].count(task))
+            Sibling(task, corpora[LEARNED[task]], self._limit(task), self.seed + tasks[:n].count(task))
             for n, task in enumerate(tasks)
         ]
-
-    def _to_learn_from(self) -> dict[str, str]:
-        """The corpus of each task that can be tuned on."""
-        profile = PROFILES[self.profile]
-        return {
-            "ner": profile.tuning, "tags": profile.tags, "qa": self.questions or profile.questions,
-            "mlm": self.corpus or profile.text,
-        }  # fmt: skip
 
     def _limit(self, task: str) -> int | None:
         limits = [self.limit, PROFILES[self.profile].few.get(task)]
@@ -236,15 +251,17 @@ class Settings(BaseModel):
             tuned: The fine-tuned models, as seen from there; the first is the one for named entities.
         """
         profile, row = PROFILES[self.profile], CHAPTERS[chapter]
-        text = _seen_from(folder, self.corpus) if self.corpus else profile.text
+        named = {kind: _corpus_from(folder, name) for kind, name in self.named().items()}
         values = {
-            "corpus": text if row.corpus == "text" else getattr(profile, row.corpus, None),
+            "corpus": named.get(row.corpus),
             "limit": self.limit or (profile.sentences if row.corpus == "text" else None),
             "seeds": self.seeds_of(chapter), "trials": self.trials, "features": "features",
             "times": self.maskings(), "vocabulary": profile.vocabulary,
             "head": _seen_from(folder, self.head) if self.head else None,
-            "senses_corpus": profile.senses, "entities_corpus": profile.entities,
-            "tuning_corpus": profile.tuning, "seed": self.seed,
+            "senses_corpus": named["senses"], "entities_corpus": named["entities"],
+            "tuning_corpus": named["tuning"], "seed": self.seed,
+            "tag_column": self.columns("entities").get("column"),
+            "word_column": self.columns("entities").get("word_column"),
             "tuned": list(tuned) or None if row.tuned == "all" else next(iter(tuned), None),
         }  # fmt: skip
         given = {name: values[name] for name in row.parameters}
@@ -255,10 +272,11 @@ def settings_from(options: dict) -> Settings:
     """Settings from options; those that are None keep their default.
 
     Raises:
-        DissectError: An option is wrong; the message is one sentence.
+        DissectError: An option is wrong, or nothing in the run reads it; the message is one sentence.
     """
+    given = renamed({key: value for key, value in options.items() if value is not None})
     try:
-        return Settings(**{key: value for key, value in options.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         option = " ".join(str(part) for part in first["loc"][:1])
@@ -269,6 +287,66 @@ def settings_from(options: dict) -> Settings:
             if close := get_close_matches(option, Settings.model_fields, n=1):
                 message = f"there is no such setting; did you mean {close[0]}?"
         raise DissectError(f"{option}={reprlib.repr(first['input'])}: {message}") from None
+    refuse_unread(settings, given)
+    return settings
+
+
+def renamed(options: dict) -> dict:
+    """Options with the names of today: the text was called corpus once.
+
+    Raises:
+        DissectError: Both names are given.
+    """
+    options = dict(options)
+    corpus = options.pop("corpus", None)
+    if corpus is not None and options.setdefault("text", corpus) != corpus:
+        raise DissectError("corpus is the former name of text: give one of them")
+    return options
+
+
+# Which chapters read what an option gives, by option.
+READ_IN: dict[str, Callable[[Chapter], bool]] = {
+    "text": lambda row: "text" in (row.corpus, *row.beside),
+    "senses": lambda row: "senses" in (row.corpus, *row.beside),
+    "entities": lambda row: "entities" in (row.corpus, *row.beside),
+    "tuning": lambda row: bool(row.tuned), "questions": lambda row: row.tuned == "all",
+    "tuned": lambda row: bool(row.tuned), "siblings": lambda row: bool(row.tuned),
+    "head": lambda row: row.head, "trials": lambda row: "trials" in row.parameters,
+    "seeds": lambda row: "seeds" in row.parameters, "limit": lambda row: "limit" in row.parameters,
+    "seed": lambda row: "seed" in row.parameters,
+}  # fmt: skip
+ELSE = {
+    "questions": "name qa in siblings, as in ner,qa",
+    "tuning": "leave tuned out, so that copies are tuned",
+}
+
+
+def refuse_unread(settings: Settings, given: Mapping[str, Any]) -> None:
+    """Refuse options that nothing in a run reads.
+
+    Args:
+        settings: Of the run.
+        given: What of them was asked for.
+
+    Raises:
+        DissectError: There is such an option.
+    """
+    read, rows = settings.corpora(), [CHAPTERS[name] for name in settings.chapters()]
+    for option, reads in READ_IN.items():
+        value = getattr(settings, option)
+        in_chapters = any(map(reads, rows))
+        of_copies = option in ("limit", "seed") and settings.to_tune()
+        used = option in read if option in KINDS else in_chapters or of_copies
+        if option not in given or not value or used:
+            continue
+        others = [str(n) for n, row in enumerate(CHAPTERS.values(), start=1) if reads(row)]
+        instead = ELSE[option] if in_chapters else f"name one of chapters {', '.join(others)} in sections"
+        raise DissectError(f"{option}={value!r}: nothing in this run reads it; leave it out, or {instead}")
+    for option in ("tag_column", "word_column"):
+        if option in given and not any(map(settings.columns, set(read) & {*OF_COLUMNS})):
+            raise DissectError(
+                f"{option}={getattr(settings, option)}: it is of entities or tuning of your own"
+            )
 
 
 def with_questions(settings: Settings) -> Settings:
@@ -318,7 +396,12 @@ def settings_file(path: Path) -> dict[str, Any]:
     options = {} if options is None else options
     if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
         raise DissectError(f"{path}: expected lines such as 'model: minilm'")
-    return options
+    return renamed(options)
+
+
+def _corpus_from(folder: Path, name: str) -> str:
+    """A corpus of one's own as seen from the run's folder; the name of another unchanged."""
+    return name if name in NAMES else _seen_from(folder, name)
 
 
 def _seen_from(folder: Path, name: str) -> str:

@@ -163,8 +163,8 @@ def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
     named = told.settings.model_copy(update=every).corpora()
     if name not in named:
         raise DissectError(f"{name!r} is no corpus")
-    own = {"text": told.settings.corpus, "questions": told.settings.questions}.get(name)
-    return provenance.of_corpus(name, manifest.place(folder, own) if own else named[name])
+    place = manifest.place(folder, named[name])
+    return provenance.of_corpus(name, place, **told.settings.columns(name))
 
 
 def sampled_again(folder: Path, told: Manifest, found: dict[str, str]) -> Iterator[Finding]:

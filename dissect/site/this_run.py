@@ -5,7 +5,6 @@ from nbformat.v4 import new_markdown_cell
 
 from dissect.reuse import in_words
 from dissect.runs.manifest import Manifest, seeds_of
-from dissect.runs.settings import PROFILES
 from dissect.site.markdown import markdown, shown, table
 
 BOX = """:::{{admonition}} This run
@@ -39,14 +38,14 @@ def box(manifest: Manifest, chapter: str) -> NotebookNode:
 def summary(manifest: Manifest) -> str:
     """What the home page says of this run, with a table, in Markdown."""
     settings = manifest.settings
-    profile = PROFILES[settings.profile]
+    named = {kind: shown(name) for kind, name in settings.named().items()}
     machine = manifest.machine
     rows = {
         "model": shown(settings.model),
         **{f"its {what}": said for what, said in manifest.card.items()},
-        "text": shown(settings.corpus or profile.text),
-        "word senses": profile.senses,
-        "named entities": f"{profile.entities}; fine-tuned on {profile.tuning}",
+        "text": named["text"],
+        "word senses": named["senses"],
+        "named entities": f"{named['entities']}; fine-tuned on {named['tuning']}",
         "limit": str(settings.limit or "none"),
         "seeds": seeds_of(manifest),
         "date": manifest.date[:10],

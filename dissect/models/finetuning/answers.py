@@ -17,6 +17,7 @@ from dissect.models.finetuning.data import Made, of_recipe, outputs, overlapping
 from dissect.models.finetuning.recipe import Recipe
 from dissect.models.heads import answering, sees_ahead
 from dissect.models.loading import _from_pretrained, load
+from dissect.models.vocabulary import tell_uncovered
 from dissect.progress import note
 
 LONGEST, SHARED = 384, 128  # tokens of a window, and of a passage those in two windows (Devlin et al. 2019)
@@ -168,6 +169,7 @@ def answerer(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> M
         tokenizer: The model's.
     """
     questions = of_recipe(recipe)
+    tell_uncovered(tokenizer, recipe.corpus, [question.text for question in questions])
     model = _from_pretrained(answering(load(name, "cpu").model), name, recipe.seed, num_labels=2)
     reader = Reader(model, tokenizer)
     learned, held_out = parted(questions, lambda question: question.passage)

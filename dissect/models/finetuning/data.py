@@ -25,6 +25,7 @@ from dissect.models.finetuning import scores
 from dissect.models.finetuning.recipe import Recipe
 from dissect.models.heads import AFTERWARDS, MARK, tagging
 from dissect.models.loading import _from_pretrained, load
+from dissect.models.vocabulary import tell_uncovered
 from dissect.progress import note
 
 IGNORED = -100  # the label of a position that has no part in the loss
@@ -64,6 +65,7 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
         tokenizer: The model's.
     """
     sentences = of_recipe(recipe)
+    tell_uncovered(tokenizer, recipe.corpus, [sentence.text for sentence in sentences])
     names = sorted({tag for sentence in sentences for tag in sentence.tags if tag})
     if len(names) < 2:
         raise DissectError(
@@ -101,9 +103,10 @@ def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Ma
     except ValueError:
         raise DissectError(f"{name!r} is of a family that has no head for masked words") from None
     setattr(model.config, MARK, AFTERWARDS)
+    sentences = of_recipe(recipe)
+    tell_uncovered(tokenizer, recipe.corpus, sentences)
     encoded = [
-        tokenizer(sentence, truncation=True, max_length=longest_input(model))
-        for sentence in of_recipe(recipe)
+        tokenizer(sentence, truncation=True, max_length=longest_input(model)) for sentence in sentences
     ]
     if cut := sum(bool(one.encodings[0].overflowing) for one in encoded):
         note(f"the ends of {cut} of {len(encoded)} sentences are cut off: they are too long for the model")
@@ -142,12 +145,13 @@ class Masking:
 
 def of_recipe(recipe: Recipe) -> list:
     """The sentences or questions that a recipe names."""
-    if recipe.column is not None and recipe.task != "tags":
-        raise DissectError(f"--column is of --task tags: leave it out with --task {recipe.task}")
-    if recipe.task == "tags":
-        return tags(recipe.corpus, recipe.limit, DRAW, recipe.column)
-    read: dict[str, Callable[..., list]] = {"ner": tuning, "qa": questions, "mlm": rest_of_text}
-    return read[recipe.task](recipe.corpus, recipe.limit, DRAW)
+    of_columns: dict[str, Callable[..., list]] = {"ner": tuning, "tags": tags}
+    if read := of_columns.get(recipe.task):
+        return read(recipe.corpus, recipe.limit, DRAW, recipe.column, recipe.word_column)
+    if recipe.column or recipe.word_column:
+        raise DissectError(f"only ner and tags are read from columns: name none with --task {recipe.task}")
+    others: dict[str, Callable[..., list]] = {"qa": questions, "mlm": rest_of_text}
+    return others[recipe.task](recipe.corpus, recipe.limit, DRAW)
 
 
 def parted(items: Sequence[T], of: Callable[[T], str]) -> tuple[list[T], list[T]]:

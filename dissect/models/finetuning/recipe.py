@@ -17,7 +17,8 @@ class Recipe:
     Attributes:
         task: One of `DEFAULTS`.
         corpus: As of `corpora.tuning`, `corpora.tags`, `corpora.questions` or `corpora.text`.
-        column: Of a file of tags, the column they are in, from 1; None is the last.
+        column: Of a file of tags, the column they are in, from 1; None is the last, or, of entities, the one
+            that holds tags alone.
         limit: Sentences or questions at most.
         epochs: Passes over the sentences.
         learning_rate: Of all but the head.
@@ -25,6 +26,8 @@ class Recipe:
         head_rate: Of the head, in learning rates of the rest.
         frozen: Train the head alone.
         seed: Of the head's first weights, the batches and dropout; what is trained on is the same for all.
+        word_column: Of a file of tags, the column that words are in; None is the first that does not number
+            them.
     """
 
     task: str
@@ -37,6 +40,7 @@ class Recipe:
     head_rate: float = 1.0
     frozen: bool = False
     seed: int = 0
+    word_column: int | None = None
 
 
 DEFAULTS = {
@@ -106,6 +110,7 @@ def card(
         scores: On those; shares, from 0 to 1.
     """
     of = TRAINED_ON.get(recipe.task, "sentences")
+    recipe = replace(recipe, corpus=Path(recipe.corpus).name)  # no path of the machine it was made on
     facts = {"model": Path(name).name, **asdict(recipe), of: trained_on, "last loss": f"{loss:.4f}"}
     facts |= {f"{of} held out": held_out} if scores else {}
     facts |= {f"held out: {score}": f"{100 * value:.1f} %" for score, value in scores.items()}
