@@ -3,7 +3,7 @@
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,8 +16,9 @@ from dissect.corpora import KINDS, NAMES, squad_at_hand
 from dissect.errors import DissectError
 from dissect.files import relative
 from dissect.models import MASKED, Loaded, guesses
-from dissect.runs.chapters import CHAPTERS, Chapter, by_default
+from dissect.runs.chapters import CHAPTERS, by_default
 from dissect.runs.typed import Line
+from dissect.runs.unread import refuse_unread
 
 FEW = 2000  # sentences; fewer are masked several times, to have targets enough
 OF_COLUMNS = ("entities", "tuning")  # kinds of corpora that are files of columns
@@ -302,51 +303,6 @@ def renamed(options: dict) -> dict:
     if corpus is not None and options.setdefault("text", corpus) != corpus:
         raise DissectError("corpus is the former name of text: give one of them")
     return options
-
-
-# Which chapters read what an option gives, by option.
-READ_IN: dict[str, Callable[[Chapter], bool]] = {
-    "text": lambda row: "text" in (row.corpus, *row.beside),
-    "senses": lambda row: "senses" in (row.corpus, *row.beside),
-    "entities": lambda row: "entities" in (row.corpus, *row.beside),
-    "tuning": lambda row: bool(row.tuned), "questions": lambda row: row.tuned == "all",
-    "tuned": lambda row: bool(row.tuned), "siblings": lambda row: bool(row.tuned),
-    "head": lambda row: row.head, "trials": lambda row: "trials" in row.parameters,
-    "seeds": lambda row: "seeds" in row.parameters, "limit": lambda row: "limit" in row.parameters,
-    "seed": lambda row: "seed" in row.parameters,
-}  # fmt: skip
-ELSE = {
-    "questions": "name qa in siblings, as in ner,qa",
-    "tuning": "leave tuned out, so that copies are tuned",
-}
-
-
-def refuse_unread(settings: Settings, given: Mapping[str, Any]) -> None:
-    """Refuse options that nothing in a run reads.
-
-    Args:
-        settings: Of the run.
-        given: What of them was asked for.
-
-    Raises:
-        DissectError: There is such an option.
-    """
-    read, rows = settings.corpora(), [CHAPTERS[name] for name in settings.chapters()]
-    for option, reads in READ_IN.items():
-        value = getattr(settings, option)
-        in_chapters = any(map(reads, rows))
-        of_copies = option in ("limit", "seed") and settings.to_tune()
-        used = option in read if option in KINDS else in_chapters or of_copies
-        if option not in given or not value or used:
-            continue
-        others = [str(n) for n, row in enumerate(CHAPTERS.values(), start=1) if reads(row)]
-        instead = ELSE[option] if in_chapters else f"name one of chapters {', '.join(others)} in sections"
-        raise DissectError(f"{option}={value!r}: nothing in this run reads it; leave it out, or {instead}")
-    for option in ("tag_column", "word_column"):
-        if option in given and not any(map(settings.columns, set(read) & {*OF_COLUMNS})):
-            raise DissectError(
-                f"{option}={getattr(settings, option)}: it is of entities or tuning of your own"
-            )
 
 
 def with_questions(settings: Settings) -> Settings:

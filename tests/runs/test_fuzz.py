@@ -11,9 +11,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dissect import DissectError
+from dissect import DissectError, corpora
 from dissect.corpora import semcor
-from dissect.corpora.conll import read_conll
+from dissect.corpora.conll import read_column, read_conll
+from dissect.corpora.own_senses import read_senses
 from dissect.corpora.semcor import read_sentence
 from dissect.places import ROOT
 from dissect.report.judge import judge
@@ -34,7 +35,9 @@ NAMES = st.sampled_from([*Settings.model_fields, "modle", "seedz", "colour"])
 LINES = st.lists(
     st.one_of(
         st.text(max_size=20),
-        st.builds("{}\t{}".format, st.text(max_size=8), st.sampled_from(["O", "B-x", "I-x"])),
+        st.builds("{}\t{}".format, st.text(max_size=8), st.sampled_from(["O", "B-x", "I-x", "E-x", "S-x"])),
+        st.builds("{} NN {}".format, st.text(max_size=8), st.sampled_from(["O", "B-x", "B-y", "L-x"])),
+        st.sampled_from(["-DOCSTART- O", "# id 7", "#\tO", "1\tword\tO", "2\tword\tB-x", "# newdoc"]),
     ),
     max_size=12,
 ).map("\n".join)  # fmt: skip
@@ -53,11 +56,14 @@ def one_sentence(call, *arguments):
 @given(st.binary(max_size=200) | LINES.map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"word\tO\r\n\r\n").via("Windows line ends")
 def test_conll_files(tmp_path, data):
-    (tmp_path / "file").write_bytes(data)
-    sentences = one_sentence(read_conll, tmp_path / "file")
-    for sentence in sentences or []:
-        assert len(sentence.words) == len(sentence.tags) > 0
-        assert all(sentence.text[a:b] for a, b in sentence.spans())
+    for name in ("file", "file.conllu"):
+        (tmp_path / name).write_bytes(data)
+        of_any_tags = one_sentence(read_column, tmp_path / name) or []
+        of_entities = one_sentence(read_conll, tmp_path / name) or []
+        assert all(tag == "O" or tag[:2] in ("B-", "I-") for one in of_entities for tag in one.tags)
+        for sentence in (*of_any_tags, *of_entities):
+            assert len(sentence.words) == len(sentence.tags) > 0
+            assert all(sentence.text[a:b] for a, b in sentence.spans())
 
 
 @QUICK
@@ -73,6 +79,30 @@ def test_semcor_sentences(words):
         SubElement(element, "wf", attributes).text = text
     sentence, items = read_sentence(element, 3)
     assert all(sentence[start:end].strip() for _, start, end, *_ in items)
+
+
+OWN = st.lists(
+    st.text(max_size=15)
+    | st.sampled_from(
+        ["# bank noun money : a house", "# bank noun river : a side", "The *bank* is", "*banks*", "<P>",
+         "<CHAPTER ID=1>", "# a b", "***", "\ufeff"]
+    ),
+    max_size=9,
+).map("\n".join)  # fmt: skip
+
+
+@QUICK
+@given(st.binary(max_size=100) | OWN.map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example(b"# a b c : d\nThe *x* .\n# a b e : f\n*x*").via("two senses")
+def test_text_and_senses_of_ones_own(tmp_path, data):
+    (tmp_path / "file.txt").write_bytes(data)
+    for name in (str(tmp_path / "file.txt"), str(tmp_path)):
+        sentences = one_sentence(corpora.text, name)
+        assert sentences is None or sentences and all(sentence.strip() for sentence in sentences)
+    read = one_sentence(read_senses, tmp_path / "file.txt")
+    for item in read.items if read else []:
+        assert "*" not in read.sentences[item.sentence]
+        assert read.sentences[item.sentence][item.start : item.end].strip()
 
 
 XML = st.one_of(
@@ -100,6 +130,36 @@ def test_semcor_files(tmp_path, monkeypatch, data):
     (tagged / "br-a01.xml").write_bytes(data)
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     assert one_sentence(semcor.parse) is None
+
+
+UNIFIED = st.lists(
+    st.sampled_from(
+        ["<corpus>", "</corpus>", "<text id='d'>", "</text>", "<sentence>", "</sentence>", "<s>", "</s>",
+         "<instance id='d.t0' lemma='bank'>bank</instance>", "<instance id='d.t1'>the _ bank</instance>",
+         "<w>one</w>", "&amp;", "&a;", "<wf lexsn='1;2'>x</wf>", "<instance/>", "é"]
+    ),
+    max_size=9,
+).map("".join)  # fmt: skip
+KEYS = st.lists(st.sampled_from(["d.t0 a%1", "d.t1 a%2 a%1", "d.t1", "", "d.t2 b", "\xa0"])).map("\n".join)
+WHOLE_XML = (
+    "<corpus><text id='d'><sentence><instance id='d.t0' lemma='a'>x</instance>"
+    "<instance id='d.t1' lemma='a'>y</instance></sentence></text></corpus>"
+)
+
+
+@QUICK
+@given(XML | UNIFIED.map(str.encode), KEYS)
+@example(WHOLE_XML.encode(), "d.t0 a%1\nd.t1 a%2").via("one that is whole")
+def test_xml_of_ones_own(tmp_path, data, keys):
+    """The same bytes as text of OPUS, as SemCor's, and as the unified framework's."""
+    for name in ("some.data.xml", "other.xml"):
+        (tmp_path / name).write_bytes(data)
+        one_sentence(corpora.text, str(tmp_path / name))
+    (tmp_path / "some.gold.key.txt").write_text(keys, encoding="utf-8")
+    for name in ("some.data.xml", "other.xml"):
+        read = one_sentence(read_senses, tmp_path / name)
+        for item in read.items if read else []:
+            assert read.sentences[item.sentence][item.start : item.end].strip()
 
 
 @QUICK

@@ -170,8 +170,11 @@ def test_local_questions_are_seen_from_the_folder_of_the_run(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.json").write_text("{}")
     folder = tmp_path / "runs" / "x"
-    assert portable(settings_from({"questions": "mine.json"}), folder).questions == "../../mine.json"
-    assert portable(settings_from({"questions": "squad"}), folder).questions == "squad"
+    mine, squad = (
+        settings_from({"questions": name, "siblings": "ner,qa"}) for name in ("mine.json", "squad")
+    )
+    assert portable(mine, folder).questions == "../../mine.json"
+    assert portable(squad, folder).questions == "squad"
 
 
 def test_a_run_makes_its_copies_and_puts_the_one_for_entities_first(tmp_path, monkeypatch, minilm):
