@@ -39,6 +39,8 @@ def there(tmp_path, monkeypatch):
     ).save_pretrained("m")
     tokenizer.save_pretrained("m")
     (tmp_path / "some.conll").write_text(TAGGED, encoding="utf-8")
+    (tmp_path / "nested.conll").write_text("Oslo B-LOC B-CITY\nis O O\n", encoding="utf-8")
+    (tmp_path / "latin.conll").write_text("Göteborg O\n", encoding="latin-1")
     (tmp_path / "some.json").write_text(json.dumps(QUESTIONS), encoding="utf-8")
     (tmp_path / "damaged.json").write_text(json.dumps(QUESTIONS).replace("Bern", "Born", 1), encoding="utf-8")
     return tmp_path
@@ -53,6 +55,15 @@ REFUSED = {
     "--task tags --corpus some.conll --column 3": "all words of some.conll have one tag",
     "--task tags --corpus nowhere": "no tags to tune on under 'nowhere'",
     "--task ner --corpus some.conll --column 2": "--column is of --task tags: leave it out with --task ner",
+    "--task tags --corpus some.conll --column 2 --tag-column 3": "leave --column 2 out",
+    "--task tags --corpus some.conll --word-column 4": "there is no column 4 among 3 columns",
+    "--task tags --corpus semcor --word-column 2": "semcor has columns of its own",
+    "--task ner --corpus nested.conll": "nested.conll may be in column 2 or 3: name one with --tag-column",
+    "--task ner --corpus some.conll --tag-column 2": "some.conll, line 1: expected a tag such as O or B-PER",
+    "--task ner --corpus some.conll": "some.conll have one tag",
+    "--task ner --corpus wikigold --tag-column 2": "wikigold has columns of its own",
+    "--task mlm --corpus some.conll --tag-column 2": "only ner and tags are read from columns",
+    "--task ner --corpus latin.conll": "latin.conll, line 1: expected UTF-8 text, found the byte 0xf6",
     "--task qa --corpus nowhere.json": "no questions under 'nowhere.json'",
     "--task qa --corpus some.conll": "damaged or not in SQuAD's JSON format",
     "--task qa --corpus damaged.json": "mend its answer_start",
@@ -76,6 +87,10 @@ def test_what_cannot_be_learned_is_refused_and_nothing_left_behind(options, ther
     [
         ("--task qa --corpus some.json --epochs 2", "fine-tuned to answer questions"),
         ("--task tags --corpus some.conll --column 2 --epochs 1", "held out: accuracy: "),
+        (
+            "--task ner --corpus nested.conll --tag-column 3 --epochs 1",
+            "- corpus: nested.conll\n- column: 3\n",
+        ),
     ],
 )
 def test_a_copy_is_made_by_the_command(options, told, there):
