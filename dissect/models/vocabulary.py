@@ -26,6 +26,12 @@ def uncovered(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) -> s
 
 
 def tell_uncovered(tokenizer: PreTrainedTokenizerBase, name: str, sentences: Sequence[str]) -> None:
-    """Tell once how much of a corpus of that name a model does not know, if it is worth telling."""
+    """Tell once how much of a corpus a model does not know, if it is worth telling.
+
+    Args:
+        tokenizer: The model's.
+        name: Of the corpus.
+        sentences: Of it.
+    """
     if said := uncovered(tokenizer, sentences):
         once(f"{name}: {said}")

@@ -33,7 +33,13 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
 
 
 def of_corpus(kind: str, name: str, **columns: int | None) -> str:
-    """SHA-256 of what is read from a corpus of one of `corpora.KINDS`, with `Settings.columns`."""
+    """SHA-256 of what is read from a corpus.
+
+    Args:
+        kind: One of `corpora.KINDS`.
+        name: Of the corpus, or a path.
+        **columns: As `Settings.columns` has them.
+    """
     read = corpora.KINDS[kind](name, **columns)
     return of_text("\n".join(read) if kind == "text" else repr(read))
 
