@@ -9,7 +9,7 @@ from dissect.site.markdown import markdown, shown, table
 
 BOX = """:::{{admonition}} This run
 :class: note provenance dropdown
-Model {model}, profile {profile}, {seeds} seeds{limit}; {took}.
+Model {model}, profile {profile}{corpus}, {seeds} seeds{limit}; {took}.
 Versions: {versions}.
 The notebook as it is before a run: {{download}}`{chapter}.ipynb <../book/_run/notebooks/{chapter}.ipynb>`.
 :::"""
@@ -23,8 +23,10 @@ and are marked as the paper's.
 def box(manifest: Manifest, chapter: str) -> NotebookNode:
     """A cell that says where an executed chapter comes from."""
     settings, ran = manifest.settings, manifest.chapters.get(chapter)
+    corpus = ran.parameters.get("corpus") if ran else None
     text = BOX.format(
         model=markdown(shown(settings.model)),
+        corpus=f" on {markdown(shown(corpus))}" if corpus else "",
         profile=settings.profile,
         seeds=seeds_of(manifest),
         limit=f", at most {settings.limit} sentences" if settings.limit else "",

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from dissect import DissectError, corpora
-from dissect.runs import doctor, manifest, provenance, verification
+from dissect.corpora import teaching
+from dissect.runs import doctor, manifest, provenance, run, verification
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.settings import settings_file, settings_from
-from dissect.site import this_run
+from dissect.site import across, this_run
 
 OWN = {"text": "text.txt", "senses": "senses.txt", "entities": "entities", "tuning": "tuning.conll"}
 SENSES = """# bank noun money : an institution
@@ -58,6 +59,31 @@ def test_a_run_tells_its_data_without_a_path_of_the_machine(here):
     begun = manifest.begun(settings, here / "runs/x", {})
     shown = this_run.summary(begun)
     assert str(here) not in shown and all(place in shown.replace("\\", "") for place in OWN.values())
+
+
+@pytest.mark.slow
+def test_a_run_takes_it_from_the_options_to_its_pages(tmp_path):
+    """Chapters 4 and 5; that a second run finds all of it up to date says that nothing was drawn anew."""
+    (tmp_path / "senses.txt").write_bytes((teaching.FOLDER / "senses.txt").read_bytes())
+    sentences = teaching.entities()
+    for name, some in {"own.conll": sentences[:80], "tune.conll": sentences[80:140]}.items():
+        rows = ["\n".join(f"{w} X B-X {t}" for w, t in zip(s.words, s.tags, strict=True)) for s in some]
+        (tmp_path / name).write_text("\n\n".join(rows), encoding="utf-8")
+    own = {"senses": "senses.txt", "entities": "own.conll", "tuning": "tune.conll"}
+    given = {name: str(tmp_path / file) for name, file in own.items()} | {"tag_column": 4}
+    settings = settings_from({"name": "own", **given, "sections": "4,5", "seeds": 1, "limit": 60})
+    folder = run.run(settings, tmp_path / "runs", say=lambda line: None)
+    said: list[str] = []
+    run.run(settings, tmp_path / "runs", say=said.append)
+    assert sum("up to date" in line for line in said) == 2
+    told = manifest.required(folder)
+    assert across.about(told).startswith("senses.txt (at most 60 sentences), own.conll (at most 60 ")
+    assert "on own\\.conll, 1 seeds" in this_run.box(told, "5-ner").source
+    for kind in own:
+        found = verification.corpus_revision(folder, told, kind)
+        assert found == told.revisions["corpora"][kind]
+    texts = [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
+    assert not any(str(tmp_path).encode() in text for text in texts)
 
 
 def test_a_folder_with_the_name_of_a_corpus_is_not_taken_for_it(here):
