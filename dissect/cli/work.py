@@ -61,7 +61,7 @@ def tune(
             help="ner: wikigold, teaching, or a file with a word and its tag a line, in any of its columns. "
             "tags: semcor, or a file with a word a line and columns of tags. "
             "qa: squad, teaching, or a file of SQuAD's format. "
-            "mlm: europarl, teaching, or a file with a sentence a line."
+            "mlm: europarl, teaching, a file or a folder of text."
         ),
     ] = None,
     column: Annotated[
