@@ -11,8 +11,8 @@ from dissect.corpora.plain import unexpected
 from dissect.corpora.schemes import is_tag
 from dissect.errors import DissectError, MissingCorpus
 
-# Of CoNLL-2000: a column of such tags beside another holds phrases, not entities.
-PHRASES = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"}
+# Of CoNLL-2000, and of the German part of CoNLL-2003: a column of these beside another holds no entities.
+PHRASES = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC"}
 
 
 class Columns(NamedTuple):

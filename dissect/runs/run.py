@@ -231,8 +231,9 @@ def check(settings: Settings) -> Loaded:
     Raises:
         DissectError: They are not.
     """
+    few: dict[str, list[str]] = {}
     for kind, name in settings.corpora().items():
-        corpora.KINDS[kind](name, 1, **settings.columns(kind))
+        few[name], _ = counted(corpora.KINDS[kind](name, FEW, **settings.columns(kind)))
         if said := corpora.another_copy(name):
             note(said)
     pretrained = None
@@ -256,9 +257,8 @@ def check(settings: Settings) -> Loaded:
         raise DissectError(f"{pretrained.label} cannot be run through what --sections names: {why}")
     if settings.head:
         refuse_other_head(settings.head, pretrained)
-    for kind, name in settings.corpora().items():
-        few, _ = counted(corpora.KINDS[kind](name, FEW, **settings.columns(kind)))
-        tell_uncovered(pretrained.tokenizer, name, few)
+    for name, sentences in few.items():
+        tell_uncovered(pretrained.tokenizer, name, sentences)
     return pretrained
 
 

@@ -66,6 +66,12 @@ def there(minilm, small_run, tmp_path_factory) -> Path:
         shutil.copytree(small_run, folder / "runs" / name, ignore=left)
     (folder / "my-tags.conll").write_text("Stir VB\nthe DT\nflour NN\n\nBake VB\nit PRP\n")
     (folder / "recipes.txt").write_text("Stir the flour into the milk.\nBake it for an hour.\n")
+    (folder / "senses.txt").write_text(
+        "# crane noun bird : a bird\nThe *crane* flew.\n# crane noun machine : it lifts\nThe *crane* fell.\n"
+    )
+    (folder / "my-entities").mkdir()
+    for name in ("my-entities/train", "my-entities/dev", "my-entities/test", "more.conll"):
+        (folder / name).write_text("Marta NNP B-PER\nQuill NNP I-PER\nsings VBZ O\n")
     (folder / "my-run.yaml").write_text("name: mine\nmodel: ./my-model\ntuned: [./my-model-ner]\n")
     return folder
 

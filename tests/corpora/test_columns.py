@@ -32,6 +32,9 @@ SHAPES = {
     "blank lines of blanks": "\n \n" + TWO + " \n\t\n",
     "several blanks": TWO.replace(" ", "   "),
     "four columns": FOUR,
+    "five columns": FOUR.replace("NNP ", "Name NNP ").replace(" VBZ", " sing VBZ").replace(" IN", " in IN")
+    .replace("-X- O", "-X- -X- O").replace("B-NP", "I-NC").replace("I-NP", "I-NC").replace("B-VP", "B-VC")
+    .replace("B-PP", "I-PC"),
     "-DOCSTART- without columns": "-DOCSTART-\n" + TWO,
     "-DOCSTART- with a number": "-DOCSTART- (1) O\n\n" + TWO,
     "a comment": "# id = 7\n" + TWO,
@@ -44,7 +47,7 @@ SHAPES = {
     "BIOES": TWO.replace("I-PER", "E-PER").replace("B-LOC", "S-LOC"),
     "BILOU": TWO.replace("I-PER", "L-PER").replace("B-LOC", "U-LOC"),
     "BMEWO": TWO.replace("I-PER", "E-PER").replace("B-LOC", "W-LOC"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture

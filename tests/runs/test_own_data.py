@@ -4,13 +4,16 @@ import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from dissect import DissectError, corpora
+from dissect.cli import work
 from dissect.corpora import teaching
 from dissect.runs import doctor, manifest, provenance, run, verification
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.settings import settings_file, settings_from
 from dissect.site import across, this_run
+from tests.test_project import COMMANDS
 
 OWN = {"text": "text.txt", "senses": "senses.txt", "entities": "entities", "tuning": "tuning.conll"}
 SENSES = """# bank noun money : an institution
@@ -172,3 +175,18 @@ def test_options_that_something_reads_are_none():
         {"tuning": "x", "tag_column": 2},
     ):  # fmt: skip
         assert settings_from(options)
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_the_command_line_knows_the_text_under_its_former_name_and_says_so(command):
+    for option in ("--text", "--corpus"):
+        assert (
+            COMMANDS.commands[command].make_context(command, [option, "own.txt"]).params["text"] == "own.txt"
+        )
+    (text,) = [one for one in COMMANDS.commands[command].params if one.name == "text"]
+    assert "--corpus" in text.opts and "--corpus" in text.help
+
+
+def test_doctor_refuses_what_it_would_ignore(here):
+    done = CliRunner().invoke(work.app, ["doctor", "--corpus", "tuning.conll", "--sections", "5"])
+    assert done.exit_code == 1 and "text='tuning.conll': nothing in this run reads it" in str(done.exception)
