@@ -32,6 +32,7 @@ from dissect.runs.manifest import Manifest
 from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
 from dissect.runs.settings import LEARNED, Settings, with_questions, with_siblings
 
+FEW = 200  # sentences of a corpus, to see whether the model knows their words
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = (
     "model", "profile", "tuned", "siblings", "text", "senses", "entities", "tuning", "questions",
@@ -231,9 +232,10 @@ def check(settings: Settings) -> Loaded:
     Raises:
         DissectError: They are not.
     """
-    few: dict[str, list[str]] = {}
+    some: list[tuple[str, list[str]]] = []  # of each corpus
     for kind, name in settings.corpora().items():
-        few[name], _ = counted(corpora.KINDS[kind](name, FEW, **settings.columns(kind)))
+        few, _ = counted(corpora.KINDS[kind](name, FEW, **settings.columns(kind)))
+        some.append((name, few))
         if said := corpora.another_copy(name):
             note(said)
     pretrained = None
@@ -257,12 +259,9 @@ def check(settings: Settings) -> Loaded:
         raise DissectError(f"{pretrained.label} cannot be run through what --sections names: {why}")
     if settings.head:
         refuse_other_head(settings.head, pretrained)
-    for name, sentences in few.items():
+    for name, sentences in some:
         tell_uncovered(pretrained.tokenizer, name, sentences)
     return pretrained
-
-
-FEW = 200  # sentences of a corpus, to see whether the model knows their words
 
 
 def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> list[str]:
