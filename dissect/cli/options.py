@@ -28,7 +28,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "tag_column": (int, "The column of the tags in entities or tuning of one's own, from 1, if in doubt."),
     "word_column": (int, "The column of the words there."),
     "questions": (str, "What answers are learned from: teaching, squad, or a file of SQuAD's format."),
-    "head": (str, "A model whose masked-word head chapter 3 reads with; by default MODEL's."),
+    "head": (str, "A model whose head for hidden words chapters 3 and 8 read with; by default MODEL's."),
     "sections": (str, "Chapters to run, such as 2,4."),
     "device": (str, "cpu, cuda, …; by default the accelerator that torch finds."),
     "seeds": (int, "How many runs of each probe."),

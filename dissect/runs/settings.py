@@ -99,7 +99,7 @@ class Settings(BaseModel):
         questions: What answers are learned from: "teaching", "squad" or a file of SQuAD's format.
         tag_column: Of one's own entities, the number of the column that tags are in, from 1.
         word_column: Of the same, that of the column that words are in.
-        head: Whose masked-word head chapter 3 reads with; by default the model's.
+        head: Whose head for masked or next words chapters 3 and 8 read with; by default the model's.
         sections: Chapters by number; by default all, but in the profile "teach" those that take long.
         device: "cpu", "cuda", …; by default the accelerator that torch finds.
         jobs: Chapters run side by side, each with its share of the cores.
