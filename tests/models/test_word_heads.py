@@ -52,9 +52,9 @@ def kept(kind, settings, tokenizer, folder, dtype=torch.float32) -> str:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("family, changes", CAUSAL)
-def test_the_head_for_the_next_word_says_what_its_model_says(family, changes, tokenizer, tmp_path):
-    folder = kept(AutoModelForCausalLM, settings_of(family, changes), tokenizer, tmp_path)
+@pytest.mark.parametrize("name, changes", CAUSAL)
+def test_the_head_for_the_next_word_says_what_its_model_says(name, changes, tokenizer, tmp_path):
+    folder = kept(AutoModelForCausalLM, settings_of(name, changes), tokenizer, tmp_path)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     inputs = inputs_of(model)
     loaded = models.load(folder, "cpu")
@@ -94,7 +94,7 @@ def test_a_model_without_its_head_has_none(tokenizer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "family, changes, asked",
+    "name, changes, asked",
     [
         ("bert", {}, MASKED),
         ("modernbert", {}, MASKED),
@@ -106,8 +106,8 @@ def test_a_model_without_its_head_has_none(tokenizer, tmp_path):
         ("bart", {}, ""),
     ],
 )
-def test_architecture_decides_which_words_are_guessed(family, changes, asked, tokenizer, tmp_path):
-    tiny(family, dtype=torch.float32, **changes).save_pretrained(tmp_path)
+def test_architecture_decides_which_words_are_guessed(name, changes, asked, tokenizer, tmp_path):
+    tiny(name, dtype=torch.float32, **changes).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     loaded = models.load(str(tmp_path), "cpu")
     assert loaded.tokenizer.mask_token_id is not None
@@ -122,10 +122,10 @@ def test_an_encoder_without_a_mask_token_guesses_nothing(tokenizer, tmp_path):
     assert models.guesses(loaded) == "" and models.load_word_head(loaded) is None
 
 
-@pytest.mark.parametrize("family", ["t5", "bart", "marian", "mbart", "pegasus"])
+@pytest.mark.parametrize("name", ["t5", "bart", "marian", "mbart", "pegasus"])
 @torch.no_grad()
-def test_an_encoder_decoder_is_read_by_its_encoder(family, tokenizer, tmp_path):
-    model = tiny(family, dtype=torch.float32)
+def test_an_encoder_decoder_is_read_by_its_encoder(name, tokenizer, tmp_path):
+    model = tiny(name, dtype=torch.float32)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     inputs = {name: x for name, x in inputs_of(model).items() if not name.startswith("decoder")}
@@ -134,7 +134,7 @@ def test_an_encoder_decoder_is_read_by_its_encoder(family, tokenizer, tmp_path):
     assert torch.equal(said, model.encoder(**inputs).last_hidden_state)
     assert torch.equal(said, reader(whole.model)(**inputs).last_hidden_state)
     assert whole.model.config.is_encoder_decoder and not alone.model.config.is_encoder_decoder
-    assert f"{family}, its encoder, 2 layers" in str(alone) and "its encoder" not in str(whole)
+    assert f"{name}, its encoder, 2 layers" in str(alone) and "its encoder" not in str(whole)
 
 
 def test_a_model_of_pictures_has_no_text(tmp_path):

@@ -99,18 +99,25 @@ def no_window(monkeypatch):
     plt.switch_backend("agg")
 
 
+def pytest_generate_tests(metafunc) -> None:
+    """Every family through every chapter where that is asked for: `-m families`, or --families."""
+    if metafunc.function is test_every_family_through_every_chapter:
+        config = metafunc.config
+        asked = config.getoption("--families", False) or "families" in config.option.markexpr
+        cells = [(name, chapter) for name in ALL for chapter in CHAPTERS] if asked else []
+        metafunc.parametrize("name, chapter", cells)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FEW)
-def test_a_few_families_through_the_chapters_that_they_differ_in(family, tokenizer, tmp_path):
-    for section in FEW[family]:
-        taken_through(family, list(CHAPTERS)[section - 1], tokenizer, tmp_path / str(section))
+@pytest.mark.parametrize("name", FEW)
+def test_a_few_families_through_the_chapters_that_they_differ_in(name, tokenizer, tmp_path):
+    for section in FEW[name]:
+        taken_through(name, list(CHAPTERS)[section - 1], tokenizer, tmp_path / str(section))
 
 
 @pytest.mark.families
-@pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.parametrize("family", ALL)
-def test_every_family_through_every_chapter(family, chapter, tokenizer, tmp_path):
-    taken_through(family, chapter, tokenizer, tmp_path)
+def test_every_family_through_every_chapter(name, chapter, tokenizer, tmp_path):
+    taken_through(name, chapter, tokenizer, tmp_path)
 
 
 def test_what_a_run_refuses_as_a_whole_check_refuses_in_the_same_words(tokenizer, tmp_path):
@@ -131,9 +138,9 @@ def test_what_a_run_refuses_as_a_whole_check_refuses_in_the_same_words(tokenizer
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("family, said", [("gpt2", "sees no token ahead"), ("t5", "a run reads its encoder")])
-def test_what_a_model_is_read_as_is_said_by_check_too(family, said, tokenizer, tmp_path):
-    model = made(family, tokenizer, tmp_path / family)
+@pytest.mark.parametrize("name, said", [("gpt2", "sees no token ahead"), ("t5", "a run reads its encoder")])
+def test_what_a_model_is_read_as_is_said_by_check_too(name, said, tokenizer, tmp_path):
+    model = made(name, tokenizer, tmp_path / name)
     assert any(said in line for line in read_as(models.load(model, "cpu")))
     assert said in model_check.check_model(model)
     assert not list(read_as(models.load("minilm", "cpu")))
