@@ -22,7 +22,15 @@ from transformers import PreTrainedModel
 
 from dissect.decomposition import splits
 from dissect.decomposition.experts import one_by_one, refuse_way
-from dissect.decomposition.families import Beside, default_stack, family_of, find, find_all, has_stacks
+from dissect.decomposition.families import (
+    LONGEST,
+    Beside,
+    default_stack,
+    family_of,
+    find,
+    find_all,
+    has_stacks,
+)
 from dissect.decomposition.fold import fold, fold_layers
 from dissect.decomposition.inputs import (
     model_inside,
@@ -337,11 +345,12 @@ def check_inputs(base: PreTrainedModel, inputs: dict[str, Any], reads: str = "in
 def longest_input(model: PreTrainedModel) -> int:
     """How many tokens the model takes. RoBERTa and its kin count positions from the padding id."""
     config: Any = model.base_model.config
-    longest = getattr(config, "max_position_embeddings", None)
+    try:
+        row = family_of(model)
+        setting, offset = row.longest, row.counts_padding
+    except UnsupportedModel:
+        setting, offset = LONGEST, False
+    longest = getattr(config, setting, None)
     if longest is None:
         return 10**9  # positions are relative to one another
-    try:
-        offset = family_of(model).counts_padding
-    except UnsupportedModel:
-        offset = False
     return longest - (config.pad_token_id + 1 if offset else 0)

@@ -163,7 +163,7 @@ def test_a_task_head_makes_no_difference():
     assert torch.equal(decompose(model, **inputs).terms, decompose(base, **inputs).terms)
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("family", [*FAMILY_NAMES, "mpt", "luke", "xlm", "gpt_bigcode"])
 def test_the_longest_input_works_and_one_more_is_refused(family):
     from dissect.decomposition.decomposer import longest_input
 

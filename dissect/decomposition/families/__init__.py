@@ -20,7 +20,7 @@ from dissect.decomposition.families.lookup import (
     known,
     no_row,
 )
-from dissect.decomposition.families.row import Family, Sublayer
+from dissect.decomposition.families.row import LONGEST, Family, Sublayer
 from dissect.decomposition.families.table import FAMILIES, KINDS, REFUSED
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "GPT_NEOX",
     "KINDS",
     "LLAMA",
+    "LONGEST",
     "MODERNBERT",
     "REFUSED",
     "ROBERTA",

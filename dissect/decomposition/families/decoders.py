@@ -86,6 +86,7 @@ MPT = Family(
         Sublayer("f", enters="ffn.up_proj", out="ffn.down_proj"),
     ),
     final=("norm_f",),
+    longest="max_seq_len",
 )
 
 BIOGPT = Family(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST = "max_position_embeddings"  # how many tokens a model takes, by most configurations
+
 
 @dataclass(frozen=True)
 class Sublayer:
@@ -54,6 +56,7 @@ class Family:
         norms: "layer", "rms", or "layer + 1" and "rms + 1" where the gain is one plus the weight.
         eps: Of norms that do not tell theirs.
         float32_norms: What norms round to float32 whatever the model's format: "scale", "vector".
+        longest: The setting that says how many tokens the model takes.
         counts_padding: Whether positions are counted from the padding id.
         needs: (setting, the value that works, why no other).
         refuses: (name of an input, why it is not taken).
@@ -67,6 +70,7 @@ class Family:
     norms: str = "layer"
     eps: float = 0.0
     float32_norms: str = ""
+    longest: str = LONGEST
     counts_padding: bool = False
     needs: tuple[tuple[str, Any, str], ...] = ()
     refuses: tuple[tuple[str, str], ...] = ()
