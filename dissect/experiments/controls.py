@@ -58,7 +58,11 @@ class Task:
 
 
 def masked_task(
-    loaded: Loaded, sentences: Sequence[str], times: int = 1, folder: str | Path | None = None
+    loaded: Loaded,
+    sentences: Sequence[str],
+    times: int = 1,
+    folder: str | Path | None = None,
+    documents: Sequence[str] = (),
 ) -> Task:
     """Masked words, or next ones, told by learned heads; see `masked_words.masked_targets`.
 
@@ -67,8 +71,9 @@ def masked_task(
         sentences: The text.
         times: How often each sentence is masked, or next words of it are drawn.
         folder: Of stores; without it the terms are kept in memory.
+        documents: That of each sentence, where they are known.
     """
-    targets = masked_words.masked_targets(loaded, sentences, times, 0, folder)
+    targets = masked_words.masked_targets(loaded, sentences, times, 0, folder, documents)
     experiment = masked_words.EXPERIMENTS[targets.asked]
     return Task(targets.called, experiment, of_masked_words, targets, targets.split(0))
 
@@ -158,6 +163,7 @@ def tasks(
     times: int,
     senses: SenseCorpus,
     entities: Mapping[str, Sequence[TaggedSentence]],
+    documents: Sequence[str] = (),
 ) -> list[Maker]:
     """The three tasks, to be made for the model with any weights; the last two where it guesses no words.
 
@@ -167,6 +173,7 @@ def tasks(
         times: How often each of its sentences is masked, or next words of it are drawn.
         senses: Of word senses.
         entities: Of named entities.
+        documents: That of each sentence of the text, where they are known.
     """
     made: list[Maker] = [
         lambda one, folder: senses_task(one, senses, folder),
@@ -174,7 +181,7 @@ def tasks(
     ]
     if not guesses(loaded):
         return made
-    return [lambda one, folder: masked_task(one, text, times, folder), *made]
+    return [lambda one, folder: masked_task(one, text, times, folder, documents), *made]
 
 
 def scores(

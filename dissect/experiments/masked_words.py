@@ -21,6 +21,7 @@ from dissect.tables import Results
 
 # Chosen by development scores of MiniLM on both corpora of text, with test scores in sight: no blind choice.
 TRAINING = Training(epochs=60, batch_size=256, learning_rate=1e-3, dropout=0.2, patience=1)
+FEWEST = 100  # documents: of fewer, a tenth is too few to tell how documents differ
 AT_ONCE = 128  # items; a head has a logit for each of some 250,000 word pieces
 
 
@@ -30,7 +31,7 @@ class MaskedTargets:
 
     Attributes:
         labels: (targets,) token ids.
-        source: The sentence of each target.
+        source: The sentence of each target, or its document; see `clusters`.
         stood: What the model read at each, one of `masking.STOOD`; None is the mask at all.
         asked: Which words are guessed, `models.MASKED` or `models.NEXT`.
     """
@@ -47,7 +48,7 @@ class MaskedTargets:
         return f"{self.asked} words"
 
     def split(self, seed: int) -> Split:
-        """8:1:1 by sentence: a sentence masked several times never spans two parts."""
+        """8:1:1 by sentence, or document: a sentence masked several times never spans two parts."""
         return split_groups(self.source, seed)
 
     def choose(self, trials: int, seed: int = 0) -> tuple[dict[str, Training], pd.DataFrame]:
@@ -70,7 +71,12 @@ class MaskedTargets:
 
 
 def masked_targets(
-    loaded: Loaded, sentences: Sequence[str], times: int, seed: int, folder: str | Path | None = None
+    loaded: Loaded,
+    sentences: Sequence[str],
+    times: int,
+    seed: int,
+    folder: str | Path | None = None,
+    documents: Sequence[str] = (),
 ) -> MaskedTargets:
     """Mask each sentence so many times, or ask for next words, and take the terms at the targets.
 
@@ -82,14 +88,22 @@ def masked_targets(
         times: How often each is masked, or next words of it are drawn.
         seed: Of the draws.
         folder: Of stores; without it the terms are kept in memory.
+        documents: That of each sentence, where they are known; see `corpora.documents`.
     """
     asked = asked_text(loaded, sentences, times=times, seed=seed)
     targets = [(sentence, [position]) for sentence, position in asked.targets]
     features = target_terms(loaded, asked.input_ids, targets, f"terms of {asked.asked} words", folder)
     kept = features.kept.tolist()
     stood = [asked.stood[n] for n in kept] if asked.stood else None
-    labels, source = torch.tensor(asked.labels)[features.kept], [asked.source[n] for n in kept]
+    of_sentence = clusters(documents) or list(range(len(sentences)))
+    labels, source = torch.tensor(asked.labels)[features.kept], [of_sentence[asked.source[n]] for n in kept]
     return MaskedTargets(features, labels, source, stood, asked.asked)
+
+
+def clusters(documents: Sequence[str]) -> list[int]:
+    """The document of each sentence, by number; nothing where they are fewer than `FEWEST`."""
+    numbers = {name: n for n, name in enumerate(dict.fromkeys(documents))}
+    return [numbers[name] for name in documents] if len(numbers) >= FEWEST else []
 
 
 def masked_words(

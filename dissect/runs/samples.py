@@ -38,7 +38,8 @@ def masked(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Again
     """The learned head of one subset and seed."""
     text = corpora.text(parameters["corpus"], parameters["limit"], 0)
     loaded = models.load(parameters["model"])
-    targets = masked_words.masked_targets(loaded, text, parameters["times"], 0)
+    documents = corpora.documents("text", parameters["corpus"], parameters["limit"], 0)
+    targets = masked_words.masked_targets(loaded, text, parameters["times"], 0, documents=documents)
     split = targets.split(parameters["seed"])
     training = chosen(masked_words.TRAINING, tables["masked_words_search"])
     said = masked_words.learned(targets, SUBSET, split, training, 0)

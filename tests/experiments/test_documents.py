@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dissect.corpora import SenseCorpus, SenseItem
 from dissect.decomposition import subsets
 from dissect.experiments import word_senses
+from dissect.experiments.masked_words import FEWEST, clusters, masked_targets
 from dissect.experiments.most_frequent import documents_majority, most_frequent
 from dissect.experiments.probes import Judged, Split, Training
 from dissect.experiments.word_senses import SenseTerms, overlap_table, sense_terms
@@ -216,3 +217,21 @@ def test_items_keep_their_documents_and_without_one_are_their_sentences(minilm):
 def test_subsets_are_all_there_for_those_who_see_vectors(found):
     for name in ("knn", "classifier"):
         assert set(found.scores[found.scores["predictor"] == name]["terms"]) == set(subsets())
+
+
+def test_hidden_words_are_parted_by_document_where_there_are_enough(minilm):
+    """A sentence a document is as before; a text in few documents is parted by sentence, in many by these."""
+    sentences = [f"The crane saw boat number {n} and a heron on the river." for n in range(240)]
+    many = [f"text {n // 2}" for n in range(240)]
+    parted = masked_targets(minilm, sentences, 2, 0, documents=many)
+    plain = masked_targets(minilm, sentences, 2, 0)
+    assert parted.labels.tolist() == plain.labels.tolist()
+    assert parted.source == [n // 2 for n in plain.source]
+    for few in (["one"] * 240, [str(n % (FEWEST - 1)) for n in range(240)]):
+        assert masked_targets(minilm, sentences, 2, 0, documents=few).source == plain.source
+    own = masked_targets(minilm, sentences, 2, 0, documents=[str(n) for n in range(240)])
+    assert own.source == plain.source
+    split = parted.split(0)
+    train, test = (set(np.array(parted.source)[part.numpy()]) for part in (split.train, split.test))
+    assert test and not train & test
+    assert clusters(["b"] * 3) == [] and clusters([*map(str, range(FEWEST)), "0"])[-1] == 0
