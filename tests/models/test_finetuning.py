@@ -20,7 +20,8 @@ from transformers import (
 )
 
 from dissect import DissectError, decompose, models
-from dissect.models.finetuning import Recipe, siblings_table, train, tune, tuned_sibling, usual
+from dissect.corpora import TaggedSentence
+from dissect.models.finetuning import Recipe, data, siblings_table, train, tune, tuned_sibling, usual
 from dissect.models.finetuning.data import IGNORED, encode, guessing, tagger
 from dissect.models.finetuning.training import OnOneDevice, optimizer_of
 
@@ -345,3 +346,13 @@ def test_several_gpus_leave_a_batch_as_the_recipe_has_it(tmp_path):
         arguments._n_gpu = 4  # as where torch finds four
         sizes[kind] = arguments.train_batch_size
     assert sizes == {TrainingArguments: 32, OnOneDevice: 8}
+
+
+def test_what_tags_are_scored_on_comes_from_other_documents_where_there_are_ten():
+    """WikiGold's articles repeat their names: by sentence most would have been seen."""
+    sentences = [TaggedSentence([f"name{n}"], ["O"], document=f"article {n // 4}") for n in range(80)]
+    learned, held_out = data.parted(sentences, data.whole(sentences))
+    assert len(held_out) == 8 and {s.document for s in held_out}.isdisjoint(s.document for s in learned)
+    few = [replace(sentence, document=f"article {n % 9}") for n, sentence in enumerate(sentences)]
+    learned, held_out = data.parted(few, data.whole(few))
+    assert len(held_out) == 8 and {s.document for s in held_out} & {s.document for s in learned}

@@ -76,7 +76,7 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
         id2label=dict(enumerate(names)), label2id={tag: n for n, tag in enumerate(names)},
     )  # fmt: skip
     longest = longest_input(model)
-    learned, held_out = parted(sentences, lambda sentence: sentence.text)
+    learned, held_out = parted(sentences, whole(sentences))
     collator = DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
     def score() -> dict[str, float]:
@@ -152,6 +152,12 @@ def of_recipe(recipe: Recipe) -> list:
         raise DissectError(f"only ner and tags are read from columns: name none with --task {recipe.task}")
     others: dict[str, Callable[..., list]] = {"qa": questions, "mlm": rest_of_text}
     return others[recipe.task](recipe.corpus, recipe.limit, DRAW)
+
+
+def whole(sentences: Sequence[TaggedSentence]) -> Callable[[TaggedSentence], str]:
+    """What `parted` keeps together of a corpus: a document where it has ten or more, else a sentence."""
+    documents = {sentence.document for sentence in sentences}
+    return lambda sentence: sentence.document if len(documents) >= 10 else sentence.text
 
 
 def parted(items: Sequence[T], of: Callable[[T], str]) -> tuple[list[T], list[T]]:
