@@ -8,7 +8,7 @@ from pathlib import Path
 from dissect.corpora.columns import Columns, Line, of_any_tags, of_entities, rows, same_width
 from dissect.corpora.items import TaggedSentence
 from dissect.corpora.plain import lines
-from dissect.corpora.schemes import KNOWN, Misfit, is_tag, to_iob2
+from dissect.corpora.schemes import KNOWN, Misfit, begun_otherwise, is_tag, to_iob2
 from dissect.errors import DissectError, MissingCorpus
 from dissect.progress import once
 
@@ -58,10 +58,13 @@ def read_parts(paths: Mapping[str, Path], columns: Columns = FOUND) -> dict[str,
     if (word, tag, len(sure[0].cells)) != (1, 2, 2) and not all(columns):
         once(f"{sure[0].path}: words are read from column {word}, tags from column {tag}")
     kept = [words_of(block, sure[0], lambda line: is_tag(line.at(tag))) for block in every]
-    tags = to_iob2([[line.at(tag) for line in words] for words in kept])
+    given = [[line.at(tag) for line in words] for words in kept]
+    tags = to_iob2(given)
     if isinstance(tags, Misfit):
         line = kept[tags.sentence][tags.word]
         raise line.unexpected(f"tags of one scheme, {KNOWN}, in which {tags.why}")
+    if odd := begun_otherwise(given):
+        once(f"{sure[0].path}: entities begin with B- and with I-, {odd} otherwise than most; both begin one")
     read = iter([sentence(*of, word) for of in zip(every, kept, tags, strict=True)])
     return {part: [one for _ in of if (one := next(read)).words] for part, of in parts.items()}
 

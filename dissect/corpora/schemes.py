@@ -1,6 +1,7 @@
 """Schemes of entity tags: IOB1, IOB2, BIOES, BILOU and BMES, found by their letters and turned into IOB2."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ def is_tag(cell: str) -> bool:
 def to_iob2(sentences: Sequence[Sequence[str]]) -> list[list[str]] | Misfit:
     """The same entities with B- on each first word and I- on the others; a misfit where schemes are mixed.
 
-    The scheme is found over all sentences, which are those of a file or a folder.
+    IOB1 and IOB2 go together; see `begun_otherwise`. The scheme is found over all sentences, which are those
+    of a file or a folder.
 
     >>> to_iob2([["I-PER", "I-PER", "O", "I-LOC", "B-LOC"]])
     [['B-PER', 'I-PER', 'O', 'B-LOC', 'B-LOC']]
@@ -39,7 +41,7 @@ def to_iob2(sentences: Sequence[Sequence[str]]) -> list[list[str]] | Misfit:
     if name is None:
         return _foreign(sentences)
     if name == "IOB":
-        return _mixed_iob(sentences) or [to_bio(sentence) for sentence in sentences]
+        return [to_bio(sentence) for sentence in sentences]
     same = [[_with(tag, AS_BIOES) for tag in sentence] for sentence in sentences]
     return _unclosed(same, name) or [[_with(tag, AS_IOB2) for tag in sentence] for sentence in same]
 
@@ -73,17 +75,23 @@ def _foreign(sentences: Sequence[Sequence[str]]) -> Misfit:
     raise ValueError("all tags are of one scheme")
 
 
-def _mixed_iob(sentences: Sequence[Sequence[str]]) -> Misfit | None:
-    """Where an entity begins with I-, as in IOB1, though others begin with B- after none, as in IOB2."""
-    first: dict[str, Misfit] = {}
-    for n, sentence in enumerate(sentences):
-        for word, (before, tag) in enumerate(zip(["O", *sentence], sentence, strict=False)):
-            if tag != "O" and before[2:] != tag[2:]:
-                first.setdefault(tag[0], Misfit(n, word, tag))
-    if len(first) < 2:
-        return None
-    later = max(first.values())
-    return later._replace(why="some entities begin with I-, as in IOB1, others with B-, as in IOB2")
+def begun_otherwise(sentences: Sequence[Sequence[str]]) -> int:
+    """How many entities begin otherwise than most: with I-, as in IOB1, among B- of IOB2, or the other way.
+
+    Both begin an entity, and `to_bio` reads both so; of other schemes there are none.
+
+    >>> begun_otherwise([["B-PER", "I-PER"], ["I-LOC"], ["B-LOC", "B-LOC"]])
+    1
+    """
+    if not {tag[0] for sentence in sentences for tag in sentence} <= set("OBI"):
+        return 0
+    first = Counter(
+        tag[0]
+        for sentence in sentences
+        for before, tag in zip(["O", *sentence], sentence, strict=False)
+        if tag != "O" and before[2:] != tag[2:]
+    )
+    return min(first["B"], first["I"])
 
 
 def _unclosed(sentences: Sequence[Sequence[str]], name: str) -> Misfit | None:

@@ -74,6 +74,15 @@ def test_the_cases_that_failed_are_read(shared, case):
     assert not any(" " in word for word in sentence.words) and "O" in sentence.tags
 
 
+def test_an_entity_may_begin_with_either_letter_and_that_is_told(file, capsys):
+    """A tag that somebody mistyped is no reason to refuse a corpus, and none to be silent."""
+    (sentence, other) = read_conll(file("a B-x\nb I-x\nc I-y\n\nd I-x\n\n"))
+    assert (sentence.tags, other.tags) == (["B-x", "I-x", "B-y"], ["B-x"])
+    assert "1 otherwise than most" in capsys.readouterr().err
+    read_conll(file("a I-x\nb I-x\nc B-x\n"))  # IOB1
+    assert "otherwise" not in capsys.readouterr().err
+
+
 def test_what_is_read_from_where_is_said_unless_it_is_plain_and_said_once(file, capsys):
     for _ in range(2):
         read_conll(file(FOUR, "four"))
@@ -120,7 +129,6 @@ WRONG = {
     "a word of two": ("a O\nNew York B-LOC\n", "line 2: expected 2 columns, as in line 1 of some"),
     "an empty word": ("a\tO\n\tO\n", "line 2: the word or its tag is empty"),
     "an empty file": ("\n\n", "holds no sentence"),
-    "IOB1 and IOB2": ("a B-x\n\nb I-x\n", "line 3: expected tags of one scheme, .* some entities begin with"),
     "BIOES and BILOU": ("a S-x\nb U-x\n", "line 2: expected tags of one scheme, .* are of no one scheme"),
     "BIOES and IOB2": ("a S-x\nb B-x\nc O\n", "line 3: expected tags of one scheme, .* unended"),
     "an end without a beginning": ("a S-x\nb E-x\n", "line 2: expected tags of one scheme, .* did not begin"),
