@@ -25,7 +25,7 @@ from tests.tokenizers_of_each_kind import byte_level
 LITTLE = 24  # sentences of text; senses and entities take what they need
 FEW = {"bert": (3, 6), "gpt2": (3, 6, 8), "gemma3_text": (1, 2, 3), "t5": (2, 5, 6, 8), "bart": (1, 3)}
 ALL = [name for name in ("bert", "roberta", *FAMILY_SIZES) if "/" not in name and name != "vit"]
-LONG = {"max_position_embeddings": 512, "n_positions": 512}
+LONG = dict.fromkeys(("max_position_embeddings", "n_positions", "max_seq_len"), 512)
 OF_WORDS = ("rescaled", "updates", "layer_order")  # what chapter 8 reads with heads for words
 KINDS = (AutoModelForMaskedLM, AutoModelForCausalLM)
 
