@@ -65,17 +65,17 @@ def taken_through(family: str, chapter: str, tokenizer, folder: Path) -> None:
     """One cell of the matrix: the chapter's tables, or the reason why there are none."""
     model = made(family, tokenizer, folder / family)
     loaded = models.load(model, "cpu")
-    settings = settings_from(
-        {"name": "one", "model": model, "limit": LITTLE, "seeds": 1, "sections": (number(chapter),),
-         "tuned": made(family, tokenizer, folder / f"{family}-tuned", seed=1)}
-    )  # fmt: skip
+    row, options = CHAPTERS[chapter], {"name": "one", "model": model, "sections": (number(chapter),)}
+    options |= {name: n for name, n in (("limit", LITTLE), ("seeds", 1)) if name in row.parameters}
+    if row.tuned:
+        options["tuned"] = made(family, tokenizer, folder / f"{family}-tuned", seed=1)
+    settings = settings_from(options)
     if reason := unsuited(loaded, [chapter]).get(chapter):
         with pytest.raises(DissectError) as refused:
             run(settings, folder / "runs")
         assert reason in str(refused.value) and not (folder / "runs").exists()
         assert reason in model_check.check_model(model)
         return
-    row = CHAPTERS[chapter]
     parameters = settings.parameters(chapter, folder, settings.tuned) | row.fitted(loaded)
     executed(chapter, parameters | {"model": model, "results": str(folder / "results"), "features": None})
     tables = results.read(folder / "results")
