@@ -16,7 +16,7 @@ class Elsewhere(TorchDispatchMode):
 
     As there, numbers (tensors without axes) and indices may come from the processor, and copies go
     both ways. What takes values to tell gets an answer with which shapes go on: numbers are zero,
-    conditions hold, masks choose everything.
+    conditions hold, masks choose everything, and no two tensors are close.
 
     float64: whether the device has it; Apple's GPUs have not.
     """
@@ -39,6 +39,8 @@ class Elsewhere(TorchDispatchMode):
         assert not mixed, f"{operation} on two devices: shapes {[tuple(one.shape) for one in tensors]}"
         if operation is ops._local_scalar_dense.default:
             return x.dtype == torch.bool or torch.zeros(1, dtype=x.dtype).item()
+        if operation is ops.allclose.default:
+            return False
         if operation is ops.nonzero.default:
             return everything(x)
         if operation is ops.index.Tensor:

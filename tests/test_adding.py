@@ -138,7 +138,7 @@ def test_a_corpus_is_a_reader_and_a_name(copy):
     )
     named = copy / "dissect/corpora/named.py"
     put(
-        copy, "A corpus", "dissect/corpora/named.py", "    elif os.path.isdir(name):\n",
+        copy, "A corpus", "dissect/corpora/named.py", "    elif _is_path(name):\n",
         '    elif name == "proverbs":\n        sentences = proverbs.text()\n',
     )  # fmt: skip
     text = named.read_text(encoding="utf-8")

@@ -320,7 +320,15 @@ def test_every_environment_has_the_python_that_the_project_takes() -> None:
 
 def test_no_file_is_read_or_written_in_the_encoding_of_a_system() -> None:
     """On Windows that is not UTF-8; of Ruff's rule, which is in preview, no other comes with it."""
-    command = ["ruff", "check", "--isolated", "--no-cache", "--preview", "--select", "PLW1514"]
+    command = [
+        Path(sys.executable).with_name("ruff"),
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--preview",
+        "--select",
+        "PLW1514",
+    ]
     done = subprocess.run(
         [*command, "dissect", "benchmarks", "tests"], cwd=ROOT, capture_output=True, text=True
     )

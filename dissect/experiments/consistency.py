@@ -22,12 +22,12 @@ def kappa(both: np.ndarray, right: np.ndarray, items: np.ndarray) -> np.ndarray:
     Returns:
         (..., predictors, predictors).
     """
-    p = right / items[..., None]
-    a, b = p[..., :, None], p[..., None, :]
-    observed = 1 - a - b + 2 * both / items[..., None, None]  # both right, or both wrong
-    chance = a * b + (1 - a) * (1 - b)
-    room = 1 - chance
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # without items, and without room
+        p = right / items[..., None]
+        a, b = p[..., :, None], p[..., None, :]
+        observed = 1 - a - b + 2 * both / items[..., None, None]  # both right, or both wrong
+        chance = a * b + (1 - a) * (1 - b)
+        room = 1 - chance
         return np.where(room > 1e-12, (observed - chance) / room, 0.0)
 
 

@@ -205,9 +205,7 @@ def test_a_full_disk_is_one_sentence_and_with_room_the_run_goes_on(tmp_path):
     if not mounted(runs, "2m"):
         pytest.skip("a little disk to fill cannot be mounted here")
     try:
-        settings = settings_from(
-            {"name": "full", "tuned": ["minilm"], "limit": 60, **SMALL, "sections": (4,)}
-        )
+        settings = settings_from({"name": "full", "limit": 60, **SMALL, "sections": (4,)})
         with pytest.raises(DissectError, match="make room|no room") as caught:
             run(settings, runs, say=lambda line: None)
         assert "\n" not in str(caught.value)
@@ -457,7 +455,7 @@ def test_what_a_run_says_of_itself_is_never_markup(small_run, tmp_path):
     )
     told = json.loads((folder / "manifest.json").read_text())
     told["settings"]["model"] = name
-    told["settings"]["corpus"] = name
+    told["settings"]["text"] = name
     told["left_out"] = {"2-visualisation": "<script>alert(7)</script> ```{include} ../../secret```"}
     (folder / "manifest.json").write_text(json.dumps(told))
     chapter = folder / "notebooks" / "4-wsd.ipynb"

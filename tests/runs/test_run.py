@@ -269,8 +269,9 @@ def test_the_paper_profile_runs_on_real_corpora_with_its_three_models_by_name(
     assert set(tables["masked_words"]["predictor"]) == {"learned", "pretrained", CONTROL}
     assert set(tables["entities"]["predictor"]) == {"base", "finetuned", CONTROL}
     judged = tables["scorecard"].set_index("claim")["verdict"]
-    assert "not testable" not in set(judged[["V5", "V7", "V8", "V9", "M3", "N1"]])
+    assert "not testable" not in set(judged[["V5", "V7", "V8", "V9", "N1"]])
     assert set(judged[["M1", "M2"]]) == {"not testable"}  # a random head guesses no masked words
+    assert judged["M3"] == "not testable"  # nor does one that learned from so few
 
 
 def test_a_chapter_is_run_again_when_anything_that_it_depends_on_changes():
