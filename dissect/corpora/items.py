@@ -3,7 +3,8 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def drawn(corpus: SenseCorpus, limit: int | None, seed: int) -> SenseCorpus:
     return SenseCorpus(sentences, ambiguous(items), corpus.glosses)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TaggedSentence:
     """Words with their entity tags in BIO form: O, B-PER, I-PER and so on.
 
@@ -76,7 +77,12 @@ class TaggedSentence:
 
     words: list[str]
     tags: list[str]
-    document: str = field(default="", repr=False)  # a corpus is told from another by its words and tags
+    document: str = ""
+
+    def __repr__(self) -> str:
+        """All that tells the sentence from another, its document where it has one."""
+        document = f", document={self.document!r}" if self.document else ""
+        return f"TaggedSentence(words={self.words!r}, tags={self.tags!r}{document})"
 
     @property
     def text(self) -> str:
@@ -90,3 +96,13 @@ class TaggedSentence:
             found.append((at, at + len(word)))
             at += len(word) + 1
         return found
+
+
+def counted(read: Any) -> tuple[list[str], int]:
+    """The sentences of what was read from a corpus of any kind, and how many items of it have terms."""
+    if isinstance(read, SenseCorpus):
+        return read.sentences, len(read.items)
+    if isinstance(read, dict):
+        tagged: list[TaggedSentence] = [sentence for part in read.values() for sentence in part]
+        return [sentence.text for sentence in tagged], sum(len(sentence.tags) for sentence in tagged)
+    return [getattr(one, "text", one) for one in read], 0

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from heapq import heapreplace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from packaging.requirements import Requirement
 
 from dissect import corpora, models
-from dissect.corpora import SenseCorpus, TaggedSentence
+from dissect.corpora.items import counted
 from dissect.decomposition import Decomposer
 from dissect.errors import DissectError
 from dissect.experiments import masked_words, measures, named_entities, word_senses
@@ -152,16 +151,6 @@ def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], 
 def with_all(settings: Settings) -> Settings:
     """The settings with a copy for every task, where copies are tuned at all."""
     return settings.model_copy(update={} if settings.tuned else {"siblings": TUNABLE})
-
-
-def counted(read: Any) -> tuple[list[str], int]:
-    """The sentences of what was read from a corpus of any kind, and how many items of it have terms."""
-    if isinstance(read, SenseCorpus):
-        return read.sentences, len(read.items)
-    if isinstance(read, dict):
-        tagged: list[TaggedSentence] = [sentence for part in read.values() for sentence in part]
-        return [sentence.text for sentence in tagged], sum(len(sentence.tags) for sentence in tagged)
-    return [getattr(one, "text", one) for one in read], 0
 
 
 def copies(settings: Settings) -> Iterator[Finding]:

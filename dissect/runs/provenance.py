@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dissect import corpora, models
+from dissect.experiments.masked_words import clusters
 from dissect.hashing import of_text
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.settings import Settings
@@ -41,7 +42,10 @@ def of_corpus(kind: str, name: str, **columns: int | None) -> str:
         **columns: As `Settings.columns` has them.
     """
     read = corpora.KINDS[kind](name, **columns)
-    return of_text("\n".join(read) if kind == "text" else repr(read))
+    if kind != "text":
+        return of_text(repr(read))
+    of_sentences = clusters(corpora.documents(kind, name))  # by which hidden words are parted, if they are
+    return of_text("\n".join(read) + (repr(of_sentences) if of_sentences else ""))
 
 
 def read_by(chapter: str, found: dict[str, dict[str, str]]) -> dict[str, str]:

@@ -17,6 +17,7 @@ import filelock
 import torch
 
 from dissect import corpora, hashing, models, reuse
+from dissect.corpora.items import counted
 from dissect.errors import DissectError
 from dissect.files import relative, sweep, writing
 from dissect.models import Loaded, width
@@ -27,7 +28,6 @@ from dissect.progress import note
 from dissect.report.judge import score
 from dissect.runs import kernels, manifest, provenance
 from dissect.runs.chapters import CHAPTERS, unsuited
-from dissect.runs.doctor import counted
 from dissect.runs.manifest import Manifest
 from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
 from dissect.runs.settings import LEARNED, Settings, with_questions, with_siblings
@@ -85,10 +85,9 @@ def run(
         given, settings = settings, with_questions(settings)
         if settings is not given:
             say("no file of SQuAD is in the data folder: answers are learned from the teaching questions")
-        loaded = check(settings)
-        given, settings = settings, with_siblings(settings, loaded)
+        given, settings = settings, with_siblings(settings, check(settings))  # which leaves no model behind
         if settings is not given:
-            say(f"{loaded.label} guesses no masked words: no sibling is tuned on them")
+            say(f"{settings.model} guesses no masked words: no sibling is tuned on them")
         with locked(folder):
             sweep(folder)
             if force:
@@ -279,16 +278,9 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
         for one in settings.to_tune():
             say(f"the sibling fine-tuned on {one.task}, seed {one.seed} …")
             places.append(
-                tuned_sibling(
-                    settings.model,
-                    one.corpus,
-                    folder / "models",
-                    one.limit,
-                    one.seed,
-                    one.task,
-                    **settings.columns(LEARNED[one.task]),
-                )  # fmt: skip
-            )
+                tuned_sibling(settings.model, one.corpus, folder / "models", one.limit, one.seed, one.task,
+                              **settings.columns(LEARNED[one.task]))
+            )  # fmt: skip
         for stale in (folder / "models").glob(".*.checkpoint"):  # of trainings that nobody asks for now
             shutil.rmtree(stale, ignore_errors=True)
     if len(places) > 1:

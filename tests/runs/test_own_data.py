@@ -1,5 +1,6 @@
 """Data of one's own in a run: which options take it, where chapters find it, and what is refused."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -9,10 +10,14 @@ from typer.testing import CliRunner
 from dissect import DissectError, corpora
 from dissect.cli import work
 from dissect.corpora import teaching
-from dissect.runs import doctor, manifest, provenance, run, verification
+from dissect.places import NOTEBOOKS
+from dissect.runs import doctor, manifest, provenance, run, samples, verification
 from dissect.runs.chapters import CHAPTERS
+from dissect.runs.kernels import code_of
 from dissect.runs.settings import settings_file, settings_from
 from dissect.site import across, this_run
+from dissect.tables import results
+from tests.runs.test_matrix import executed
 from tests.test_project import COMMANDS
 
 OWN = {"text": "text.txt", "senses": "senses.txt", "entities": "entities", "tuning": "tuning.conll"}
@@ -87,6 +92,50 @@ def test_a_run_takes_it_from_the_options_to_its_pages(tmp_path):
         assert found == told.revisions["corpora"][kind]
     texts = [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
     assert not any(str(tmp_path).encode() in text for text in texts)
+
+
+def texts(folder: Path, many: int, first: int) -> str:
+    """A folder of as many texts of two sentences, but for the first, which has so many, and the last."""
+    words = [f"Boat number {n} left the harbour with a heron on its bow ." for n in range(2 * many)]
+    ends = [first + 2 * n for n in range(many - 1)] + [len(words)]
+    folder.mkdir()
+    for n, (begin, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        (folder / f"{n:03}.txt").write_text("\n".join(words[begin:end]), encoding="utf-8")
+    return str(folder)
+
+
+def test_documents_that_decide_a_split_decide_what_is_up_to_date(tmp_path):
+    """The same sentences in other texts: what is learned from, and what is tested on, is another part."""
+    two, one = (provenance.of_corpus("text", texts(tmp_path / f"{n}", 120, n)) for n in (2, 1))
+    assert two != one
+    few = [provenance.of_corpus("text", texts(tmp_path / f"few {n}", 20, n)) for n in (2, 1)]
+    assert few[0] == few[1]  # parted by sentence
+    for place in (0, 1):
+        rows = ["Marta B-PER", "Velmora B-LOC", "Quill B-PER"]
+        rows.insert(place, "-DOCSTART- O")
+        (tmp_path / f"{place}.conll").write_text("\n\n".join(rows), encoding="utf-8")
+    assert len({provenance.of_corpus("tuning", str(tmp_path / f"{place}.conll")) for place in (0, 1)}) == 2
+
+
+@pytest.mark.parametrize("chapter", ["3-mlm", "7-controls", "8-causes"])
+def test_chapters_on_hidden_words_tell_the_documents(chapter):
+    code = "\n".join(code_of(NOTEBOOKS / f"{chapter}.ipynb"))
+    assert 'documents = corpora.documents("text", corpus, limit, seed=0)' in code
+    assert len(re.findall(r"(?:masked_targets|masked_task|tasks)\(.*, documents\)", code)) == 1
+
+
+@pytest.mark.slow
+def test_hidden_words_of_many_texts_are_parted_and_verified_by_text(minilm, tmp_path):
+    """In chapter 3, and in the sample that is computed again."""
+    settings = settings_from({"text": texts(tmp_path / "texts", 120, 2), "sections": "3", "seeds": 2})
+    parameters = settings.parameters("3-mlm", tmp_path, ()) | {
+        "corpus": str(tmp_path / "texts"), "results": str(tmp_path / "results"), "features": None,
+    }  # fmt: skip
+    executed("3-mlm", parameters)
+    tables = results.read(tmp_path / "results")
+    assert tables["masked_words_groups"]["group"].nunique() == 12  # a tenth of the texts
+    then, now, exact, _ = samples.masked(parameters, tables)
+    assert abs(then - now) <= exact
 
 
 def test_a_folder_with_the_name_of_a_corpus_is_not_taken_for_it(here):
