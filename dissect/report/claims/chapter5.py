@@ -42,7 +42,7 @@ def feedforward_not_needed(run: Evidence) -> list[Part]:
         if estimate(scores["i+h+f+c"] - scores[""]).interval()[0] <= 0:
             raise NotTestable(
                 f"a probe on the whole embedding ({name}) does not surely beat the baseline, so there is "
-                "nothing to miss: it takes more sentences"
+                "nothing to miss: it takes one that does"
             )
     return [
         Equivalence(f"{a} − {b}, {name}", scores[a] - scores[b], bound=margin)

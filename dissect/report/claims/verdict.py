@@ -55,8 +55,8 @@ def judged(parts: Sequence[Part]) -> Verdict:
     if any(part.missing for part in parts):
         raise NotTestable("a score that it compares is missing (nan): it takes more sentences")
     if all(part.idle for part in parts) or any(part.idle for part in parts if isinstance(part, Equivalence)):
-        raise NotTestable("what it compares is the same for every item, as where nothing is learned: "
-                          "it takes more sentences")  # fmt: skip
+        raise NotTestable("what it compares is the same for every item, as where a probe learns nothing or a "
+                          "term is zero: it takes a run in which there is a difference")  # fmt: skip
     which = verdicts_of([part.observed for part in parts])[0]
     unit = "" if any(part.unit == "" for part in parts) else " points"
     numbers = "; ".join(part.shown for part in parts) + unit
