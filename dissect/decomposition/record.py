@@ -138,7 +138,7 @@ class Recorder:
         add = Add(term, self.added[term], output, site.times * constant, gain=site.times, seen=seen)
         add.where = site.layer, site.sublayer
         if site.scaled is not None and "experts" in seen:  # by the say of each that a token goes to
-            biases = self.work(site.scaled)[seen["experts"].to(self.device)]
+            biases = site.times * self.work(site.scaled)[seen["experts"].to(self.device)]
             add.varying = self.like_stream((self.work(seen["shares"]).unsqueeze(-1) * biases).sum(-2))
         self.trace.operations.append(add)
 
@@ -152,20 +152,23 @@ class Recorder:
         add = self.trace.operations[-1]
         assert isinstance(add, Add) and site.scaled is not None
         add.seen["sums"] = self.work(weights).sum(-1).transpose(1, 2)
-        add.varying = add.seen["sums"] @ self.work(site.scaled)
+        add.varying = add.seen["sums"] @ (site.times * self.work(site.scaled))
 
     def on_branch_norm(self, module: nn.Module, x: Tensor) -> None:
         """Note what a norm makes of the sublayer's output before it joins the stream.
 
         Raises:
-            UnsupportedModel: It is no RMS norm, or not on a sublayer's output.
+            UnsupportedModel: It is no RMS norm, or not on the output of a sublayer that adds what its biases
+                make to every token alike.
         """
         add, norm = self.trace.operations[-1], self.norm_of(module, x)
         if not isinstance(add, Add) or norm.mean is not None or norm.bias is not None:
             raise UnsupportedModel("a norm on a branch has to be an RMS norm on a sublayer's output")
-        add.scale, add.gain, add.constant = norm.rstd, norm.gain, norm.gain * add.constant
         if add.varying is not None:
-            add.varying = norm.rstd * norm.gain * add.varying
+            raise UnsupportedModel(
+                "what biases add to a branch with a norm has to be the same for all tokens"
+            )
+        add.scale, add.gain, add.constant = norm.rstd, norm.gain, norm.gain * add.constant
 
     def on_branch_end(self, out: Tensor) -> None:
         """Note what joins the stream after the norm."""

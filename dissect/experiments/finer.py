@@ -103,12 +103,8 @@ def word_in(loaded: Loaded, sentence: str, word: str) -> Word:
     return Word(Decomposer(loaded.model), inputs, tokens, positions)
 
 
-FINER = {
-    "head": "head",
-    "source": "source",
-    "neuron": "unit",
-    "expert": "unit",
-}  # what a split is by, and its column
+# What a split is by, and its column.
+FINER = {"head": "head", "source": "source", "neuron": "unit", "expert": "unit"}
 
 
 @torch.no_grad()

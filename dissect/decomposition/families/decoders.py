@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dissect.decomposition.families.row import Family, Sublayer
+from dissect.decomposition.families.row import ONE_SEQUENCE, Family, Sublayer
 
 GPT2 = Family(
     layers="h.*",
@@ -11,7 +11,7 @@ GPT2 = Family(
         Sublayer("f", enters="mlp", out="mlp.c_proj"),
     ),
     final=("ln_f",),
-    needs=(("add_cross_attention", False, "attention to a second sequence has no row in this family"),),
+    needs=(ONE_SEQUENCE,),
 )
 
 GPT_BIGCODE = replace(

@@ -24,13 +24,8 @@ BART_DECODER = Family(
     ),
 )  # fmt: skip
 
-
-def _without_norms(family: Family) -> tuple[Sublayer, ...]:
-    return tuple(replace(sublayer, norm="") for sublayer in family.sublayers)
-
-
-MBART_ENCODER = replace(BART_ENCODER, sublayers=_without_norms(BART_ENCODER), final=("layer_norm",))
-MBART_DECODER = replace(BART_DECODER, sublayers=_without_norms(BART_DECODER), final=("decoder.layer_norm",))
+MBART_ENCODER = replace(BART_ENCODER, sublayers=BART_ENCODER.without_norms(), final=("layer_norm",))
+MBART_DECODER = replace(BART_DECODER, sublayers=BART_DECODER.without_norms(), final=("decoder.layer_norm",))
 
 PEGASUS_ENCODER = replace(MBART_ENCODER, embedding=())
 PEGASUS_DECODER = replace(MBART_DECODER, embedding=())

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dissect.decomposition.families.row import Family, Sublayer
+from dissect.decomposition.families.row import ONE_SEQUENCE, UNDIVIDED, Family, Sublayer
 
 BERT = Family(
     embedding=("embeddings.LayerNorm",),
@@ -12,10 +12,7 @@ BERT = Family(
                  norm="attention.output.LayerNorm"),
         Sublayer("f", enters="intermediate.dense", out="output.dense", norm="output.LayerNorm"),
     ),
-    needs=(
-        ("add_cross_attention", False, "attention to a second sequence has no row in this family"),
-        ("chunk_size_feed_forward", 0, "feed-forwards in chunks are not recorded"),
-    ),
+    needs=(ONE_SEQUENCE, UNDIVIDED),
 )  # fmt: skip
 
 ROBERTA = replace(BERT, counts_padding=True)
@@ -35,7 +32,7 @@ XLM = Family(
         Sublayer("f", enters="ffns.lin1", out="ffns.lin2", norm="layer_norm2"),
     ),
     needs=(
-        ("chunk_size_feed_forward", 0, "feed-forwards in chunks are not recorded"),
+        UNDIVIDED,
         ("pre_norm", False, "its norms are elsewhere then"),
     ),
 )
@@ -47,7 +44,7 @@ ALBERT = Family(
         Sublayer("h", value="attention.value", out="attention.dense", norm="attention.LayerNorm"),
         Sublayer("f", enters="ffn", out="ffn_output", norm="full_layer_layer_norm"),
     ),
-    needs=(("chunk_size_feed_forward", 0, "feed-forwards in chunks are not recorded"),),
+    needs=(UNDIVIDED,),
 )
 
 DISTILBERT = Family(
@@ -57,7 +54,7 @@ DISTILBERT = Family(
         Sublayer("h", value="attention.v_lin", out="attention.out_lin", norm="sa_layer_norm"),
         Sublayer("f", enters="ffn.lin1", out="ffn.lin2", norm="output_layer_norm"),
     ),
-    needs=(("chunk_size_feed_forward", 0, "feed-forwards in chunks are not recorded"),),
+    needs=(UNDIVIDED,),
 )
 
 MPNET = replace(
@@ -107,14 +104,9 @@ NOMIC_BERT = Family(
 
 # ---- one norm after the last layer; those inside layers act on branches ----
 
+MEGATRON_BERT = replace(BERT, sublayers=BERT.without_norms(), embedding=(), final=("encoder.ln",))
 
-def _without_norms(family: Family) -> tuple[Sublayer, ...]:
-    return tuple(replace(sublayer, norm="") for sublayer in family.sublayers)
-
-
-MEGATRON_BERT = replace(BERT, sublayers=_without_norms(BERT), embedding=(), final=("encoder.ln",))
-
-ROBERTA_PRELAYERNORM = replace(ROBERTA, sublayers=_without_norms(ROBERTA), final=("LayerNorm",))
+ROBERTA_PRELAYERNORM = replace(ROBERTA, sublayers=ROBERTA.without_norms(), final=("LayerNorm",))
 
 XLM_ROBERTA_XL = replace(ROBERTA_PRELAYERNORM, embedding=(), final=("encoder.LayerNorm",))
 

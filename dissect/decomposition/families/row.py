@@ -1,9 +1,12 @@
 """The words of a row: what a family does to the residual stream, and where its modules are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 LONGEST = "max_position_embeddings"  # how many tokens a model takes, by most configurations
+# Of `Family.needs`, what several families cannot have.
+ONE_SEQUENCE = ("add_cross_attention", False, "attention to a second sequence has no row in this family")
+UNDIVIDED = ("chunk_size_feed_forward", 0, "feed-forwards in chunks are not recorded")
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,7 @@ class Family:
     counts_padding: bool = False
     needs: tuple[tuple[str, Any, str], ...] = ()
     refuses: tuple[tuple[str, str], ...] = ()
+
+    def without_norms(self) -> tuple[Sublayer, ...]:
+        """The sublayers of a family that is built alike, but has no norms on the stream within its layers."""
+        return tuple(replace(sublayer, norm="") for sublayer in self.sublayers)
