@@ -165,6 +165,16 @@ def tiny(family: str, seed: int = 0, dtype=torch.float64, scale: float = 0.4, **
     return model
 
 
+@torch.no_grad()
+def saved(model, tokenizer, folder, scale: float) -> str:
+    """A folder with a model, all of whose parameters are drawn anew, and a tokenizer."""
+    for parameter in model.parameters():
+        parameter.normal_(std=scale)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
 def batch(rows: int, tokens: int, seed: int = 0, lengths=None):
     """Random token ids, padded on the right to `tokens` where `lengths` says so."""
     generator = torch.Generator().manual_seed(seed)

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 from dissect import DissectError, models
 from dissect.models import MASKED, NEXT
 from dissect.models.heads import reader
-from tests.conftest import FAMILY_SIZES, LLAMA, SIZES, inputs_of, tiny
+from tests.conftest import FAMILY_SIZES, LLAMA, SIZES, inputs_of, saved, tiny
 from tests.tokenizers_of_each_kind import word_pieces
 
 LINES = ["Anna went to Oslo .", "Oslo is cold .", "I met Anna .", "Bern is not Oslo ."] * 12
@@ -42,13 +42,7 @@ def tokenizer():
 
 def kept(kind, settings, tokenizer, folder, dtype=torch.float32) -> str:
     torch.manual_seed(0)
-    model = kind.from_config(settings).to(dtype).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.3)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+    return saved(kind.from_config(settings).to(dtype).eval(), tokenizer, folder, scale=0.3)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from dissect.runs.requirements import read_as, refuse_other_head
 from dissect.runs.run import run
 from dissect.runs.settings import settings_from, with_siblings
 from dissect.tables import results
-from tests.conftest import FAMILY_SIZES, SIZES
+from tests.conftest import FAMILY_SIZES, SIZES, saved
 from tests.tokenizers_of_each_kind import byte_level
 
 LITTLE = 24  # sentences of text; senses and entities take what they need
@@ -42,12 +42,7 @@ def made(family: str, tokenizer, folder: Path, seed: int = 0) -> str:
     kind = next((kind for kind in KINDS if type(config) in kind._model_mapping), AutoModel)
     torch.manual_seed(seed)
     model = (AutoModel if config.is_encoder_decoder else kind).from_config(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.2)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+    return saved(model, tokenizer, folder, scale=0.2)
 
 
 def executed(chapter: str, parameters: dict) -> None:
