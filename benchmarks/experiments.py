@@ -26,7 +26,8 @@ from overhead import clock, machine
 from torch import Tensor
 
 from dissect import Decomposer, corpora
-from dissect.experiments.probes import Split, Training, nearest_neighbours, sense_probe, vectors_of
+from dissect.experiments.probes import Choices, Split, Training, nearest_neighbours, sense_probe, vectors_of
+from dissect.experiments.probes.training import frequencies
 from dissect.experiments.probes.two_layers import SenseProbe
 from dissect.experiments.word_senses import TRAINING, SenseTerms, numbered, sense_terms
 from dissect.features import gathering
@@ -142,13 +143,14 @@ def full_softmax(
     x: Tensor, labels: Tensor, names: list[str], first: Tensor, count: Tensor, split: Split, once: Training
 ) -> None:
     """The same epoch with all senses' logits, those of other lemmas masked out."""
-    net = SenseProbe(x.shape[1], len(names), once)
+    often = frequencies(labels[split.train], len(names))
+    net = SenseProbe(x.shape[1], often, Choices(first, count))
     optimizer = torch.optim.AdamW(net.parameters(), lr=once.learning_rate, fused=True)
     numbers = torch.arange(len(names))
     size = once.suited_to(len(split.train)).batch_size
     for n in split.train[torch.randperm(len(split.train))].split(size):
         own = (numbers >= first[n, None]) & (numbers < (first + count)[n, None])
-        logits = net.senses(net(x[n])).masked_fill(~own, -torch.inf)
+        logits = net.second(net.hidden(x[n], None)).masked_fill(~own, -torch.inf)
         optimizer.zero_grad()
         F.cross_entropy(logits, labels[n]).backward()
         optimizer.step()

@@ -5,6 +5,8 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ T = TypeVar("T")
 # The run sets this to a file; the chapters' kernels write there, so that no bar
 # ends up in a published notebook.
 VARIABLE = "DISSECT_PROGRESS"
+NAME: ContextVar[str] = ContextVar("name", default="")  # of the work that is done
 IN_A_LOG = 10.0  # seconds between two lines, as also where a run watches its chapters
 
 
@@ -61,6 +64,27 @@ def track(items: Iterable[T], label: str, total: int | None = None, before: int 
         if time.monotonic() - last > pause or path is not None and done == total:
             last = time.monotonic()
             tell_or_print(path, {"label": label, "done": done, "total": total})
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """What `track_named` puts in front of its labels while the block runs."""
+    token = NAME.set(name)
+    try:
+        yield
+    finally:
+        NAME.reset(token)
+
+
+def track_named(items: Iterable[T], label: str) -> Iterator[T]:
+    """`track` for work that somebody above has `named`; where nobody has, nothing is shown.
+
+    Args:
+        items: What is gone through.
+        label: What is counted, such as "epochs".
+    """
+    name = NAME.get()
+    yield from track(items, f"{name}: {label}") if name else items
 
 
 def tell_or_print(path: str | None, record: dict) -> None:

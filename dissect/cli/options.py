@@ -30,6 +30,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "questions": (str, "What answers are learned from: teaching, squad, or a file of SQuAD's format."),
     "head": (str, "A model whose head for hidden words chapters 3 and 8 read with; by default MODEL's."),
     "sections": (str, "Chapters to run, such as 2,4."),
+    "precision": (str, "float32 or bfloat16, which is faster where the hardware has it: to train probes in."),
     "device": (str, "cpu, cuda, …; by default the accelerator that torch finds."),
     "seeds": (int, "How many runs of each probe."),
     "limit": (int, "At most so many sentences a corpus."),

@@ -30,7 +30,7 @@ from dissect.experiments.statistics import Counted, count, share
 from dissect.experiments.units import Answers, Experiment, Predictor
 from dissect.features import Features
 from dissect.models import Loaded, guesses, random_weights
-from dissect.progress import track
+from dissect.progress import named
 
 TRAINED, RANDOM = "trained", "random"
 SINGLE = ("", "i", "h", "f", "c", "i+h+f+c")  # the baseline, each term, the whole
@@ -259,13 +259,12 @@ def answers(task: Task, subsets: Sequence[str], seed: int) -> dict[str, list[Ans
         subsets: What predictors are given.
         seed: Of what they draw.
     """
-    return {
-        name: [
-            predict(task.items, subset, task.split, seed=seed)
-            for subset in track(subsets, f"{task.experiment.label} {name}, seed {seed}")
-        ]
-        for name, predict in task.predictors(task.items).items()
-    }
+    found = {}
+    for name, predict in task.predictors(task.items).items():
+        with named(f"{task.experiment.label} {name}, seed {seed}"):
+            said = predict(task.items, subsets, task.split, seed=seed)
+        found[name] = [said[subset] for subset in subsets]
+    return found
 
 
 def pseudo(

@@ -13,8 +13,7 @@ from dissect.experiments.ablation import ALL, contents
 from dissect.experiments.controls import Task, of_answers
 from dissect.experiments.measured import Measured, joined, means
 from dissect.experiments.probes import moments
-from dissect.experiments.probes.linear_head import linear_from
-from dissect.experiments.probes.training import fit
+from dissect.experiments.probes.linear_head import heads
 from dissect.experiments.reading import WHOLE, Text, read, vectors_at
 from dissect.features import Features
 from dissect.models import PRETRAINED, Loaded
@@ -169,16 +168,6 @@ def learned_head(task: Task, seed: int) -> Head:
     mean, deviation = moments(raw, split.train)
     x = ((raw - mean) / deviation).float()
     types = torch.unique(labels[split.train])
-    known = torch.isin(labels, types)
-    target = torch.searchsorted(types, labels).clamp_max(len(types) - 1)
-    torch.manual_seed(seed)
-    head = nn.Sequential(
-        nn.Dropout(training.dropout), linear_from(target[split.train], x.shape[1], len(types))
-    )
-
-    def loss(out: Tensor, n: Tensor) -> Tensor:
-        return F.cross_entropy(out, target[n].to(out.device), reduction="none")
-
-    fit(head, x, loss, split.train, split.dev[known[split.dev]], training)
-    head = head.eval().cpu()
+    head = heads([x], labels, split, [training], seed, types)[0].probe.get_submodule("linear")
+    head = head.cpu()
     return lambda y: head(((y - mean) / deviation).float())

@@ -4,7 +4,7 @@ A search sees the development items of one split only, that of the first seed, a
 choose their weights: by the best score on them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,14 +56,14 @@ def choose(items: Items, trials: int, seed: int = 0) -> tuple[dict[str, Training
     return items.choose(trials, seed)
 
 
-def training_for(subset: str, training: Trainings) -> Training:
-    """How the probe of a subset is trained.
+def trainings_for(subsets: Sequence[str], training: Trainings) -> dict[str, Training]:
+    """How the probes of subsets are trained, by subset.
 
     Args:
-        subset: Of the terms.
+        subsets: Of the terms, or what is read in their place.
         training: Of all, or by subset.
     """
-    return training if isinstance(training, Training) else training[subset]
+    return {subset: training if isinstance(training, Training) else training[subset] for subset in subsets}
 
 
 def search_each(
@@ -81,7 +81,7 @@ def search_each(
     The empty subset has nothing to be searched for, and keeps the default.
 
     Args:
-        probe: Vectors (items, hidden), `training` and `watch` -> whatever; as those of `probes.trained`.
+        probe: Vectors (items, hidden), `training` and `watch` -> whatever; as `probes.two_layer`.
         name: Of its architecture.
         features: The terms of the items.
         labels: (items,).

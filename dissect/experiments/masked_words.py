@@ -10,18 +10,20 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from dissect.experiments.hyperparameters import Trainings, search_each, training_for
+from dissect.experiments.hyperparameters import Trainings, search_each, trainings_for
 from dissect.experiments.masking import MASK, STOOD, asked_text
-from dissect.experiments.probes import Split, Training, masked_head, split_groups, trained
+from dissect.experiments.probes import Split, Training, masked_head, masked_heads, split_groups, trained
 from dissect.experiments.statistics import Counted, accuracy_counts, share
 from dissect.experiments.units import Answers, Experiment, Unit, control, results
 from dissect.features import Features, target_terms
 from dissect.models import MASKED, NEXT, PRETRAINED, Loaded
+from dissect.progress import track_named
 from dissect.tables import Results
 
 # Chosen by development scores of MiniLM on both corpora of text, with test scores in sight: no blind choice.
 TRAINING = Training(epochs=60, batch_size=256, learning_rate=1e-3, dropout=0.2, patience=1)
 FEWEST = 100  # documents: of fewer, a tenth is too few to tell how documents differ
+HEADS = "masked-word heads"  # as their work is called
 AT_ONCE = 128  # items; a head has a logit for each of some 250,000 word pieces
 
 
@@ -189,33 +191,42 @@ EXPERIMENTS = {MASKED: EXPERIMENT, NEXT: Experiment("next words, head", counts, 
 
 
 def learned(
-    targets: MaskedTargets, subset: str, split: Split, training: Trainings, seed: int
-) -> dict[str, Tensor]:
-    """What a head learned for a subset says of the test targets; see `probes.masked_head`.
+    targets: MaskedTargets, subsets: Sequence[str], split: Split, training: Trainings, seed: int
+) -> dict[str, Answers]:
+    """What heads learned for subsets say of the test targets; see `probes.masked_heads`.
 
     Args:
         targets: All of them.
-        subset: Of the terms.
-        split: Which of them are learned from, and which tested.
-        training: Of the head; of all subsets, or by subset.
+        subsets: Of the terms.
+        split: Which targets are learned from, and which tested.
+        training: Of the heads; of all subsets, or by subset.
         seed: Of the batches and dropout.
     """
-    how = training_for(subset, training)
-    probe = partial(masked_head, labels=targets.labels, split=split, training=how, seed=seed)
-    return trained(probe, "masked head", targets.features, subset, targets.labels, split, how, seed)
+
+    def probes(xs: Sequence[Tensor], trainings: Sequence[Training]) -> list[dict[str, Tensor]]:
+        return masked_heads(xs, targets.labels, split, trainings, seed)
+
+    each = trainings_for(subsets, training)
+    return dict(trained(probes, HEADS, targets.features, each, targets.labels, split, seed))
 
 
-def read(targets: MaskedTargets, subset: str, split: Split, head: nn.Module, seed: int) -> dict[str, Tensor]:
+def read(
+    targets: MaskedTargets, subsets: Sequence[str], split: Split, head: nn.Module, seed: int
+) -> dict[str, Answers]:
     """What a head for whole embeddings says of the test targets; the seed has no say beside the split.
 
     Args:
         targets: All of them.
-        subset: Of the terms.
-        split: Which of them are tested.
+        subsets: Of the terms.
+        split: Which targets are tested.
         head: (items, hidden) to logits, (items, vocabulary).
         seed: Of no use, and there as predictors have one.
     """
-    return read_by(head, targets.features.subset(subset)[split.test], targets.labels[split.test])
+    labels = targets.labels[split.test]
+    return {
+        subset: read_by(head, targets.features.subset(subset)[split.test], labels)
+        for subset in track_named(subsets, "subsets")
+    }
 
 
 @torch.no_grad()
@@ -259,7 +270,7 @@ def choose(
     """
     split = targets.split(seed)
     probe = partial(masked_head, labels=targets.labels, split=split, seed=0)
-    return search_each(probe, "masked head", targets.features, targets.labels, split, default, trials)
+    return search_each(probe, HEADS, targets.features, targets.labels, split, default, trials)
 
 
 def full_vocabulary(
@@ -281,16 +292,16 @@ def full_vocabulary(
     Returns:
         Columns output, types, accuracy, cross_entropy; both over test targets of types seen.
     """
-    split, how = targets.split(seed), training_for(subset, training)
+    split, each = targets.split(seed), trainings_for([subset], training)
     labels = targets.labels[split.test]
     seen = torch.isin(labels, targets.labels[split.train])
-    over_all = partial(
-        masked_head, labels=targets.labels, split=split, training=how, seed=seed,
-        types=torch.arange(vocabulary),
-    )  # fmt: skip
-    name = f"masked head over {vocabulary}"
-    of_all = trained(over_all, name, targets.features, subset, targets.labels, split, how, seed)
-    of_seen = learned(targets, subset, split, how, seed)
+
+    def over_all(xs: Sequence[Tensor], trainings: Sequence[Training]) -> list[dict[str, Tensor]]:
+        return masked_heads(xs, targets.labels, split, trainings, seed, torch.arange(vocabulary))
+
+    name = f"{HEADS} over {vocabulary}"
+    of_all = trained(over_all, name, targets.features, each, targets.labels, split, seed)[subset]
+    of_seen = learned(targets, [subset], split, training, seed)[subset]
     types = len(targets.labels[split.train].unique())
     rows = [
         (output, size, (said["predicted"] == labels)[seen].double().mean().item(),

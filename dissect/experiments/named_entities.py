@@ -13,8 +13,8 @@ from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 
 from dissect.corpora import TaggedSentence
-from dissect.experiments.hyperparameters import Trainings, search_each, training_for
-from dissect.experiments.probes import Split, Training, trained, two_layer
+from dissect.experiments.hyperparameters import Trainings, search_each, trainings_for
+from dissect.experiments.probes import Split, Training, entity_probes, trained, two_layer
 from dissect.experiments.statistics import Counted, accuracy_counts, macro_f1, tag_counts
 from dissect.experiments.units import Answers, Experiment, Unit, control, results
 from dissect.features import Features, word_terms
@@ -106,26 +106,29 @@ def named_entities(
 
 def learned(
     words: WordTerms,
-    subset: str,
+    subsets: Sequence[str],
     split: Split,
     numbers: tuple[list[str], Tensor],
     training: Trainings,
     seed: int,
-) -> dict[str, Tensor]:
-    """The tags, by number, that a probe learned for a subset names.
+) -> dict[str, Answers]:
+    """The tags, by number, that probes learned for subsets name.
 
     Args:
         words: All words.
-        subset: Of the terms.
-        split: Which of them are learned from, and which tested.
+        subsets: Of the terms.
+        split: Which words are learned from, and which tested.
         numbers: As `numbered` has them.
-        training: Of the probe; of all subsets, or by subset.
-        seed: Of the probe's first weights and of the batches.
+        training: Of the probes; of all subsets, or by subset.
+        seed: Of the probes' first weights and of the batches.
     """
     names, labels = numbers
-    how = training_for(subset, training)
-    probe = partial(two_layer, labels=labels, classes=len(names), split=split, training=how, seed=seed)
-    return trained(probe, "two layers", words.features, subset, labels, split, how, seed)
+
+    def probes(xs: Sequence[Tensor], trainings: Sequence[Training]) -> list[dict[str, Tensor]]:
+        return entity_probes(xs, labels, len(names), split, trainings, seed)
+
+    each = trainings_for(subsets, training)
+    return dict(trained(probes, "entity probes", words.features, each, labels, split, seed))
 
 
 def counts(words: WordTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
@@ -177,7 +180,7 @@ def choose(
     """
     names, labels = words.numbered()
     probe = partial(two_layer, labels=labels, classes=len(names), split=words.split, seed=0)
-    return search_each(probe, "two layers", words.features, labels, words.split, default, trials)
+    return search_each(probe, "entity probes", words.features, labels, words.split, default, trials)
 
 
 def count_entities(

@@ -161,7 +161,7 @@ def answers(task: Task, altered: Mapping[str, Tensor], seed: int) -> dict[str, l
     split = Split(task.split.train, task.split.dev, torch.arange(len(x), len(rows)))
     found: dict[str, list[Answers]] = {}
     for name, predict in task.predictors(items).items():
-        said = predict(items, WHOLE, split, seed=seed)
+        said = predict(items, [WHOLE], split, seed=seed)[WHOLE]
         found[name] = [
             {key: of[n * len(test) : (n + 1) * len(test)] for key, of in said.items()}
             for n in range(len(altered))

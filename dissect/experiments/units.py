@@ -17,21 +17,21 @@ from dissect.experiments import certainty, consistency
 from dissect.experiments.measures import agreement
 from dissect.experiments.probes import Split, permuted
 from dissect.experiments.statistics import Counted, Score, count
-from dissect.progress import track
+from dissect.progress import named
 from dissect.tables import CONTROL, Results
 
 Answers = Mapping[str, Any]  # by name, "predicted" among them; each a tensor or an array, (test items,)
 
 
 class Predictor(Protocol):
-    """What answers for the test items of a split, given one subset of the terms of all items."""
+    """What answers for the test items of a split, given subsets of the terms of all items."""
 
-    def __call__(self, items: Any, subset: str, split: Split, *, seed: int) -> Answers:
-        """What is said of the test items, in their order.
+    def __call__(self, items: Any, subsets: Sequence[str], split: Split, *, seed: int) -> dict[str, Answers]:
+        """What is said of the test items, in their order, by subset.
 
         Args:
             items: Their terms and labels.
-            subset: Of the terms.
+            subsets: Of the terms.
             split: Which items are learned from, and which tested.
             seed: Of what is drawn.
         """
@@ -121,11 +121,9 @@ class Found:
 
 def answers(unit: Unit) -> dict[str, Answers]:
     """What the predictor says of the test items, by subset. Raises what the predictor raises."""
-    label = f"{unit.experiment.label} {unit.predictor}, seed {unit.seed}"
-    return {
-        subset: unit.predict(unit.items, subset, unit.split, seed=unit.seed)
-        for subset in track(subsets() if unit.subsets is None else unit.subsets, label)
-    }
+    asked = subsets() if unit.subsets is None else unit.subsets
+    with named(f"{unit.experiment.label} {unit.predictor}, seed {unit.seed}"):
+        return unit.predict(unit.items, asked, unit.split, seed=unit.seed)
 
 
 def found(unit: Unit) -> Found:
@@ -141,13 +139,13 @@ def found(unit: Unit) -> Found:
             scores[name] = experiment.score(of.counts.sum(1))
         pseudo = certainty.pseudovalues(experiment.score, count(of.sentences, of.counts), group_of)
         groups.append(certainty.grouped(list(said), pseudo, score=name, **about))
-    named = {subset: of for subset, of in said.items() if subset}
+    of_terms = {subset: of for subset, of in said.items() if subset}
     table = pd.DataFrame({"terms": list(said), **scores}).assign(**about)
     return Found(
         table[["predictor", "terms", "seed", *scores]],
         pd.concat(groups, ignore_index=True)[certainty.GROUP],
-        agreed(unit, named),
-        consistent(unit, named, group_of),
+        agreed(unit, of_terms),
+        consistent(unit, of_terms, group_of),
         more_of(unit, said),
     )
 

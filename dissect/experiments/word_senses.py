@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dissect.corpora import SenseCorpus
-from dissect.experiments.hyperparameters import Trainings, search_each, training_for
+from dissect.experiments.hyperparameters import Trainings, search_each, trainings_for
 from dissect.experiments.most_frequent import documents_majority, most_frequent
 from dissect.experiments.probes import (
     Choices,
@@ -20,6 +20,7 @@ from dissect.experiments.probes import (
     Training,
     nearest_neighbours,
     sense_probe,
+    sense_probes,
     split_groups,
     trained,
 )
@@ -27,6 +28,7 @@ from dissect.experiments.statistics import Counted, accuracy_counts, share
 from dissect.experiments.units import Answers, Experiment, Unit, control, results
 from dissect.features import Features, word_terms
 from dissect.models import Loaded
+from dissect.progress import track_named
 from dissect.tables import Results
 
 TRAINING = Training(epochs=60, batch_size=128, learning_rate=2e-3, dropout=0.2, patience=5)
@@ -135,58 +137,67 @@ def without_vectors(items: SenseTerms, split: Split) -> dict[str, np.ndarray]:
     }
 
 
-def guessed(items: SenseTerms, subset: str, split: Split, answers: np.ndarray, seed: int) -> Answers:
+def guessed(
+    items: SenseTerms, subsets: Sequence[str], split: Split, answers: np.ndarray, seed: int
+) -> dict[str, Answers]:
     """Answers that were known beforehand, whatever the subset.
 
     Args:
         items: Of no use, and there as predictors have them.
-        subset: Likewise.
-        split: Likewise.
+        subsets: Of the terms.
+        split: Of no use.
         answers: A sense for each test item.
         seed: Of no use.
     """
-    return {"predicted": answers}
+    return {subset: {"predicted": answers} for subset in subsets}
 
 
-def neighbours(items: SenseTerms, subset: str, split: Split, k: int, seed: int) -> Answers:
+def neighbours(
+    items: SenseTerms, subsets: Sequence[str], split: Split, k: int, seed: int
+) -> dict[str, Answers]:
     """The senses that neighbours of the test items have; the seed has no say.
 
     Args:
         items: All items.
-        subset: Of the terms.
-        split: Which of them are neighbours, and which tested.
+        subsets: Of the terms.
+        split: Which items are neighbours, and which tested.
         k: How many vote.
         seed: Of no use, and there as predictors have one.
     """
-    x = items.features.subset(subset)
-    return {"predicted": np.array(nearest_neighbours(x, items.senses, items.lemmas, split, k))}
+    of = items.senses, items.lemmas, split, k
+    return {
+        subset: {"predicted": np.array(nearest_neighbours(items.features.subset(subset), *of))}
+        for subset in track_named(subsets, "subsets")
+    }
 
 
 def learned(
     items: SenseTerms,
-    subset: str,
+    subsets: Sequence[str],
     split: Split,
     numbers: tuple[list[str], Tensor, Choices],
     training: Trainings,
     seed: int,
-) -> Answers:
-    """The senses that a probe learned for a subset names.
+) -> dict[str, Answers]:
+    """The senses that probes learned for subsets name.
 
     Args:
         items: All items.
-        subset: Of the terms.
-        split: Which of them are learned from, and which tested.
+        subsets: Of the terms.
+        split: Which items are learned from, and which tested.
         numbers: As `numbered` has them.
-        training: Of the probe; of all subsets, or by subset.
-        seed: Of the probe's first weights and of the batches.
+        training: Of the probes; of all subsets, or by subset.
+        seed: Of the probes' first weights and of the batches.
     """
     names, labels, choices = numbers
-    how = training_for(subset, training)
-    probe = partial(
-        sense_probe, labels=labels, senses=len(names), choices=choices, split=split, training=how, seed=seed
-    )
-    said = trained(probe, "sense probe", items.features, subset, labels, split, how, seed, **vars(choices))
-    return {"predicted": np.array(names)[said["predicted"].numpy()]}
+
+    def probes(xs: Sequence[Tensor], trainings: Sequence[Training]) -> list[dict[str, Tensor]]:
+        return sense_probes(xs, labels, len(names), choices, split, trainings, seed)
+
+    each = trainings_for(subsets, training)
+    said = trained(probes, "sense probes", items.features, each, labels, split, seed, **vars(choices))
+    named = np.array(names)
+    return {subset: {"predicted": named[of["predicted"].numpy()]} for subset, of in said.items()}
 
 
 def counts(items: SenseTerms, split: Split, said: Sequence[Answers]) -> dict[str, Counted]:
@@ -236,7 +247,7 @@ def choose(
     names, labels, choices = numbered(items)
     split = split or items.split(0)
     probe = partial(sense_probe, labels=labels, senses=len(names), choices=choices, split=split, seed=0)
-    return search_each(probe, "sense probe", items.features, labels, split, default, trials, **vars(choices))
+    return search_each(probe, "sense probes", items.features, labels, split, default, trials, **vars(choices))
 
 
 def numbered(items: SenseTerms) -> tuple[list[str], Tensor, Choices]:

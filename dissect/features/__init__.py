@@ -10,15 +10,15 @@ from dissect.features.gathering import (
     word_targets,
     word_terms,
 )
-from dissect.features.store import checksum, remembered
+from dissect.features.store import AnswerStore, checksum
 
 __all__ = [
+    "AnswerStore",
     "Features",
     "batches",
     "checksum",
     "over_text",
     "padded",
-    "remembered",
     "target_terms",
     "tokenized",
     "word_targets",

@@ -57,16 +57,45 @@ class Store:
         return kept(path, "shards of terms", lambda: {"terms": make()}, whole)["terms"]
 
 
-def remembered(folder: Path | None, about: dict, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What `make` returns; kept under a hash of `about`, and taken from there next time.
+class AnswerStore:
+    """What predictors answer, a file each, under a hash of all that it depends on.
 
     Args:
-        folder: Where it is kept; with None it is made each time.
-        about: All that it depends on.
-        make: Makes tensors by name.
+        folder: Of the store that they were trained on; None keeps nothing.
+        kind: The work by which they are counted, see `reuse.record`.
     """
-    key = hashing.of_object(about)
-    return kept(folder and folder / "answers" / f"{key[:16]}.safetensors", "probes", make)
+
+    def __init__(self, folder: Path | None, kind: str):
+        self.folder, self.kind = folder, kind
+
+    def found(self, about: dict) -> dict[str, Tensor] | None:
+        """Answers that are kept; None where there are none.
+
+        Args:
+            about: All that they depend on.
+        """
+        return found(self.path(about), self.kind)
+
+    def keep(self, about: dict, answers: dict[str, Tensor], seconds: float) -> dict[str, Tensor]:
+        """Keep answers, and count them.
+
+        Args:
+            about: All that they depend on.
+            answers: By name.
+            seconds: That they took.
+
+        Raises:
+            DissectError: The disk is full.
+        """
+        return keep(self.path(about), self.kind, answers, seconds)
+
+    def path(self, about: dict) -> Path | None:
+        """The file of answers; None where nothing is kept.
+
+        Args:
+            about: All that they depend on.
+        """
+        return self.folder and self.folder / "answers" / f"{hashing.of_object(about)[:16]}.safetensors"
 
 
 def kept(
@@ -83,14 +112,44 @@ def kept(
         make: Makes tensors by name.
         whole: Whether what was read is all that there should be.
     """
-    found = None if path is None else read_tensors(path)
-    taken = None if path is None else _seconds(path)
-    if found is not None and taken is not None and whole(found):
-        reuse.record(kind, taken, reused=True)
-        return found
+    there = found(path, kind, whole)
+    if there is not None:
+        return there
     begun = time.monotonic()
     made = make()
-    seconds = time.monotonic() - begun
+    return keep(path, kind, made, time.monotonic() - begun)
+
+
+def found(
+    path: Path | None, kind: str, whole: Callable[[dict[str, Tensor]], bool] = bool
+) -> dict[str, Tensor] | None:
+    """What a file holds, counted as found done; None where it is not there, or not `whole`.
+
+    Args:
+        path: The file; with None nothing is kept.
+        kind: The work by which it is counted, see `reuse.record`.
+        whole: Whether what was read is all that there should be.
+    """
+    there = None if path is None else read_tensors(path)
+    taken = None if path is None else _seconds(path)
+    if there is None or taken is None or not whole(there):
+        return None
+    reuse.record(kind, taken, reused=True)
+    return there
+
+
+def keep(path: Path | None, kind: str, made: dict[str, Tensor], seconds: float) -> dict[str, Tensor]:
+    """Count what was made, write it to a file, and return it as it is read.
+
+    Args:
+        path: The file; with None nothing is kept.
+        kind: The work by which it is counted, see `reuse.record`.
+        made: Tensors by name.
+        seconds: That they took.
+
+    Raises:
+        DissectError: The disk is full.
+    """
     reuse.record(kind, seconds, reused=False)
     if path is None:
         return made

@@ -19,6 +19,7 @@ import torch
 from dissect import corpora, hashing, models, reuse
 from dissect.corpora.items import counted
 from dissect.errors import DissectError
+from dissect.experiments.probes import precision
 from dissect.files import relative, sweep, writing
 from dissect.models import Loaded, width
 from dissect.models.finetuning import tuned_sibling
@@ -36,7 +37,7 @@ FEW = 200  # sentences of a corpus, to see whether the model knows their words
 # Settings that decide what comes out of a chapter.
 OF_RESULTS = (
     "model", "profile", "tuned", "siblings", "text", "senses", "entities", "tuning", "questions",
-    "tag_column", "word_column", "head", "limit", "seeds", "seed", "trials",
+    "tag_column", "word_column", "head", "limit", "seeds", "seed", "trials", "precision",
 )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -
     others = {name for name in before.chapters if name not in again}
     for name in sorted(others):
         same = then.parameters(name, folder, then.tuned) == now.parameters(name, folder, now.tuned)
-        if same and then.profile == now.profile:
+        if same and then.profile == now.profile and then.precision == now.precision:
             continue
         option = next(o for o in OF_RESULTS if getattr(then, o) != getattr(now, o))
         raise DissectError(
@@ -302,9 +303,10 @@ def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:
     """
     code = kernels.code_of(source)
     reached = sorted(hashing.reached_from(code))
+    of_probes = precision.pick_precision() if "experiments.probes.precision" in reached else ""
     paper = {file.name: hashing.of_file(file) for file in sorted((PACKAGE / "data/published").glob("*.csv"))}
     return hashing.of_object(
-        [code, parameters, revisions, manifest.versions(), hashing.of_code(reached), paper]
+        [code, parameters, revisions, of_probes, manifest.versions(), hashing.of_code(reached), paper]
     )
 
 
@@ -332,13 +334,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def environment(settings: Settings) -> Iterator[None]:
-    """The device and the data folder of a run, where its chapters' processes look for them.
+    """Device, precision and data folder of a run, where its chapters' processes look for them.
 
     Raises:
         DissectError: The device is not to be had.
     """
     given = {
         models.DEVICE: settings.device,
+        precision.VARIABLE: settings.precision,
         "DISSECT_DATA": settings.data and str(Path(settings.data).resolve()),
     }
     before = {name: os.environ.get(name) for name in given}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 from dissect import corpora, models
 from dissect.experiments import masked_words, measures, named_entities, word_senses
 from dissect.experiments.hyperparameters import best_of
-from dissect.experiments.probes import Training, nearest_neighbours, trained, two_layer
+from dissect.experiments.probes import Training, nearest_neighbours
 from dissect.experiments.statistics import macro_f1, tag_counts
 from dissect.report import readings
 
@@ -42,7 +41,7 @@ def masked(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Again
     targets = masked_words.masked_targets(loaded, text, parameters["times"], 0, documents=documents)
     split = targets.split(parameters["seed"])
     training = chosen(masked_words.TRAINING, tables["masked_words_search"])
-    said = masked_words.learned(targets, SUBSET, split, training, 0)
+    said = masked_words.learned(targets, [SUBSET], split, training, 0)[SUBSET]
     now = (said["predicted"] == targets.labels[split.test]).double().mean().item()
     return score_of(tables["masked_words"], "learned", "accuracy", now)
 
@@ -70,10 +69,8 @@ def entities(parameters: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Aga
     words = named_entities.tagged_terms(models.load(parameters["model"]), data)
     names, labels = words.numbered()
     training = chosen(named_entities.TRAINING, tables["entities_search"])
-    probe = partial(
-        two_layer, labels=labels, classes=len(names), split=words.split, training=training, seed=0
-    )
-    said = trained(probe, "two layers", words.features, SUBSET, labels, words.split, training, 0)
+    numbers = names, labels
+    said = named_entities.learned(words, [SUBSET], words.split, numbers, training, 0)[SUBSET]
     test = words.split.test
     counts = tag_counts(said["predicted"].numpy()[None], labels[test].numpy(), len(names)).sum(1)
     return score_of(tables["entities"], "base", "macro_f1", float(macro_f1(counts)[0]))

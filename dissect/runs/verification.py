@@ -11,6 +11,7 @@ import pandas as pd
 
 from dissect import models
 from dissect.errors import DissectError
+from dissect.experiments.probes.precision import trained_in
 from dissect.hashing import of_file
 from dissect.progress import track
 from dissect.report import claims, readings
@@ -189,7 +190,8 @@ def sampled_again(folder: Path, told: Manifest, found: dict[str, str]) -> Iterat
         there = os.getcwd()
         try:
             os.chdir(folder)  # where the chapter ran: its parameters are paths from there
-            then, now, allowed, spread = again(parameters, tables)
+            with trained_in(told.settings.precision):
+                then, now, allowed, spread = again(parameters, tables)
         except (
             LookupError,
             ValueError,

@@ -14,6 +14,7 @@ from dissect.decomposition import Decomposer
 from dissect.experiments import ablation, controls, cosines, head_reads, layer_order, reading
 from dissect.experiments.interventions import changed, instead, mean_additions
 from dissect.experiments.masked_words import MaskedTargets
+from dissect.experiments.reading import WHOLE
 from dissect.features import Features, tokenized
 from dissect.tables.schema import conform
 
@@ -182,7 +183,7 @@ def test_a_head_learned_to_be_read_with_is_the_learned_head(masked):
     head = head_reads.learned_head(task, 2)
     types = torch.unique(task.items.labels[task.split.train])
     predicted = types[head(x).argmax(-1)]
-    said = task.predictors(task.items)["learned"](task.items, "i+h+f+c", task.split, seed=2)["predicted"]
+    said = task.predictors(task.items)["learned"](task.items, [WHOLE], task.split, seed=2)[WHOLE]["predicted"]
     assert (predicted == said).double().mean() > 0.97
 
 
@@ -196,7 +197,7 @@ def test_a_head_that_has_learned_is_read_with_as_it_learned():
     test = task.split.test
     head = head_reads.learned_head(task, 0)
     predicted = head(x[test]).argmax(-1)  # types are numbered as labels are
-    said = task.predictors(targets)["learned"](targets, "i+h+f+c", task.split, seed=0)["predicted"]
+    said = task.predictors(targets)["learned"](targets, [WHOLE], task.split, seed=0)[WHOLE]["predicted"]
     assert (predicted == labels[test]).double().mean() > 0.95
     assert (predicted == said).double().mean() > 0.99
     noise = head(torch.randn(len(test), 9)).argmax(-1)

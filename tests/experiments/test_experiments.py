@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect import reuse
+from dissect import progress, reuse
 from dissect.decomposition.parts import subsets
 from dissect.experiments import masked_words, named_entities, word_senses
 from dissect.experiments import units as experiments
-from dissect.experiments.probes import Split, Training
+from dissect.experiments.probes import Split, Training, kept
 from dissect.experiments.units import Unit
 from dissect.features.gathering import Features
 from dissect.report import readings
@@ -156,10 +156,11 @@ def test_scores_are_those_of_the_answers_and_means_those_of_the_scores():
     """The first seed is right on whole embeddings alone, the second on all but the empty subset."""
     items = senses()
 
-    def predict(items, subset, split, *, seed):
-        right = subset == "i+h+f+c" if seed == 0 else subset != ""
+    def predict(items, asked, split, *, seed):
         truth = np.array(items.senses)[split.test.numpy()]
-        return {"predicted": truth if right else np.array(["none"] * len(truth))}
+        right = {subset: subset == "i+h+f+c" if seed == 0 else subset != "" for subset in asked}
+        wrong = np.array(["none"] * len(truth))
+        return {subset: {"predicted": truth if right[subset] else wrong} for subset in asked}
 
     units = [Unit(word_senses.EXPERIMENT, "one", predict, items, items.split(0), seed) for seed in (0, 1)]
     found = experiments.results(units)
@@ -179,25 +180,26 @@ def test_seeds_that_are_tested_on_other_items_are_no_seeds_of_one_predictor():
 
 
 def test_what_was_interrupted_goes_on_with_the_next_probe(tmp_path, monkeypatch):
-    """Answers are kept one probe at a time, not unit by unit."""
+    """Answers are kept as soon as the probes that fit into memory together have been trained."""
     items, numbers = senses(folder=tmp_path), word_senses.numbered(senses())
     predict = partial(word_senses.learned, numbers=numbers, training=QUICK)
     unit = Unit(word_senses.EXPERIMENT, "classifier", predict, items, items.split(0), 0)
-    probe, trained = word_senses.sense_probe, []
+    probes, trained = word_senses.sense_probes, []
+    monkeypatch.setattr(kept, "TOGETHER", 1)  # byte: one at a time
 
     def interrupted(*given, **options):
         if len(trained) == 5:
             raise KeyboardInterrupt
         trained.append(1)
-        return probe(*given, **options)
+        return probes(*given, **options)
 
-    monkeypatch.setattr(word_senses, "sense_probe", interrupted)
+    monkeypatch.setattr(word_senses, "sense_probes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         experiments.found(unit)
-    monkeypatch.setattr(word_senses, "sense_probe", probe)
+    monkeypatch.setattr(word_senses, "sense_probes", probes)
     with reuse.recorded() as work:
         experiments.found(unit)
-    assert (work["probes"].reused, work["probes"].computed) == (5, 11)
+    assert (work["sense probes"].reused, work["sense probes"].computed) == (5, 11)
 
 
 def test_progress_names_the_predictor_and_the_seed(monkeypatch):
@@ -207,12 +209,12 @@ def test_progress_names_the_predictor_and_the_seed(monkeypatch):
         labels.append(label)
         return items
 
-    monkeypatch.setattr(experiments, "track", track)
+    monkeypatch.setattr(progress, "track", track)
     for module, run in EXPERIMENTS.values():
         for unit in units_of(monkeypatch, module, run)[1:3]:
             experiments.answers(unit)
     assert labels == [
-        "masked words, head learned, seed 4", "masked words, head pretrained, seed 3",
-        "probes for senses, classifier, seed 3", "probes for senses, classifier, seed 4",
-        "probes for entities, base, seed 4", "probes for entities, finetuned, seed 3",
+        "masked words, head learned, seed 4: epochs", "masked words, head pretrained, seed 3: subsets",
+        "probes for senses, classifier, seed 3: epochs", "probes for senses, classifier, seed 4: epochs",
+        "probes for entities, base, seed 4: epochs", "probes for entities, finetuned, seed 3: epochs",
     ]  # fmt: skip

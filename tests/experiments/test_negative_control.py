@@ -77,9 +77,9 @@ def test_a_control_is_the_predictor_on_other_items_terms_and_two_subsets():
     items = word_senses.SenseTerms(telling(labels), ["l"] * ITEMS, ["s"] * ITEMS, *[list(range(ITEMS))] * 2)
     asked = []
 
-    def predict(items, subset, split, *, seed):
-        asked.append((subset, seed, items.features.subset(subset)))
-        return {"predicted": np.array(["s"] * len(split.test))}
+    def predict(items, subsets, split, *, seed):
+        asked.extend((subset, seed, items.features.subset(subset)) for subset in subsets)
+        return {subset: {"predicted": np.array(["s"] * len(split.test))} for subset in subsets}
 
     unit = units.Unit(word_senses.EXPERIMENT, "some", predict, items, items.split(0), 7)
     found = units.found(units.control(unit, "h"))

@@ -27,7 +27,7 @@ from dissect.experiments.probes import (
     two_layer,
     vectors_of,
 )
-from dissect.experiments.probes.training import standardised
+from dissect.experiments.probes.vectors import standardised
 from dissect.features.gathering import Features
 
 QUICK = Training(epochs=60, batch_size=64, learning_rate=1e-2, patience=60, dropout=0.0)
@@ -218,12 +218,12 @@ def test_answers_are_kept_until_what_they_depend_on_changes(tmp_path):
     split = split_groups(range(len(x)), 0)
     made = []
 
-    def probe(x):
-        made.append(x)
-        return {"predicted": labels[split.test]}
+    def probes(xs, trainings):
+        made.extend(xs)
+        return [{"predicted": labels[split.test]} for _ in xs]
 
     def ask(subset="h", labels=labels, training=QUICK, seed=0):
-        return trained(probe, "some", features, subset, labels, split, training, seed)
+        return trained(probes, "some", features, {subset: training}, labels, split, seed)[subset]
 
     assert torch.equal(ask()["predicted"], ask()["predicted"]) and len(made) == 1
     for changed in (
@@ -362,7 +362,7 @@ def test_neighbours_are_looked_for_among_the_vectors_as_they_are():
     names = [f"bank%{n}" for n in torch.randint(3, (80,), generator=generator).tolist()]
     items = word_senses.SenseTerms(in_memory(terms), ["bank"] * 80, names, *[list(range(80))] * 2)
     split = items.split(0)
-    said = word_senses.neighbours(items, "h+f", split, 5, seed=0)["predicted"].tolist()
+    said = word_senses.neighbours(items, ["h+f"], split, 5, seed=0)["h+f"]["predicted"].tolist()
     raw = terms[1] + terms[2]
     assert said == nearest_neighbours(raw, names, items.lemmas, split)
     assert said != nearest_neighbours(standardised(raw, split.train), names, items.lemmas, split)
@@ -389,16 +389,16 @@ def test_answers_on_permuted_terms_are_kept_apart(tmp_path):
     split = Split(*torch.arange(30).split(10))
     seen = []
 
-    def probe(x):
-        seen.append(x)
-        return {"predicted": labels[split.test]}
+    def probes(xs, trainings):
+        seen.extend(xs)
+        return [{"predicted": labels[split.test]} for _ in xs]
 
     for _ in range(2):
         for features in (
             in_memory(terms, tmp_path),
             *(permuted(in_memory(terms, tmp_path), n) for n in (0, 1)),
         ):
-            trained(probe, "some", features, "h", labels, split, QUICK, 0)
+            trained(probes, "some", features, {"h": QUICK}, labels, split, 0)
     assert len(seen) == 3 and not torch.equal(seen[1], seen[2])
 
 

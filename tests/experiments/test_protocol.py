@@ -67,12 +67,15 @@ def answers_by_chance(monkeypatch, module, classes: int) -> dict:
     """Stand-ins for probes, whose answers are random but known."""
     given: dict = {}
 
-    def trained(probe, name, features, subset, labels, split, training, seed, **_):
-        generator = torch.Generator().manual_seed(1000 * seed + len(given))
-        said = torch.randint(classes, (len(split.test),), generator=generator)
-        if not isinstance(features, Permuted):  # the negative control
-            given[seed, subset] = said
-        return {"predicted": said}
+    def trained(probes, name, features, trainings, labels, split, seed, **_):
+        found = {}
+        for subset in trainings:
+            generator = torch.Generator().manual_seed(1000 * seed + len(given))
+            said = torch.randint(classes, (len(split.test),), generator=generator)
+            if not isinstance(features, Permuted):  # the negative control
+                given[seed, subset] = said
+            found[subset] = {"predicted": said}
+        return found
 
     monkeypatch.setattr(module, "trained", trained)
     return given

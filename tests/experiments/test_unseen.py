@@ -209,10 +209,14 @@ def with_answers(monkeypatch, module, classes):
     """Stand-ins for probes; returns the splits that they were trained on."""
     splits = []
 
-    def answer(probe, name, features, subset, labels, split, training, seed, **_):
-        splits.append(split)
-        generator = torch.Generator().manual_seed(len(splits))
-        return {"predicted": torch.randint(classes, (len(split.test),), generator=generator)}
+    def answer(probes, name, features, trainings, labels, split, seed, **_):
+        found = {}
+        for subset in trainings:
+            splits.append(split)
+            generator = torch.Generator().manual_seed(len(splits))
+            said = torch.randint(classes, (len(split.test),), generator=generator)
+            found[subset] = {"predicted": said}
+        return found
 
     monkeypatch.setattr(module, "trained", answer)
     return splits
@@ -238,9 +242,9 @@ def test_intervals_of_senses_are_over_documents_and_not_over_items(monkeypatch):
 def test_intervals_of_masked_words_are_over_sentences_and_not_over_targets(monkeypatch):
     monkeypatch.setattr(
         masked_words, "learned",
-        lambda targets, subset, split, training, seed: {
+        lambda targets, subsets, split, training, seed: dict.fromkeys(subsets, {
             "predicted": torch.arange(len(split.test)) % 2, "log_chance": torch.zeros(len(split.test)),
-        },
+        }),
     )  # fmt: skip
     monkeypatch.setattr(MaskedTargets, "split", lambda self, seed: Split(*torch.arange(40).split([4, 4, 32])))
     targets = MaskedTargets(
@@ -396,11 +400,11 @@ def test_kept_answers_are_those_of_the_same_parts(tmp_path):
     made = []
 
     def ask(split, seed=0, training=TRAINING):
-        def probe(x):
+        def probes(xs, trainings):
             made.append(split)
-            return {"predicted": labels[split.test]}
+            return [{"predicted": labels[split.test]} for _ in xs]
 
-        trained(probe, "some", features, "h", labels, split, training, seed)
+        trained(probes, "some", features, {"h": training}, labels, split, seed)
 
     a, b, c = torch.arange(6), torch.arange(6, 8), torch.arange(8, 10)
     for split in (Split(a, b, c), Split(a, c, b), Split(a, b, a), Split(b, a, c)):

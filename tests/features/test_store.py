@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import pandas as pd
 import pytest
@@ -16,7 +15,7 @@ import torch
 
 from dissect import DissectError, hashing, reuse
 from dissect.experiments.hyperparameters import search
-from dissect.experiments.probes import Judged, Split, Training, trained, two_layer
+from dissect.experiments.probes import Judged, Split, Training, entity_probes, trained
 from dissect.features import gathering
 from dissect.features.gathering import target_terms, word_terms
 from dissect.features.store import read_tensors, write_tensors
@@ -125,8 +124,11 @@ def test_an_upgrade_makes_everything_anew(minilm, tmp_path, upgrade, package):
             stored = word_terms(minilm, SENTENCES[:20], SPANS[:20], tmp_path)
             labels = torch.arange(20) % 2
             split = Split(torch.arange(14), torch.arange(14, 17), torch.arange(17, 20))
-            probe = partial(two_layer, labels=labels, classes=2, split=split, training=QUICK, seed=0)
-            trained(probe, "two layers", stored, "h", labels, split, QUICK, 0)
+
+            def probes(xs, trainings, labels=labels, split=split):
+                return entity_probes(xs, labels, 2, split, trainings, 0)
+
+            trained(probes, "probes", stored, {"h": QUICK}, labels, split, 0)
             search(lambda training, watch: watch(0, Judged(1.0, 1.0), Judged(1.0, 1.0)), QUICK, 1, tmp_path)
         return {kind: (of.computed, of.reused) for kind, of in work.items()}
 
@@ -147,12 +149,12 @@ def test_other_labels_choices_or_parts_are_other_answers(minilm, tmp_path):
     labels, split = torch.arange(20) % 2, Split(torch.arange(14), torch.arange(14, 17), torch.arange(17, 20))
     made: list[int] = []
 
-    def probe(x):
+    def probes(xs, trainings):
         made.append(1)
-        return {"predicted": torch.zeros(3)}
+        return [{"predicted": torch.zeros(3)} for _ in xs]
 
     def ask(labels=labels, split=split, **data):
-        trained(probe, "any", stored, "h", labels, split, QUICK, 0, **data)
+        trained(probes, "any", stored, {"h": QUICK}, labels, split, 0, **data)
         return len(made)
 
     assert ask() == ask() == 1

@@ -1,6 +1,7 @@
 """How a probe is trained: every setting has the effect that its name promises."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from sklearn.metrics import f1_score
 from torch import nn
 
 from dissect.experiments.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
-from dissect.experiments.probes.training import fit, surely_lower
+from dissect.experiments.probes.fit import Learner, fit, kept_units, surely_lower
 
 ROWS, D = 24, 5
 ALL = torch.arange(ROWS)
@@ -22,15 +23,19 @@ def data(seed=0):
     return torch.randn(ROWS, D, generator=rng), torch.randint(3, (ROWS,), generator=rng)
 
 
+class Linear(nn.Linear):
+    """A linear probe, of whose vectors numbers are dropped out."""
+
+    def forward(self, x, n, kept):
+        return super().forward(x if kept is None else x * kept)
+
+
 def linear(x, labels, training):
     """The logits of a linear probe trained on all rows. Without development items the last weights stay."""
     torch.manual_seed(0)
-    probe = nn.Linear(D, 3)
-
-    def loss(out, n):
-        return F.cross_entropy(out, labels[n], reduction="none")
-
-    return fit(probe, x, loss, ALL, torch.arange(0), training)(ALL)
+    learner = Learner(Linear(D, 3), x, labels, training)
+    fit([learner], ALL, torch.arange(0), 0)
+    return learner.outputs(ALL)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])
@@ -58,24 +63,25 @@ def scripted(losses, training, scores=None, untrained=(99.0, -99.0)):
 
     Losses and scores are those on development items."""
     asked = []
-    probe = nn.Linear(1, 1, bias=False)
+    probe = Linear(1, 1, bias=False)
     dev = torch.tensor([0, 1])
 
-    def loss(out, n):
-        if torch.is_grad_enabled():
-            return out.mean()  # every step lowers the weight by the learning rate, or nearly
-        asked.append(1)
-        return torch.full((len(n),), float([untrained[0], *losses][len(asked) - 1]))
+    class Scripted(Learner):
+        def losses(self, out, n):
+            if torch.is_grad_enabled():
+                return out  # every step lowers the weight by the learning rate, or nearly
+            asked.append(1)
+            return torch.full((len(n),), float([untrained[0], *losses][len(asked) - 1]))
 
     def score(out, n):
         return [untrained[1], *scores][len(asked) - 1]
 
     training = replace(training, epochs=len(losses), learning_rate=1.0)
     nn.init.zeros_(probe.weight)
-    outputs = fit(
-        probe, torch.ones(4, 1), loss, torch.arange(4), dev, training, None, score if scores else None
-    )
-    return len(asked) - 1, round(-outputs(dev)[0].item()) - 1
+    learner = Scripted(probe, torch.ones(4, 1), torch.zeros(4), training)
+    fit([learner], torch.arange(4), dev, 0, None, score if scores else None)
+    assert learner.epochs == len(asked) - 1
+    return len(asked) - 1, round(-learner.outputs(dev)[0].item()) - 1
 
 
 def test_training_ends_when_the_score_has_not_risen_for_longer_than_patience():
@@ -131,10 +137,9 @@ def test_the_weights_with_the_lowest_loss_on_development_items_are_kept():
     told = []
     training = replace(PLAIN, epochs=60)
     torch.manual_seed(0)
-    kept = fit(
-        nn.Linear(D, 3), x.repeat(9, 1), lambda out, n: F.cross_entropy(out, of_dev[n], reduction="none"),
-        ALL, torch.arange(ROWS, 9 * ROWS), training, lambda epoch, now, best: told.append(now.loss),
-    )(ALL)  # fmt: skip
+    learner = Learner(Linear(D, 3), x.repeat(9, 1), of_dev, training)
+    fit([learner], ALL, torch.arange(ROWS, 9 * ROWS), 0, lambda epoch, now, best: told.append(now.loss))
+    kept = learner.outputs(ALL)
     best = min(range(len(told)), key=told.__getitem__)
     assert 0 < best < training.epochs - 1
     assert torch.equal(kept, linear(x, labels, replace(PLAIN, epochs=best + 1)))
@@ -153,15 +158,20 @@ def test_rare_tags_are_learned_after_the_loss_has_been_lowest():
     x = centres[labels] + torch.randn(items, 40, generator=rng)
     split = Split(torch.arange(1500), torch.arange(1500, 2500), torch.arange(2500, items))
     training = Training(dropout=0.0, batch_size=64)
-    losses: list[float] = []
-    said = two_layer(x, labels, 8, split, training, 0, lambda epoch, now, best: losses.append(now.loss))
-    lowest = min(range(len(losses)), key=losses.__getitem__)
-    early = two_layer(x, labels, 8, split, replace(training, epochs=lowest + 1), 0)
 
     def macro(said):
         return f1_score(labels[split.test], said["predicted"], average="macro")
 
-    assert lowest < len(losses) - 7 and macro(said) > macro(early) + 0.03
+    gains = []
+    for seed in range(5):
+        losses: list[float] = []
+        watch = partial(lambda losses, epoch, now, best: losses.append(now.loss), losses)
+        said = two_layer(x, labels, 8, split, training, seed, watch)
+        lowest = min(range(len(losses)), key=losses.__getitem__)
+        early = two_layer(x, labels, 8, split, replace(training, epochs=lowest + 1), seed)
+        assert lowest < len(losses) - 7
+        gains.append(macro(said) - macro(early))
+    assert sum(gains) / 5 > 0.03
 
 
 class Seen(nn.Module):
@@ -171,30 +181,44 @@ class Seen(nn.Module):
         super().__init__()
         self.linear, self.modes = nn.Linear(D, 3), []
 
-    def forward(self, x):
-        self.modes.append((torch.is_grad_enabled(), self.training))
+    def forward(self, x, n, kept):
+        self.modes.append((torch.is_grad_enabled(), kept is not None))
         return self.linear(x)
 
 
 def test_units_are_dropped_in_all_of_training_and_in_no_answer():
     x, labels = data()
     probe = Seen()
-    outputs = fit(probe, x, lambda out, n: F.cross_entropy(out, labels[n], reduction="none"), ALL, ALL, PLAIN)
-    outputs(ALL)
+    learner = Learner(probe, x, labels, replace(PLAIN, dropout=0.5))
+    fit([learner], ALL, ALL, 0)
+    learner.outputs(ALL)
     assert set(probe.modes) == {(True, True), (False, False)}
     assert probe.modes.count((True, True)) == PLAIN.epochs
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
+def test_the_share_of_units_is_dropped_and_the_rest_made_up_for(share):
+    x, labels = torch.zeros(1, 500), torch.zeros(1)
+    learner = Learner(Linear(500, 2), x, labels, replace(PLAIN, dropout=share))
+    (kept,) = kept_units([learner], 400, torch.Generator().manual_seed(0))
+    if share == 0:
+        assert kept is None
+        return
+    assert (kept == 0).double().mean().item() == pytest.approx(share, abs=0.01)
+    assert kept[kept != 0].unique().tolist() == ([] if share == 1 else [pytest.approx(1 / (1 - share))])
 
 
 def test_items_come_once_an_epoch_and_each_time_in_another_order():
     x, labels = data()
     rows = []
 
-    def loss(out, n):
-        if torch.is_grad_enabled():
-            rows.extend(n.tolist())
-        return F.cross_entropy(out, labels[n], reduction="none")
+    class Asked(Learner):
+        def losses(self, out, n):
+            if torch.is_grad_enabled():
+                rows.extend(n.tolist())
+            return super().losses(out, n)
 
-    fit(nn.Linear(D, 3), x, loss, ALL, ALL, replace(PLAIN, epochs=3, batch_size=10))
+    fit([Asked(Linear(D, 3), x, labels, replace(PLAIN, epochs=3, batch_size=10))], ALL, ALL, 0)
     epochs = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
     assert [sorted(epoch) for epoch in epochs] == [ALL.tolist()] * 3
     assert epochs[0] != epochs[1] != epochs[2]

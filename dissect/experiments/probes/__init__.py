@@ -6,20 +6,12 @@ nearest neighbours are looked for among the vectors as they are.
 """
 
 from dissect.experiments.probes.control import permuted
-from dissect.experiments.probes.linear_head import masked_head
+from dissect.experiments.probes.kept import learned_from, trained
+from dissect.experiments.probes.linear_head import masked_head, masked_heads
 from dissect.experiments.probes.neighbours import nearest_neighbours
-from dissect.experiments.probes.training import (
-    Judged,
-    Split,
-    Training,
-    Watch,
-    learned_from,
-    moments,
-    split_groups,
-    trained,
-    vectors_of,
-)
-from dissect.experiments.probes.two_layers import Choices, sense_probe, two_layer
+from dissect.experiments.probes.training import Judged, Split, Training, Watch, split_groups
+from dissect.experiments.probes.two_layers import Choices, entity_probes, sense_probe, sense_probes, two_layer
+from dissect.experiments.probes.vectors import moments, vectors_of
 
 __all__ = [
     "Choices",
@@ -29,12 +21,15 @@ __all__ = [
     "Watch",
     "learned_from",
     "masked_head",
+    "masked_heads",
     "moments",
     "nearest_neighbours",
     "permuted",
     "sense_probe",
+    "sense_probes",
     "split_groups",
     "trained",
     "two_layer",
+    "entity_probes",
     "vectors_of",
 ]

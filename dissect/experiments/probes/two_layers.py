@@ -4,15 +4,86 @@ Both begin as the baseline: to the logits is added, and not trained, how often e
 the second layer's weights are 0 at first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dissect.experiments.probes.training import Split, Training, Watch, fit, frequencies
+from dissect.experiments.probes.fit import Learner, fit
+from dissect.experiments.probes.training import Split, Training, Watch, frequencies
 from dissect.experiments.statistics import macro_f1, tag_counts
-from dissect.models import pick_device
+
+Answers = dict[str, Tensor]
+
+
+class TwoLayers(nn.Module):
+    """Linear(d, d), ReLU, dropout, Linear(d, classes).
+
+    Args:
+        d: The width of the vectors, and of the hidden layer.
+        often: How often each class is the label, (classes,); see `frequencies`.
+    """
+
+    often: Tensor
+
+    def __init__(self, d: int, often: Tensor):
+        super().__init__()
+        self.first = nn.Linear(d, d)
+        self.second = nn.Linear(d, len(often), bias=False)
+        nn.init.zeros_(self.second.weight)
+        self.register_buffer("often", often)
+
+    def hidden(self, x: Tensor, kept: Tensor | None) -> Tensor:
+        """The hidden layer, (items, d).
+
+        Args:
+            x: (items, d).
+            kept: What its units are multiplied by, or None.
+        """
+        hidden = self.first(x).relu()
+        return hidden if kept is None else hidden * kept
+
+    def forward(self, x: Tensor, n: Tensor, kept: Tensor | None) -> Tensor:
+        """Logits, (items, classes); see `fit.Learner`."""
+        return self.second(self.hidden(x, kept)) + self.often
+
+
+def entity_probes(
+    xs: Sequence[Tensor],
+    labels: Tensor,
+    classes: int,
+    split: Split,
+    trainings: Sequence[Training],
+    seed: int,
+    watch: Watch | None = None,
+) -> list[Answers]:
+    """Two-layer probes for entities: of each what is predicted of the test items, (items,).
+
+    Each is chosen by macro-F1 on the development items.
+
+    Args:
+        xs: Of each probe its vectors, (items, d).
+        labels: Numbers of classes, (items,).
+        classes: How many there are.
+        split: Which items are learned from, and which tested.
+        trainings: How each is trained.
+        seed: Of the first weights, the batches and dropout.
+        watch: Told of every epoch; may end the training by raising.
+    """
+    often = frequencies(labels[split.train], classes)
+    learners = []
+    for x, training in zip(xs, trainings, strict=True):
+        torch.manual_seed(seed)
+        learners.append(Learner(TwoLayers(x.shape[1], often), x, labels, training))
+
+    def score(out: Tensor, n: Tensor) -> float:
+        named = out.argmax(-1).cpu().numpy()[None]
+        return float(macro_f1(tag_counts(named, labels[n].numpy(), classes).sum(1))[0])
+
+    fit(learners, split.train, split.dev, seed, watch, score)
+    return [{"predicted": learner.outputs(split.test).argmax(-1).cpu()} for learner in learners]
 
 
 def two_layer(
@@ -23,13 +94,11 @@ def two_layer(
     training: Training,
     seed: int,
     watch: Watch | None = None,
-) -> dict[str, Tensor]:
-    """The two-layer probe for entities: what is predicted of test items, (items,).
-
-    Linear(d, d), ReLU, dropout, Linear(d, classes). It is chosen by macro-F1 on the development items.
+) -> Answers:
+    """One of `entity_probes`.
 
     Args:
-        x: (items, d).
+        x: Its vectors, (items, d).
         labels: Numbers of classes, (items,).
         classes: How many there are.
         split: Which items are learned from, and which tested.
@@ -37,34 +106,7 @@ def two_layer(
         seed: Of the first weights, the batches and dropout.
         watch: Told of every epoch; may end the training by raising.
     """
-    torch.manual_seed(seed)
-    probe = hidden_layer(x.shape[1], training)
-    probe.append(without_weights(x.shape[1], classes))
-    often = frequencies(labels[split.train], classes).to(pick_device())
-
-    def loss(out: Tensor, n: Tensor) -> Tensor:
-        return F.cross_entropy(out + often, labels[n].to(out.device), reduction="none")
-
-    def named(out: Tensor) -> Tensor:
-        return (out + often).argmax(-1).cpu()
-
-    def score(out: Tensor, n: Tensor) -> float:
-        return float(macro_f1(tag_counts(named(out).numpy()[None], labels[n].numpy(), classes).sum(1))[0])
-
-    outputs = fit(probe, x, loss, split.train, split.dev, training, watch, score)
-    return {"predicted": named(outputs(split.test))}
-
-
-def hidden_layer(d: int, training: Training) -> nn.Sequential:
-    """What both begin with: as wide as the vectors are."""
-    return nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Dropout(training.dropout))
-
-
-def without_weights(d: int, classes: int) -> nn.Linear:
-    """The second layer, whose weights are 0 at first; it has no bias."""
-    linear = nn.Linear(d, classes, bias=False)
-    nn.init.zeros_(linear.weight)
-    return linear
+    return entity_probes([x], labels, classes, split, [training], seed, watch)[0]
 
 
 @dataclass(frozen=True)
@@ -98,23 +140,71 @@ class Choices:
         place = torch.arange(len(item)) - (count.cumsum(0) - count).repeat_interleave(count)
         own = (first.repeat_interleave(count) + place).to(hidden.device)
         item, place = item.to(hidden.device), place.to(hidden.device)
-        table = hidden.new_full((len(n), int(count.max())), -torch.inf)
-        # embedding, not indexing: its gradient is added up three times as fast on a processor
-        logits = (F.embedding(item, hidden) * F.embedding(own, senses)).sum(-1) + often[own]
+        table = hidden.new_full((len(n), int(count.max())), -torch.inf, dtype=senses.dtype)
+        # embedding, not indexing: its gradient is added up three times as fast on a processor; and a sparse
+        # one has a row for each sense that was asked for, where all the others would be zeros
+        of_senses = F.embedding(own, senses, sparse=isinstance(senses, nn.Parameter))
+        logits = (F.embedding(item, hidden) * of_senses).sum(-1) + often[own]
         return table.index_put((item, place), logits)
 
 
-class SenseProbe(nn.Module):
-    """A hidden layer that all lemmas share, and one vector for each sense."""
+class SenseProbe(TwoLayers):
+    """A hidden layer that all lemmas share, and one vector for each sense.
 
-    def __init__(self, d: int, senses: int, training: Training):
-        super().__init__()
-        self.hidden = hidden_layer(d, training)
-        self.senses = without_weights(d, senses)
+    Args:
+        d: The width of the vectors, and of the hidden layer.
+        often: How often each sense is the label, (senses,).
+        choices: The senses of each row's lemma.
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """What the hidden layer makes of x, (items, d)."""
-        return self.hidden(x)
+    def __init__(self, d: int, often: Tensor, choices: Choices):
+        super().__init__(d, often)
+        self.choices = choices
+
+    def forward(self, x: Tensor, n: Tensor, kept: Tensor | None) -> Tensor:
+        """Logits of the senses of each item's lemma, (items, most senses); see `fit.Learner`."""
+        return self.choices.logits(self.hidden(x, kept), self.second.weight, self.often, n)
+
+
+def sense_probes(
+    xs: Sequence[Tensor],
+    labels: Tensor,
+    senses: int,
+    choices: Choices,
+    split: Split,
+    trainings: Sequence[Training],
+    seed: int,
+    watch: Watch | None = None,
+) -> list[Answers]:
+    """Two-layer probes for senses: of each what is predicted of the test items, (items,).
+
+    Only the senses of an item's own lemma compete, and only their logits are computed; loss and
+    gradient are those of a softmax over all senses in which the others are masked. Each is chosen by accuracy
+    on the development items.
+
+    Args:
+        xs: Of each probe its vectors, (items, d).
+        labels: Numbers of senses, (items,).
+        senses: How many there are.
+        choices: Those of each item's lemma.
+        split: Which items are learned from, and which tested.
+        trainings: How each is trained.
+        seed: Of the first weights, the batches and dropout.
+        watch: Told of every epoch; may end the training by raising.
+    """
+    often = frequencies(labels[split.train], senses)
+    target = labels - choices.first
+    learners = []
+    for x, training in zip(xs, trainings, strict=True):
+        torch.manual_seed(seed)
+        learners.append(Learner(SenseProbe(x.shape[1], often, choices), x, target, training))
+
+    def score(out: Tensor, n: Tensor) -> float:
+        return (out.argmax(-1).cpu() == target[n]).double().mean().item()
+
+    fit(learners, split.train, split.dev, seed, watch, score)
+    first, test = choices.first[split.test], split.test
+    return [{"predicted": first + learner.outputs(test).argmax(-1).cpu()} for learner in learners]
 
 
 def sense_probe(
@@ -126,15 +216,11 @@ def sense_probe(
     training: Training,
     seed: int,
     watch: Watch | None = None,
-) -> dict[str, Tensor]:
-    """The two-layer probe for senses: what is predicted of test items, (items,).
-
-    Only the senses of an item's own lemma compete, and only their logits are computed; loss and
-    gradient are those of a softmax over all senses in which the others are masked. It is chosen by accuracy
-    on the development items.
+) -> Answers:
+    """One of `sense_probes`.
 
     Args:
-        x: (items, d).
+        x: Its vectors, (items, d).
         labels: Numbers of senses, (items,).
         senses: How many there are.
         choices: Those of each item's lemma.
@@ -143,24 +229,4 @@ def sense_probe(
         seed: Of the first weights, the batches and dropout.
         watch: Told of every epoch; may end the training by raising.
     """
-    torch.manual_seed(seed)
-    probe = SenseProbe(x.shape[1], senses, training)
-    often = frequencies(labels[split.train], senses).to(pick_device())
-
-    def logits(out: Tensor, n: Tensor) -> Tensor:
-        return choices.logits(out, probe.senses.weight, often, n)
-
-    def loss(out: Tensor, n: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits(out, n), (labels[n] - choices.first[n]).to(out.device), reduction="none"
-        )
-
-    @torch.no_grad()
-    def named(out: Tensor, n: Tensor) -> Tensor:
-        return choices.first[n] + logits(out, n).argmax(-1).cpu()
-
-    def score(out: Tensor, n: Tensor) -> float:
-        return (named(out, n) == labels[n]).double().mean().item()
-
-    outputs = fit(probe, x, loss, split.train, split.dev, training, watch, score)
-    return {"predicted": named(outputs(split.test), split.test)}
+    return sense_probes([x], labels, senses, choices, split, [training], seed, watch)[0]

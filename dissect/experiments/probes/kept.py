@@ -1,0 +1,104 @@
+"""Probes on subsets of the terms, trained together, with answers that are kept."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from torch import Tensor
+
+from dissect.experiments.probes.precision import pick_precision
+from dissect.experiments.probes.training import Split, Training
+from dissect.experiments.probes.vectors import vectors_of
+from dissect.features import AnswerStore, Features, checksum
+from dissect.hashing import made_by
+from dissect.models import pick_device
+
+TOGETHER = 4 * 2**30  # bytes of vectors, weights and what is kept of these while they are trained
+COPIES = 5  # of weights: themselves, gradients, two moments, and the best so far
+FLOAT = 4  # bytes
+
+# Of each probe its vectors (items, hidden) and its training -> of each its answers by name
+Probes = Callable[[Sequence[Tensor], Sequence[Training]], list[dict[str, Tensor]]]
+
+
+def trained(
+    probes: Probes,
+    name: str,
+    features: Features,
+    trainings: Mapping[str, Training],
+    labels: Tensor,
+    split: Split,
+    seed: int,
+    **data: Tensor,
+) -> dict[str, dict[str, Tensor]]:
+    """What probes trained on the vectors of subsets answer, by subset.
+
+    Where features are in a store the answers are kept there, so that what was interrupted goes on
+    with the next probes; they are taken from there when nothing that they depend on has changed.
+
+    Args:
+        probes: What trains them.
+        name: Of their architecture.
+        features: The terms of the items.
+        trainings: How, by subset of the terms.
+        labels: (items,).
+        split: Which items are learned from, and which tested.
+        seed: Of what is drawn.
+        **data: What they learn from beside the labels.
+    """
+    told = learned_from(labels, split, **data)
+    answers = AnswerStore(features.folder, name)
+    about = {
+        subset: {
+            "probe": name, "terms": subset, "seed": seed, "training": asdict(training), "data": told,
+            "device": pick_device().type, "precision": pick_precision(), **made_by("experiments.probes"),
+        }
+        for subset, training in trainings.items()
+    }  # fmt: skip
+    there = {subset: answers.found(key) for subset, key in about.items()}
+    missing = [subset for subset, found in there.items() if found is None]
+    for group, xs in together(features, missing, split.train, len(labels.unique())):
+        begun = time.monotonic()
+        said = probes(xs, [trainings[subset] for subset in group])
+        seconds = (time.monotonic() - begun) / len(group)
+        for subset, of in zip(group, said, strict=True):
+            there[subset] = answers.keep(about[subset], of, seconds)
+    return {subset: of for subset, of in there.items() if of is not None}
+
+
+def together(
+    features: Features, subsets: Sequence[str], fit_on: Tensor, classes: int
+) -> Iterator[tuple[list[str], list[Tensor]]]:
+    """Subsets whose probes fit into memory together, and are equally wide, with their vectors.
+
+    Args:
+        features: The terms.
+        subsets: Of the terms.
+        fit_on: Places of the items by which vectors are standardised.
+        classes: How many a probe tells apart.
+    """
+    group: list[str] = []
+    xs: list[Tensor] = []
+    for subset in subsets:
+        x = vectors_of(features, subset, fit_on)
+        width = x.shape[1]
+        wanted = FLOAT * (x.numel() + COPIES * width * (width + classes))
+        if xs and (width != xs[0].shape[1] or (len(xs) + 1) * wanted > TOGETHER):
+            yield group, xs
+            group, xs = [], []
+        group.append(subset)
+        xs.append(x)
+    if xs:
+        yield group, xs
+
+
+def learned_from(labels: Tensor, split: Split, **data: Tensor) -> str:
+    """A hash of what probes learn from beside the terms, for a key.
+
+    Args:
+        labels: (items,).
+        split: Which items are learned from, and which tested.
+        **data: What probes learn from beside these.
+    """
+    parts = {"train": split.train, "dev": split.dev, "test": split.test}
+    return checksum({"labels": labels, **parts, **data})
