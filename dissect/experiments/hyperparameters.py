@@ -5,7 +5,7 @@ choose their weights: by the best score on them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from dissect import reuse
 from dissect.decomposition import subsets
 from dissect.experiments.probes import Judged, Split, Training, Watch, learned_from, vectors_of
+from dissect.experiments.probes.precision import pick_precision
 from dissect.features import Features
 from dissect.hashing import made_by, of_object
 from dissect.models import pick_device
@@ -95,19 +96,51 @@ def search_each(
         the parameters.
     """
     told = learned_from(labels, split, **data) if trials else ""
-    chosen, tables = {"": default}, []
-    for subset in subsets()[1:]:
-        x = vectors_of(features, subset, split.train) if trials else None
+    of_each = [
+        OfSubset(probe, name, features, subset, split.train, default, trials, told)
+        for subset in subsets()[1:]
+    ]
+    found = [searched(one) for one in of_each]
+    chosen = {one.subset: training for one, (training, _) in zip(of_each, found, strict=True)}
+    return {"": default} | chosen, pd.concat([table for _, table in found], ignore_index=True)
 
-        def trial(training: Training, watch: Watch, x: Tensor | None = x) -> object:
-            return probe(x, training=training, watch=watch)
 
-        chosen[subset], table = search(
-            trial, default, trials, features.folder, kind=name, terms=subset, data=told
-        )
-        table.insert(0, "terms", subset)
-        tables.append(table)
-    return chosen, pd.concat(tables, ignore_index=True)
+@dataclass(frozen=True)
+class OfSubset:
+    """The search for one subset of the terms, whose trials follow one another.
+
+    What is tried next depends on those before. So only searches are worked on side by side, and no trials:
+    else what is found would hang on which of them ended first.
+
+    Attributes:
+        probe: As of `search_each`.
+        name: Of its architecture.
+        train: Places of the items that are trained on.
+        told: A hash of what the probe learns from beside the terms.
+    """
+
+    probe: Callable[..., object]
+    name: str
+    features: Features
+    subset: str
+    train: Tensor
+    default: Training
+    trials: int
+    told: str
+
+
+def searched(one: OfSubset) -> tuple[Training, pd.DataFrame]:
+    """The training that was found for a subset, and its trials with a column "terms" in front."""
+    x = vectors_of(one.features, one.subset, one.train) if one.trials else None
+
+    def trial(training: Training, watch: Watch) -> object:
+        return one.probe(x, training=training, watch=watch)
+
+    training, table = search(
+        trial, one.default, one.trials, one.features.folder, kind=one.name, terms=one.subset, data=one.told
+    )
+    table.insert(0, "terms", one.subset)
+    return training, table
 
 
 def search(
@@ -137,7 +170,10 @@ def search(
     if trials == 0:
         return default, pd.DataFrame(columns=COLUMNS)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    about |= {"default": asdict(default), "space": SPACE, "seed": seed, "device": pick_device().type}
+    about |= {
+        "default": asdict(default), "space": SPACE, "seed": seed, "device": pick_device().type,
+        "precision": pick_precision(),
+    }  # fmt: skip
     study = optuna.create_study(
         storage=storage(folder, about | made_by("experiments.hyperparameters")), direction="maximize",
         study_name="probes", load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=3),

@@ -7,7 +7,7 @@ import torch
 
 from dissect.decomposition import subsets
 from dissect.experiments import masked_words, named_entities, word_senses
-from dissect.experiments.hyperparameters import choose, search, search_each, training_for
+from dissect.experiments.hyperparameters import choose, search, search_each, trainings_for
 from dissect.experiments.probes import Judged, Split, Training, vectors_of
 from dissect.features.gathering import Features
 
@@ -130,7 +130,8 @@ def test_each_subset_is_searched_with_its_own_vectors_and_keeps_its_own_best():
         assert (chosen[name].learning_rate > 2e-3) == ("h" in name)
         own = table[(table["terms"] == name) & (table["state"] == "complete")]
         assert chosen[name].learning_rate == own.loc[own["score"].idxmax(), "learning_rate"]
-        assert training_for(name, chosen) is chosen[name] and training_for(name, DEFAULT) is DEFAULT
+        assert trainings_for([name], chosen) == {name: chosen[name]}
+        assert trainings_for([name], DEFAULT) == {name: DEFAULT}
 
 
 def test_a_search_over_subsets_goes_on_where_it_was(tmp_path):
