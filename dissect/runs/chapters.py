@@ -1,6 +1,6 @@
 """The chapters, a row each: what a run, its verification and its book ask of one beside its notebook."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Chapter:
     asked: bool = False
     longest: bool = False
     unsuited: Callable[[Loaded], str] = lambda loaded: ""
-    fitted: Callable[[Loaded], dict[str, str]] = lambda loaded: {}
+    fitted: Callable[[Loaded], Mapping[str, str | bool]] = lambda loaded: {}
     seconds: Callable[["Cost"], float] = lambda cost: 0.0
     sample: samples.Sample | None = None
     headline: str = ""
@@ -86,6 +86,7 @@ CHAPTERS: dict[str, Chapter] = {
         head=True,
         longest=True,
         unsuited=requirements.no_words,
+        fitted=requirements.small_vocabulary,
         seconds=lambda cost: cost.masked_tokens * cost.terms + cost.probes("masked words"),
         sample=samples.masked,
     ),

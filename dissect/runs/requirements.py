@@ -16,6 +16,7 @@ NO_MASKED_HEAD = "it sees the tokens ahead, and its family has no head for maske
 NO_NEXT_HEAD = "it sees no token ahead, and its family has no head for the next word"
 NO_LAYERS = "its layers are no modules of their own, so they cannot change places or work twice"
 WORDS_BY_DECODER = "a run reads its encoder, and it is its decoder that guesses words"
+LARGEST = 60_000  # word pieces that a head over the whole vocabulary may tell apart
 CONTEXT_FIRST = {
     "sentence": "Above the harbour the steel beam was lifted by a crane.",
     "other": "In the shallow water the small frog was caught by a crane.",
@@ -42,6 +43,11 @@ def no_layers(loaded: Loaded) -> str:
 def context_first(loaded: Loaded) -> dict[str, str]:
     """Sentences for a model that cannot read ahead: what sets them apart has to come before the word."""
     return {} if sees_ahead(loaded.model) else CONTEXT_FIRST
+
+
+def small_vocabulary(loaded: Loaded) -> dict[str, bool]:
+    """No head over the whole vocabulary of a model with many: it would take longer than all the others."""
+    return {} if len(loaded.tokenizer) <= LARGEST else {"vocabulary": False}
 
 
 def read_as(loaded: Loaded) -> Iterator[str]:

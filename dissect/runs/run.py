@@ -127,7 +127,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
     plan: dict[str, Planned] = {}
     for n, chapter in enumerate(chapters, start=1):
         source = NOTEBOOKS / f"{chapter}.ipynb"
-        parameters = settings.parameters(chapter, folder, tuned) | CHAPTERS[chapter].fitted(loaded)
+        parameters = settings.parameters(chapter, folder, tuned) | dict(CHAPTERS[chapter].fitted(loaded))
         key = key_of(source, parameters, provenance.read_by(chapter, told.revisions))
         title = f"chapter {n} of {len(chapters)}, {chapter}"
         if not force and up_to_date(folder, chapter, key, told):

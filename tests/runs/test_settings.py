@@ -1,11 +1,12 @@
 """What a chapter is given of a run's settings, and which corpora and revisions are its own."""
 
 import shlex
+from types import SimpleNamespace
 
 import pytest
 
 from dissect import DissectError, models
-from dissect.runs import doctor, run
+from dissect.runs import doctor, requirements, run
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import command, portable
 from dissect.runs.provenance import read_by
@@ -246,3 +247,12 @@ def test_the_doctor_says_what_a_chapter_would_add_that_is_not_asked_for(minilm, 
     asked = dict((what, said) for what, _, said in
                  doctor.times(settings_from({"sections": "7,8"}), minilm, size))  # fmt: skip
     assert "7-controls" not in asked and "time of 7-controls" in asked
+
+
+def test_a_vocabulary_of_a_quarter_of_a_million_has_no_head_of_its_own():
+    """As Gemma's: over all of it a head takes longer than all those over the types seen."""
+    sizes = {60_000: {}, 60_001: {"vocabulary": False}, 262_144: {"vocabulary": False}}
+    for size, expected in sizes.items():
+        assert requirements.small_vocabulary(SimpleNamespace(tokenizer=range(size))) == expected
+    row = CHAPTERS["3-mlm"]
+    assert set(row.fitted(SimpleNamespace(tokenizer=range(262_144)))) <= set(row.parameters)
