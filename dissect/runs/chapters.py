@@ -8,7 +8,7 @@ from dissect.models import Loaded
 from dissect.runs import requirements, samples
 
 if TYPE_CHECKING:
-    from dissect.runs.doctor import Cost
+    from dissect.runs.estimates import Amounts
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Chapter:
         longest: Begun first where chapters run side by side, so that no core is idle at the end.
         unsuited: Says why a model cannot be taken through it, or "".
         fitted: Parameters that a model asks for.
-        seconds: An estimate of its work.
+        work: How many units of each kind of work it is, for an estimate of how long it takes.
         sample: What a verification computes again.
         headline: The name of a picture of it that the home page shows.
     """
@@ -41,7 +41,7 @@ class Chapter:
     longest: bool = False
     unsuited: Callable[[Loaded], str] = lambda loaded: ""
     fitted: Callable[[Loaded], Mapping[str, str | bool]] = lambda loaded: {}
-    seconds: Callable[["Cost"], float] = lambda cost: 0.0
+    work: Callable[["Amounts"], dict[str, float]] = lambda run: {}
     sample: samples.Sample | None = None
     headline: str = ""
 
@@ -66,7 +66,7 @@ CHAPTERS: dict[str, Chapter] = {
         corpus="text",
         parameters=OF_TEXT,
         tables=("exactness", "feedforward_r2", "dependence"),
-        seconds=lambda cost: cost.tokens("text") * (cost.linear + cost.dependence),
+        work=lambda run: {"linear": 2 * run.tokens("text")},
     ),
     "2-visualisation": Chapter(
         corpus="text",
@@ -75,7 +75,7 @@ CHAPTERS: dict[str, Chapter] = {
             "models", "siblings", "importance", "importance_groups", "correlation", "correlation_groups",
         ),
         tuned="all",
-        seconds=lambda cost: cost.tokens("text") * cost.layers * cost.models,
+        work=lambda run: {"layers": run.models * run.tokens("text")},
         sample=samples.importance,
         headline="importance-by-layer",
     ),
@@ -87,7 +87,7 @@ CHAPTERS: dict[str, Chapter] = {
         longest=True,
         unsuited=requirements.no_words,
         fitted=requirements.small_vocabulary,
-        seconds=lambda cost: cost.masked_tokens * cost.terms + cost.probes("masked words"),
+        work=lambda run: {"terms": run.masked, **run.probes("masked heads")},
         sample=samples.masked,
     ),
     "4-wsd": Chapter(
@@ -98,7 +98,7 @@ CHAPTERS: dict[str, Chapter] = {
             *of_experiment("senses"), "senses_agreement", "senses_consistency",
             *of_experiment("senses_documents"), "senses_documents_agreement", "senses_documents_consistency",
         ),
-        seconds=lambda cost: cost.tokens("senses") * cost.terms + 2 * cost.probes("senses"),
+        work=lambda run: {"terms": run.tokens("senses"), **run.probes("sense probes", splits=2)},
         sample=samples.senses,
     ),
     "5-ner": Chapter(
@@ -107,7 +107,7 @@ CHAPTERS: dict[str, Chapter] = {
         tables=(*of_experiment("entities"), "entities_agreement", "entities_consistency"),
         tuned="first",
         longest=True,
-        seconds=lambda cost: 2 * cost.tokens("entities") * cost.terms + cost.probes("entities", models=2),
+        work=lambda run: {"terms": 2 * run.tokens("entities"), **run.probes("entity probes", models=2)},
         sample=samples.entities,
     ),
     "6-finer": Chapter(
@@ -126,7 +126,7 @@ CHAPTERS: dict[str, Chapter] = {
         ),
         asked=True,
         longest=True,
-        seconds=lambda cost: cost.controls(),
+        work=lambda run: run.controls(),
     ),
     "8-causes": Chapter(
         corpus="text",
@@ -139,7 +139,7 @@ CHAPTERS: dict[str, Chapter] = {
         asked=True,
         head=True,
         unsuited=requirements.no_layers,
-        seconds=lambda cost: cost.causes(),
+        work=lambda run: run.causes(),
     ),
 }  # fmt: skip
 

@@ -204,29 +204,6 @@ def test_the_doctor_examines_before_a_long_run():
     assert {f"time of {chapter}" for chapter in asked} | set(CHAPTERS).difference(asked) <= set(found.index)
 
 
-def test_the_doctor_says_what_more_copies_would_add(minilm, monkeypatch):
-    monkeypatch.setattr(doctor, "pass_rates", lambda _: RATES)
-    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
-
-    def told(**options):
-        settings = settings_from({"limit": 30, **options})
-        sizes, _ = doctor.tokens(settings, minilm)
-        seconds = doctor.estimates(settings, minilm, sizes)
-        return seconds, {what: detail for what, _, detail in doctor.times(settings, minilm, sizes)}
-
-    one, said = told(siblings="ner")
-    assert said["time of fine-tuning"].endswith(": ner (seed 0)")
-    assert "ner, another seed: about" in said["more copies"]
-    assert "qa on teaching: about" in said["more copies"]
-    assert "tags on semcor: not estimated" in said["more copies"]
-    two, said = told(siblings="ner,ner,qa")
-    assert said["time of fine-tuning"].endswith(": ner (seed 0), ner (seed 1), qa (seed 0)")
-    added = one["another: ner"] + one["another: qa"]
-    chapter = two["2-visualisation"] - one["2-visualisation"]
-    assert two["fine-tuning"] + chapter == pytest.approx(one["fine-tuning"] + added)
-    assert not {"time of fine-tuning", "more copies"} & set(told(tuned=["minilm"])[1])
-
-
 def test_the_doctor_names_what_is_missing(monkeypatch):
     monkeypatch.setattr("pooch.retrieve", lambda *a, **k: (_ for _ in ()).throw(OSError("no network")))
     monkeypatch.delenv("DISSECT_DATA", raising=False)
@@ -235,47 +212,6 @@ def test_the_doctor_names_what_is_missing(monkeypatch):
     assert found.loc["model no/such-model", "state"] == found.loc["corpus: entities", "state"] == "missing"
     found = doctor.examine(settings_from({"device": "xpu"})).set_index("what")
     assert found.loc["device", "state"] == "missing"
-
-
-def test_more_work_takes_longer_by_the_doctors_estimate(minilm, monkeypatch):
-    """Twice the tokens, twice the passes; the estimates are sums of rates times amounts."""
-
-    def clock(call):
-        call()
-        return 1.0  # a machine that is busy with other things may take longer for less
-
-    monkeypatch.setattr(doctor, "clock", clock)
-    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
-    twice = {name: doctor.Size(20_000, 4_000, 1000) for name in size}
-    one = doctor.estimates(settings_from({}), minilm, size)
-    two = doctor.estimates(settings_from({}), minilm, twice)
-    assert all(two[name] > one[name] for name in one if name not in ("6-finer", "site"))
-
-
-def test_trials_take_time_by_the_doctors_estimate_and_a_wrong_head_is_missing(minilm, monkeypatch):
-    monkeypatch.setattr(doctor, "pass_rates", lambda _: RATES)
-    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
-    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
-    none, ten = (doctor.estimates(settings_from({"trials": trials}), minilm, size) for trials in (0, 10))
-    assert {name for name in none if ten[name] > none[name]} == {"3-mlm", "4-wsd", "5-ner"}
-    splits = {"masked words": 1, "senses": 2, "entities": 1}  # by item and by document
-    for kind, chapter in doctor.OF_PROBES.items():  # an epoch is a second: ten trials for each of 15 subsets
-        more = splits[kind] * 10 * 15 * doctor.TRIAL * doctor.EPOCHS[kind]
-        assert ten[chapter] - none[chapter] == pytest.approx(more)
-
-
-def test_runs_of_each_probe_take_time_by_the_doctors_estimate(minilm, monkeypatch):
-    """Fifteen subsets and two for the control, a seed; of senses twice, by item and by document."""
-    monkeypatch.setattr(doctor, "pass_rates", lambda _: RATES)
-    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
-    size = {name: doctor.Size(10_000, 2_000, 500) for name in ("text", "senses", "entities", "tuning")}
-    one, three = (doctor.estimates(settings_from({"seeds": seeds}), minilm, size) for seeds in (1, 3))
-    probes = {"masked words": 17, "senses": 34, "entities": 32}
-    for kind, chapter in doctor.OF_PROBES.items():
-        assert three[chapter] - one[chapter] == pytest.approx(2 * probes[kind] * doctor.EPOCHS[kind])
-    paper = doctor.estimates(settings_from({"profile": "paper", "model": "minilm"}), minilm, size)
-    ten = doctor.estimates(settings_from({"profile": "paper", "model": "minilm", "seeds": 10}), minilm, size)
-    assert ten["5-ner"] == paper["5-ner"] and ten["3-mlm"] > paper["3-mlm"]
 
 
 def test_a_sample_is_trained_as_the_search_chose_for_its_subset():
@@ -308,31 +244,6 @@ def test_chapters_side_by_side_share_the_threads_and_the_longest_begin():
     order = two.order(two.chapters())
     assert order[:2] == ["3-mlm", "5-ner"] and sorted(order) == two.chapters()
     assert (two.threads(4), two.threads(1)) == (2, 1)
-
-
-def test_the_doctor_counts_on_chapters_side_by_side(minilm, monkeypatch):
-    seconds = dict.fromkeys([*CHAPTERS, "fine-tuning", "site"], 10.0)
-    monkeypatch.setattr(doctor, "estimates", lambda *_: seconds)
-
-    def total(jobs: int) -> str:
-        return {what: detail for what, _, detail in doctor.times(settings_from({"jobs": jobs}), minilm, {})}[
-            "time of everything"
-        ]
-
-    assert "80 seconds" in total(1) and "50 seconds" in total(2)
-
-
-RATES = dict.fromkeys(("terms", "layers", "linear", "dependence"), 1e-3)
-
-
-def test_estimates_are_taken_with_a_chapters_share_of_the_threads(minilm, monkeypatch):
-    seen = []
-    monkeypatch.setattr(doctor, "pass_rates", lambda _: seen.append(torch.get_num_threads()) or RATES)
-    monkeypatch.setattr(doctor, "epoch_seconds", lambda *_: dict.fromkeys(doctor.EPOCHS, 1.0))
-    before = torch.get_num_threads()
-    sizes = {name: doctor.Size(100, 20, 5) for name in ("text", "senses", "entities", "tuning")}
-    doctor.estimates(settings_from({"jobs": before}), minilm, sizes)
-    assert seen == [1] and torch.get_num_threads() == before
 
 
 @pytest.fixture(scope="module")
