@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from dissect import reuse
 from dissect.experiments.statistics import Counted, Score
 
 GROUPS = 40  # of test sentences, at most: as many as an interval's degrees of freedom can use
@@ -76,6 +77,7 @@ def parted(clusters: np.ndarray, groups: int = GROUPS) -> dict[int, int]:
     return {int(name): place % groups for place, name in enumerate(shuffled)}
 
 
+@reuse.timed("statistics")
 def pseudovalues(score: Score, counted: Counted, group_of: dict[int, int]) -> np.ndarray:
     """Of each group what it makes of the score: (subsets, groups); the mean over groups is the score.
 
@@ -228,6 +230,7 @@ def pairs(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PAIR)
 
 
+@reuse.timed("statistics")
 def compared(groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`intervals` and `pairs` of every predictor and score, with both columns in front.
 

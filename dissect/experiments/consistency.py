@@ -8,6 +8,7 @@ quantifying trial-by-trial behaviour of CNNs and humans by measuring error consi
 
 import numpy as np
 
+from dissect import reuse
 from dissect.experiments.certainty import about
 
 
@@ -31,6 +32,7 @@ def kappa(both: np.ndarray, right: np.ndarray, items: np.ndarray) -> np.ndarray:
         return np.where(room > 1e-12, (observed - chance) / room, 0.0)
 
 
+@reuse.timed("statistics")
 def with_others(right: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Of each predictor the mean kappa with the others, as pseudo-values: (predictors, groups).
 

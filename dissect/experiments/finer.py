@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from dissect import reuse
 from dissect.decomposition import Decomposer, Parts, share
 from dissect.errors import DissectError
 from dissect.models import Loaded
@@ -32,7 +33,8 @@ class Word:
 
     def terms(self) -> pd.DataFrame:
         """Columns term, importance: the four terms, whose importances add up to one."""
-        parts = self.decomposer(**self.inputs)
+        with reuse.timed("passes", tokens=len(self.tokens)):
+            parts = self.decomposer(**self.inputs)
         shares = self._shares(parts, parts.terms[:, 0, self.positions].sum(1))
         return pd.DataFrame({"term": parts.names, "importance": shares.tolist()})
 
@@ -55,7 +57,8 @@ class Word:
         return self._table("expert" if self.decomposer.mixture else "neuron", ("unit",), layers)
 
     def _table(self, by: str, finer: tuple[str, ...], layers: Sequence[int] | None = None) -> pd.DataFrame:
-        parts = self.decomposer(**self.inputs, by=by, layers=layers, tokens=self.positions)
+        with reuse.timed("passes", tokens=len(self.tokens)):
+            parts = self.decomposer(**self.inputs, by=by, layers=layers, tokens=self.positions)
         tables = []
         for term, split in parts.split.items():
             shares = self._shares(parts, of_one(split, by))
@@ -141,7 +144,8 @@ def logits(
     inputs: dict[str, Any] = {name: value.to(loaded.model.device) for name, value in encoded.items()}
     ids = [loaded.tokenizer(" " + word, add_special_tokens=False)["input_ids"][0] for word in words]
     last = inputs["input_ids"].shape[1] - 1
-    parts = Decomposer(loaded.model)(**inputs, by=by, layers=layers, tokens=[last])
+    with reuse.timed("passes", tokens=last + 1):
+        parts = Decomposer(loaded.model)(**inputs, by=by, layers=layers, tokens=[last])
     weight = head.weight[ids].to(parts.terms.dtype)
     tables = []
     for term in parts.names:

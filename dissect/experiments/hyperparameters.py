@@ -196,14 +196,15 @@ def search(
 
     there = finished(study)
     for trial in there:
-        reuse.record("trials", _seconds(trial), reused=True)
+        reuse.record("trials", _seconds(trial), reused=True, epochs=len(trial.intermediate_values))
     for n in track(range(len(there), trials), "trials of hyper-parameters"):
         # a sampler a trial: what it proposes depends on the trials before, not on interruptions
         study.sampler = optuna.samplers.TPESampler(seed=seed + n, n_startup_trials=5)
         if n == 0:
             study.enqueue_trial({name: getattr(default, name) for name, *_ in SPACE}, skip_if_exists=True)
-        study.optimize(objective, n_trials=1)
-        reuse.record("trials", _seconds(finished(study)[-1]), reused=False)
+        with reuse.timed("trials") as timer:
+            study.optimize(objective, n_trials=1)
+            timer.sizes["epochs"] = len(finished(study)[-1].intermediate_values)
     tried = table(study)
     return replace(default, **best_of(tried)), tried
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dissect import reuse
 from dissect.decomposition import Decomposer
 from dissect.decomposition.sites import Site
 from dissect.errors import UnsupportedModel
@@ -124,7 +125,9 @@ def mean_additions(decomposer: Decomposer, batches: Sequence[dict[str, Any]]) ->
     for batch in batches:
         mask = batch["attention_mask"].bool()
         tokens += int(mask.sum())
-        for term, layer, added in decomposer.additions(**batch):
+        with reuse.timed("passes", tokens=int(mask.sum())):
+            additions = decomposer.additions(**batch)
+        for term, layer, added in additions:
             total = added[mask].double().sum(0)
             sums[term, layer] = sums.get((term, layer), torch.zeros_like(total)) + total
     return {sublayer: total / tokens for sublayer, total in sums.items()}

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from dissect import reuse
 from dissect.decomposition import WITHOUT_FLOAT64
 from dissect.errors import DissectError
 
@@ -51,6 +52,7 @@ class LeastSquares:
         self.xy.addmm_(x.T, y)
         self.yy += y.square().sum(0)
 
+    @reuse.timed("least squares")
     def r2(self) -> float:
         """`1 − residual / total` sum of squares, averaged over the outputs that vary; NaN if none does.
 

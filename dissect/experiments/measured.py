@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dissect import reuse
 from dissect.experiments import certainty
 from dissect.experiments.statistics import Score, count, share
 from dissect.tables import save
@@ -30,6 +31,7 @@ class Measured:
         """The columns that say what a number is of."""
         return [name for name in self.groups.columns if name not in OF_GROUP]
 
+    @reuse.timed("statistics")
     def table(self) -> pd.DataFrame:
         """The columns `keys`, then mean, low and high: the number and its 95 % interval."""
         rows = []

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import spearmanr
-from sklearn.metrics import f1_score
 from torch import Tensor
 
+from dissect import reuse
 from dissect.decomposition import TERMS, TOLERANCE, Decomposer, Parts
 from dissect.errors import DissectError
 from dissect.experiments.certainty import GROUPS, about, parted
@@ -73,6 +73,7 @@ def sentence_of_pieces(loaded: Loaded, sentences: Sequence[str]) -> np.ndarray:
     return np.repeat(order, [sum(token not in special for token in ids[n]) for n in order])
 
 
+@reuse.timed("statistics")
 def importance_groups(values: Mapping[str, np.ndarray], sentence: np.ndarray) -> pd.DataFrame:
     """Mean importance as pseudo-values of groups of sentences; see `certainty`.
 
@@ -102,6 +103,7 @@ def grouped_by(sentence: np.ndarray, groups: int = GROUPS) -> np.ndarray:
     return np.array([group_of[int(name)] for name in names])[place]
 
 
+@reuse.timed("statistics")
 def importance_correlation(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Spearman's correlation of importance between models, over word pieces.
 
@@ -153,6 +155,7 @@ def in_order(table: pd.DataFrame, values: Mapping[str, np.ndarray]) -> pd.DataFr
     return table.loc[order.sort_values(list(order), kind="stable").index].reset_index(drop=True)
 
 
+@reuse.timed("statistics")
 def correlation_groups(values: Mapping[str, np.ndarray], sentence: np.ndarray) -> pd.DataFrame:
     """The same as pseudo-values of groups of sentences: ranks, too, are taken without each group.
 
@@ -199,6 +202,7 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 
+@reuse.timed("statistics")
 def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFrame:
     """How often two subsets' predictors say the same: F1 of one against the other.
 
@@ -209,13 +213,26 @@ def agreement(predictions: Mapping[str, np.ndarray], average: str) -> pd.DataFra
     Returns:
         Columns terms_a, terms_b, agreement; between 0 and 1.
     """
-    names = list(predictions)
-    rows = [
-        (a, b, f1_score(predictions[a], predictions[b], average=average, zero_division=0))
-        for n, a in enumerate(names)
-        for b in names[n + 1 :]
-    ]
+    names, answers = np.unique(np.stack(list(predictions.values())), return_inverse=True)
+    numbers = dict(zip(predictions, answers.reshape(len(predictions), -1), strict=True))
+    rows = [(a, b, f1(x, y, len(names), average)) for (a, x), (b, y) in combinations(numbers.items(), 2)]
     return pd.DataFrame(rows, columns=["terms_a", "terms_b", "agreement"])
+
+
+def f1(x: np.ndarray, y: np.ndarray, classes: int, average: str) -> float:
+    """F1 of one against the other, over the classes that either names; scikit-learn's, but sorted before.
+
+    Args:
+        x: Classes by number, (items,).
+        y: Others, likewise.
+        classes: How many there are.
+        average: "micro" or "macro".
+    """
+    same, of_x, of_y = (np.bincount(of, minlength=classes) for of in (x[x == y], x, y))
+    if average == "micro":
+        return float(same.sum() / len(x))
+    named = of_x + of_y > 0
+    return float(np.mean(2 * same[named] / (of_x + of_y)[named]))
 
 
 def adjusted(r2: float, rows: int, inputs: int) -> float:
@@ -251,6 +268,7 @@ def feedforward_r2(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "layer", "r2", "adjusted_r2", "pieces"])
 
 
+@reuse.timed("least squares")
 def fit_feedforwards(fits: dict[int, LeastSquares], found: Iterable[tuple[int, Tensor, Tensor]]) -> None:
     """Add what `Decomposer.feedforwards` gave for a batch to the fits, {layer: fit}."""
     for layer, x, y in found:
@@ -270,7 +288,8 @@ def term_dependence(loaded: Loaded, sentences: Sequence[str]) -> pd.DataFrame:
         return decomposer(**batch)
 
     for parts in over_text(loaded, sentences, "one term from another", of_batch):
-        for (a, b), fit in fits.items():
-            fit.add(parts[a][parts.mask], parts[b][parts.mask])
+        with reuse.timed("least squares"):
+            for (a, b), fit in fits.items():
+                fit.add(parts[a][parts.mask], parts[b][parts.mask])
     rows = [(a, b, adjusted(fit.r2(), fit.rows, fit.inputs)) for (a, b), fit in fits.items()]
     return pd.DataFrame(rows, columns=["source", "target", "r2"])

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from dissect import reuse
 from dissect.corpora import SenseCorpus
 from dissect.experiments.controls import Task, of_answers
 from dissect.experiments.masking import asked_text
@@ -99,7 +100,8 @@ def vectors_at(loaded: Loaded, text: Text, embed: Embed) -> Tensor:
         rows.setdefault(sentence, []).append(row)
 
     def picked(chosen: list[int]) -> tuple[list[int], Tensor]:
-        x = embed(**padded(loaded, [text.ids[s] for s in chosen]))
+        with reuse.timed("passes", tokens=sum(len(text.ids[s]) for s in chosen)):
+            x = embed(**padded(loaded, [text.ids[s] for s in chosen]))
         places = [
             (row, b, position)
             for b, sentence in enumerate(chosen)

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from dissect import reuse
 from dissect.decomposition import Decomposer, longest_input, members
 from dissect.errors import DissectError
 from dissect.features.store import Store
@@ -153,7 +154,12 @@ def target_terms(
         def make(part: Shard = part) -> Tensor:
             return shard_terms(loaded, decomposer, input_ids, targets, part)
 
-        shards.append(store.shard(n, (4, len(part.targets), hidden), make) if store else make())
+        shape, passed = (4, len(part.targets), hidden), sum(len(input_ids[s]) for s in part.sentences)
+        if store:
+            shards.append(store.shard(n, shape, make, passed))
+        else:
+            with reuse.timed("passes", tokens=passed):
+                shards.append(make())
     return Features(shards, torch.tensor(kept), len(targets) - len(kept), store.folder if store else None)
 
 
@@ -307,5 +313,10 @@ def over_text(
         use: Called with what the tokenizer makes of a batch, as tensors on the model's device.
     """
     ids = tokenized(loaded, sentences)
+
+    def passed(rows: list[int]) -> T:
+        with reuse.timed("passes", tokens=sum(len(ids[n]) for n in rows)):
+            return use(padded(loaded, [ids[n] for n in rows]))
+
     for batch in track(batches([len(row) for row in ids]), label):
-        yield from in_halves(batch, lambda rows: use(padded(loaded, [ids[n] for n in rows])))
+        yield from in_halves(batch, passed)

@@ -7,8 +7,7 @@ Parquet table of the items lies beside them, and the answers of predictors train
 
 import hashlib
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -38,13 +37,14 @@ class Store:
             write_parquet(items, self.folder / "items.parquet")
             write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
 
-    def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor]) -> Tensor:
+    def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor], tokens: int = 0) -> Tensor:
         """A shard, mapped into memory; made where it is not there, or damaged.
 
         Args:
             n: Its number.
             shape: (4, items, hidden), which it must have.
             make: Makes it.
+            tokens: That are passed through the model for it.
 
         Raises:
             DissectError: The disk is full.
@@ -54,7 +54,7 @@ class Store:
             return "terms" in kept and kept["terms"].shape == shape
 
         path = self.folder / f"{n:05d}.safetensors"
-        return kept(path, "shards of terms", lambda: {"terms": make()}, whole)["terms"]
+        return kept(path, "passes", lambda: {"terms": make()}, whole, tokens=tokens)["terms"]
 
 
 class AnswerStore:
@@ -63,10 +63,11 @@ class AnswerStore:
     Args:
         folder: Of the store that they were trained on; None keeps nothing.
         kind: The work by which they are counted, see `reuse.record`.
+        **sizes: Of the work of each, beside the epochs, which answers may tell under `EPOCHS`.
     """
 
-    def __init__(self, folder: Path | None, kind: str):
-        self.folder, self.kind = folder, kind
+    def __init__(self, folder: Path | None, kind: str, **sizes: float):
+        self.folder, self.kind, self.sizes = folder, kind, sizes
 
     def found(self, about: dict) -> dict[str, Tensor] | None:
         """Answers that are kept; None where there are none.
@@ -74,7 +75,7 @@ class AnswerStore:
         Args:
             about: All that they depend on.
         """
-        return found(self.path(about), self.kind)
+        return found(self.path(about), self.kind, bool, **self.sizes)
 
     def keep(self, about: dict, answers: dict[str, Tensor], seconds: float) -> dict[str, Tensor]:
         """Keep answers, and count them.
@@ -87,7 +88,7 @@ class AnswerStore:
         Raises:
             DissectError: The disk is full.
         """
-        return keep(self.path(about), self.kind, answers, seconds)
+        return keep(self.path(about), self.kind, answers, seconds, **self.sizes)
 
     def path(self, about: dict) -> Path | None:
         """The file of answers; None where nothing is kept.
@@ -103,25 +104,29 @@ def kept(
     kind: str,
     make: Callable[[], dict[str, Tensor]],
     whole: Callable[[dict[str, Tensor]], bool] = bool,
+    **sizes: float,
 ) -> dict[str, Tensor]:
     """What a file holds, where it is `whole`; else what `make` returns, which the file then holds.
+
+    Reading and writing are counted as "storing".
 
     Args:
         path: The file; with None nothing is kept.
         kind: The work by which it is counted, see `reuse.record`.
         make: Makes tensors by name.
         whole: Whether what was read is all that there should be.
+        **sizes: Of the work, beside the epochs, which tensors may tell.
     """
-    there = found(path, kind, whole)
+    there = found(path, kind, whole, **sizes)
     if there is not None:
         return there
-    begun = time.monotonic()
-    made = make()
-    return keep(path, kind, made, time.monotonic() - begun)
+    with reuse.timed() as timer:
+        made = make()
+    return keep(path, kind, made, timer.seconds, **sizes)
 
 
 def found(
-    path: Path | None, kind: str, whole: Callable[[dict[str, Tensor]], bool] = bool
+    path: Path | None, kind: str, whole: Callable[[dict[str, Tensor]], bool] = bool, **sizes: float
 ) -> dict[str, Tensor] | None:
     """What a file holds, counted as found done; None where it is not there, or not `whole`.
 
@@ -129,16 +134,21 @@ def found(
         path: The file; with None nothing is kept.
         kind: The work by which it is counted, see `reuse.record`.
         whole: Whether what was read is all that there should be.
+        **sizes: Of the work; see `kept`.
     """
-    there = None if path is None else read_tensors(path)
-    taken = None if path is None else _seconds(path)
+    if path is None or not path.exists():
+        return None
+    with reuse.timed("storing"):
+        there, taken = read_tensors(path), _seconds(path)
     if there is None or taken is None or not whole(there):
         return None
-    reuse.record(kind, taken, reused=True)
+    reuse.record(kind, taken, reused=True, **_worked(sizes, there))
     return there
 
 
-def keep(path: Path | None, kind: str, made: dict[str, Tensor], seconds: float) -> dict[str, Tensor]:
+def keep(
+    path: Path | None, kind: str, made: dict[str, Tensor], seconds: float, **sizes: float
+) -> dict[str, Tensor]:
     """Count what was made, write it to a file, and return it as it is read.
 
     Args:
@@ -146,18 +156,26 @@ def keep(path: Path | None, kind: str, made: dict[str, Tensor], seconds: float) 
         kind: The work by which it is counted, see `reuse.record`.
         made: Tensors by name.
         seconds: That they took.
+        **sizes: Of the work; see `kept`.
 
     Raises:
         DissectError: The disk is full.
     """
-    reuse.record(kind, seconds, reused=False)
+    reuse.record(kind, seconds, reused=False, **_worked(sizes, made))
     if path is None:
         return made
-    write_text(path.with_suffix(SECONDS), f"{seconds:.3f}\n")
-    return write_tensors(path, made)
+    with reuse.timed("storing"):
+        write_text(path.with_suffix(SECONDS), f"{seconds:.3f}\n")
+        return write_tensors(path, made)
 
 
 SECONDS = ".seconds"  # the file beside tensors that says how long making them took
+EPOCHS = "epochs"  # the tensor that says for how many epochs each of them was trained
+
+
+def _worked(sizes: Mapping[str, float], tensors: Mapping[str, Tensor]) -> dict[str, float]:
+    """The sizes of work, and the epochs where tensors tell them."""
+    return {**sizes, **({EPOCHS: float(tensors[EPOCHS].sum())} if EPOCHS in tensors else {})}
 
 
 def _seconds(path: Path) -> float | None:

@@ -1,8 +1,9 @@
 """Every plot of the chapters: one function each, given a data frame, returning a figure."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -12,7 +13,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dissect import reuse
 from dissect.decomposition import TERMS, subsets
+
+P = ParamSpec("P")
 
 # Colours that colour-blind readers can tell apart, the same for a term everywhere.
 COLOURS = {"i": "#0173b2", "h": "#de8f05", "f": "#029e73", "c": "#cc78bc"}
@@ -25,6 +29,20 @@ matplotlib.rcdefaults()  # whatever the user has set, as LaTeX for all text
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "savefig.bbox": "tight"})
 
 
+def drawn(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """A function that draws, timed as pictures; so is the figure whenever it becomes a picture."""
+    timed = reuse.timed("pictures")
+
+    @wraps(draw)
+    def drawing(*args: P.args, **options: P.kwargs) -> Figure:
+        figure = timed(draw)(*args, **options)
+        figure.canvas.print_figure = timed(figure.canvas.print_figure)  # type: ignore[method-assign]
+        return figure
+
+    return drawing
+
+
+@drawn
 def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
     """Mean importance of each term by layer with a band of one standard deviation; a panel a model.
 
@@ -47,6 +65,7 @@ def importance_by_layer(table: pd.DataFrame, columns: int = 3) -> Figure:
     return figure
 
 
+@drawn
 def importance_correlation(table: pd.DataFrame, columns: int = 3) -> Figure:
     """Spearman's correlation of importance with the first model, by term and layer; a panel a model.
 
@@ -74,6 +93,7 @@ def importance_correlation(table: pd.DataFrame, columns: int = 3) -> Figure:
     return figure
 
 
+@drawn
 def importance_between(table: pd.DataFrame) -> Figure:
     """Spearman's correlation of importance in the last layer between all pairs of models; a panel a term.
 
@@ -108,6 +128,7 @@ def importance_between(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def feedforward_r2(table: pd.DataFrame) -> Figure:
     """R² of the linear stand-in for each feed-forward, by layer; a line a model.
 
@@ -124,6 +145,7 @@ def feedforward_r2(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def senses_beside_paper(table: pd.DataFrame) -> Figure:
     """The probe's accuracy by subset, a run's filled and the paper's hollow; a panel a run.
 
@@ -167,6 +189,7 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def term_dependence(table: pd.DataFrame) -> Figure:
     """How far each term follows from another: a heat map, sources down and targets across."""
     grid = table.pivot(index="source", columns="target", values="r2").loc[list(TERMS), list(TERMS)]
@@ -178,6 +201,7 @@ def term_dependence(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, percent: bool = True) -> Figure:
     """A score for every subset of the terms, a point a seed and a bar over the mean.
 
@@ -218,6 +242,7 @@ def scores_by_subset(table: pd.DataFrame, score: str, label: str, hue: str, perc
     return figure
 
 
+@drawn
 def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> Figure:
     """How far predictors agree, in percent: one above the diagonal, the other below it.
 
@@ -248,6 +273,7 @@ def agreement(table: pd.DataFrame, above: str, below: str, title: str = "") -> F
     return figure
 
 
+@drawn
 def sentence_importance(table: pd.DataFrame) -> Figure:
     """One sentence, token by token: stacked importance of the four terms at the last layer.
 
@@ -267,6 +293,7 @@ def sentence_importance(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def shares_by_layer(table: pd.DataFrame) -> Figure:
     """What each layer's sublayers wrote into one word's vector; a panel a sentence.
 
@@ -288,6 +315,7 @@ def shares_by_layer(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def shares_by_head(table: pd.DataFrame) -> Figure:
     """What each attention head wrote: heads across, layers upward; a panel a sentence.
 
@@ -297,6 +325,7 @@ def shares_by_head(table: pd.DataFrame) -> Figure:
     return _grids(table, "layer", "head", "head")
 
 
+@drawn
 def shares_by_source(table: pd.DataFrame) -> Figure:
     """Which token attention's contribution came from: tokens across, layers upward; a panel a sentence.
 
@@ -333,6 +362,7 @@ def _grids(table: pd.DataFrame, down: str, across: str, name: str, labels: str |
     return figure
 
 
+@drawn
 def units(table: pd.DataFrame) -> Figure:
     """How few feed-forward units write how much: the running sum over units, largest first.
 
@@ -349,6 +379,7 @@ def units(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def logits_by_layer(table: pd.DataFrame) -> Figure:
     """What each term of each layer says for the candidates: logits less their mean over candidates.
 
@@ -367,6 +398,7 @@ def logits_by_layer(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def cost_by_tokens(table: pd.DataFrame) -> Figure:
     """Seconds over tokens, both logarithmic, with the line of equal cost per token.
 
@@ -383,6 +415,7 @@ def cost_by_tokens(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def trained_and_random(table: pd.DataFrame) -> Figure:
     """Mean importance by layer of a trained model, and of its architecture with random weights.
 
@@ -401,6 +434,7 @@ def trained_and_random(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def dots(
     table: pd.DataFrame, x: str, hue: str, panel: Sequence[str], label: str, factor: float = 100
 ) -> Figure:
@@ -444,6 +478,7 @@ def dots(
     return figure
 
 
+@drawn
 def causes(table: pd.DataFrame) -> Figure:
     """What scores lose by layer: full lines in the model, broken ones in the sum; a panel a score.
 
@@ -467,6 +502,7 @@ def causes(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def lines_by_layer(
     table: pd.DataFrame, key: str, label: str, names: Mapping[str, str], factor: float = 1
 ) -> Figure:
@@ -487,6 +523,7 @@ def lines_by_layer(
     return figure
 
 
+@drawn
 def updates(table: pd.DataFrame) -> Figure:
     """How far what a sublayer wrote moves the distribution over words, and over how many words, by layer.
 
@@ -508,6 +545,7 @@ def updates(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def layer_order(table: pd.DataFrame) -> Figure:
     """How far embeddings turn, and what accuracy is left, when layers change places or work twice.
 

@@ -87,7 +87,7 @@ CHAPTERS: dict[str, Chapter] = {
         longest=True,
         unsuited=requirements.no_words,
         fitted=requirements.small_vocabulary,
-        work=lambda run: {"terms": run.masked, **run.probes("masked heads")},
+        work=lambda run: {"terms": run.masked, **run.probes("masked-word heads")},
         sample=samples.masked,
     ),
     "4-wsd": Chapter(

@@ -183,8 +183,8 @@ def grounds(sources: Mapping[str, str]) -> str:
     Args:
         sources: The run that told, by what it told; see `experience.Experience`.
 
-    >>> grounds({"rates of terms": "mine", "epochs of masked heads": "its"})
-    'rates of terms from run mine; epochs of masked heads from run its; others timed on the spot or tabulated'
+    >>> grounds({"rates of terms": "mine", "epochs of trials": "its"})
+    'rates of terms from run mine; epochs of trials from run its; others timed on the spot or tabulated'
     """
     told: dict[str, list[str]] = {}
     for what, run in sources.items():

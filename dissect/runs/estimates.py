@@ -78,7 +78,7 @@ class Amounts:
         seeds = self.seeds["sense probes"]
         passed = self.masked + self.tokens("senses") + self.tokens("entities")
         # beside random weights; of senses and entities as many on labels without meaning
-        each = {"masked heads": 2, "sense probes": 3, "entity probes": 3}
+        each = {"masked-word heads": 2, "sense probes": 3, "entity probes": 3}
         probes = {
             kind: seeds * (n * TERM_BY_TERM + ANEW) * self.size(kind)[0] for kind, n in each.items()
         }  # fmt: skip
@@ -88,8 +88,8 @@ class Amounts:
         """Of the chapter on causes: passes over the sentences of test items, and heads."""
         passed = self.masked + self.tokens("senses")
         changed = TESTED * CHANGED * self.depth * passed
-        heads = 4 * self.seeds["masked heads"] * self.size("masked heads")[0]
-        return {"terms": passed + changed, "layers": 2 * self.tokens("text"), "masked heads": heads}
+        heads = 4 * self.seeds["masked-word heads"] * self.size("masked-word heads")[0]
+        return {"terms": passed + changed, "layers": 2 * self.tokens("text"), "masked-word heads": heads}
 
 
 def amounts(settings: Settings, loaded: Loaded, sizes: Mapping[str, Size], found: Experience) -> Amounts:

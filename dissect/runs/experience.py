@@ -21,7 +21,7 @@ RUNS = Path("runs")
 TABLE = (
     PACKAGE / "data" / "experience.csv"
 )  # what, of, value, source: by `benchmarks/estimates.py --experience`
-OF_PROBES = {"masked heads": "3-mlm", "sense probes": "4-wsd", "entity probes": "5-ner"}
+OF_PROBES = {"masked-word heads": "3-mlm", "sense probes": "4-wsd", "entity probes": "5-ner"}
 TRIALS, TRIAL = "trials of ", 0.6  # of the epochs of a probe those of a trial, most of which are broken off
 MANY = 10_000  # sentences, where there is no limit
 # Chapters whose passes are of a kind, and what is timed with a pass.
@@ -32,7 +32,7 @@ OF_PASSES = {
 }
 PASSED = ("passes", "least squares")
 FIXED = (STARTING, "pictures", "statistics")  # takes about as long whatever the corpus
-REST = ("storing", "nearest neighbours", OTHER)  # grows with it
+REST = ("storing", "vectors", "nearest neighbours", OTHER)  # grows with it
 LONG = 5.0  # seconds of a kind of work; from less no rate is taken
 SAME = ("system", "processor", "cores", "threads", "instructions", "device", "accelerator")
 

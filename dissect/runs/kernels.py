@@ -24,6 +24,7 @@ from dissect.runs.processes import ARGUMENTS, kernel, kill, settings_of_its_own
 from dissect.runs.terminal import watching
 
 T = TypeVar("T")
+STARTING = "starting"  # a chapter's process, from its start to its end, but for what its cells do
 logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it complains of it raises as well
 
 
@@ -124,10 +125,34 @@ def execute(
         raise
     finally:
         lines.unlink(missing_ok=True)
+    in_cells = seconds_of(book)
     clean(book)
     write_text(target, nbformat.writes(book) + "\n")
     failed.unlink(missing_ok=True)  # of an earlier attempt
-    return Took(time.monotonic() - begun, reuse.read(work))
+    seconds = time.monotonic() - begun
+    starting = reuse.Work(computed=1, seconds=round(max(0.0, seconds - in_cells), 3))
+    return Took(seconds, reuse.read(work) | {STARTING: starting})
+
+
+def seconds_of(book: nbformat.NotebookNode) -> float:
+    """How long the cells of an executed notebook took, but for those that only import."""
+    return sum(
+        cell.metadata.get("papermill", {}).get("duration") or 0.0
+        for cell in book.cells
+        if cell.cell_type == "code" and not only_imports(cell.source)
+    )
+
+
+def only_imports(code: str) -> bool:
+    """Whether a cell's code is made of imports.
+
+    >>> only_imports("import torch; import numpy as np"), only_imports("d = 12")
+    (True, False)
+    """
+    try:
+        return all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(code).body)
+    except SyntaxError:  # magic, say
+        return False
 
 
 @contextmanager

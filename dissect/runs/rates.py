@@ -11,14 +11,15 @@ from dissect import corpora
 from dissect.decomposition import Decomposer
 from dissect.experiments import masked_words, measures, named_entities, word_senses
 from dissect.experiments.least_squares import LeastSquares
-from dissect.experiments.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
+from dissect.experiments.probes import Choices, Split, Training, entity_probes, masked_heads, sense_probes
 from dissect.features import batches, padded, tokenized
 from dissect.models import Loaded
 
 PASSES = ("terms", "layers", "linear")
 FEW, EPOCHS, SENSES = 1000, 3, 4  # items and epochs of a probe that is timed, and senses of a lemma
+TOGETHER = 4  # probes that are timed; those of a run are trained together, too
 DEFAULTS = {
-    "masked heads": masked_words.TRAINING, "sense probes": word_senses.TRAINING,
+    "masked-word heads": masked_words.TRAINING, "sense probes": word_senses.TRAINING,
     "entity probes": named_entities.TRAINING,
 }  # fmt: skip
 Work = Callable[[], object]
@@ -76,11 +77,11 @@ def probe_rate(kind: str, hidden: int, items: int, classes: int) -> float:
     x = torch.randn(few + few // 8, hidden)
     dev = torch.arange(few, len(x))
     probe = made(kind, x, classes, Split(torch.arange(few), dev, dev), training)
-    return clock(probe) / (EPOCHS * few)
+    return clock(probe) / (TOGETHER * EPOCHS * few)
 
 
 def made(kind: str, x: Tensor, classes: int, split: Split, training: Training) -> Work:
-    """What trains a probe of a kind on random labels.
+    """What trains probes of a kind on random labels.
 
     Args:
         kind: Of probe.
@@ -89,14 +90,15 @@ def made(kind: str, x: Tensor, classes: int, split: Split, training: Training) -
         split: Of the items.
         training: How.
     """
+    xs, trainings = [x] * TOGETHER, [training] * TOGETHER
     labels = torch.randint(max(1, classes), (len(x),))
-    if kind == "masked heads":
-        return lambda: masked_head(x, labels, split, training, 0, torch.arange(max(1, classes)))
+    if kind == "masked-word heads":
+        return lambda: masked_heads(xs, labels, split, trainings, 0, torch.arange(max(1, classes)))
     if kind == "entity probes":
-        return lambda: two_layer(x, labels, max(1, classes), split, training, 0)
+        return lambda: entity_probes(xs, labels, max(1, classes), split, trainings, 0)
     lemmas = labels // SENSES * SENSES
     choices = Choices(lemmas, torch.full_like(lemmas, SENSES))
-    return lambda: sense_probe(x, labels, max(1, classes) + SENSES, choices, split, training, 0)
+    return lambda: sense_probes(xs, labels, max(1, classes) + SENSES, choices, split, trainings, 0)
 
 
 def clock(call: Work) -> float:

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from dissect import reuse
 from dissect.decomposition import subsets
 from dissect.experiments import masked_words, named_entities, word_senses
 from dissect.experiments.hyperparameters import choose, search, search_each, trainings_for
@@ -158,3 +159,12 @@ def test_every_experiment_searches_all_subsets_or_none():
         chosen, table = module.choose(one, 2, default=quick)
         assert table.groupby("terms").size().eq(2).all() and table["terms"].nunique() == 15
         assert {training.epochs for training in chosen.values()} == {1}
+
+
+def test_trials_tell_how_many_epochs_they_took(tmp_path):
+    with reuse.recorded() as made:
+        search(probe, DEFAULT, 6, tmp_path)
+    with reuse.recorded() as found:
+        search(probe, DEFAULT, 6, tmp_path)
+    assert (made["trials"].computed, found["trials"].reused) == (6, 6)
+    assert made["trials"].sizes == found["trials"].sizes and made["trials"].sizes["epochs"] >= 6

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import f1_score
 
 from dissect import Decomposer, DissectError, corpora
 from dissect.decomposition.parts import TERMS
@@ -82,6 +83,24 @@ def test_correlation_is_spearmans():
     assert row["spearman"] == pytest.approx(spearmanr(a[2, 3], b[2, 3]).statistic)
     with pytest.raises(DissectError, match="not comparable"):
         measures.importance_correlation({"a": a, "b": b[..., :9]})
+
+
+TAGS = st.sampled_from(["O", "B-PER", "I-PER", "", "B"])
+
+
+@given(
+    rows=st.integers(1, 30).flatmap(
+        lambda n: st.lists(st.lists(TAGS, min_size=n, max_size=n), min_size=2, max_size=4)
+    ),
+    average=st.sampled_from(["micro", "macro"]),
+)
+def test_agreement_is_scikit_learns_f1_to_the_last_digit(rows, average):
+    answers = {f"{n}": np.array(row) for n, row in enumerate(rows)}
+    found = measures.agreement(answers, average)
+    for row in found.itertuples():
+        said = answers[row.terms_a], answers[row.terms_b]
+        assert row.agreement == f1_score(*said, average=average, zero_division=0)
+    assert len(found) == len(rows) * (len(rows) - 1) / 2
 
 
 def test_micro_agreement_is_the_share_of_equal_answers():

@@ -27,6 +27,7 @@ SENTENCES = [f"The crane number {n} stood in the river, {'very ' * (n % 5)}still
 SPANS = [(n, 4, 9) for n in range(60)] + [(n, 0, 3) for n in range(60)]
 QUICK = Training(epochs=1)
 SMALL = 100  # tokens a shard
+BESIDE = {"storing", "vectors"}  # work that is not kept
 
 
 @pytest.fixture
@@ -130,10 +131,10 @@ def test_an_upgrade_makes_everything_anew(minilm, tmp_path, upgrade, package):
 
             trained(probes, "probes", stored, {"h": QUICK}, labels, split, 0)
             search(lambda training, watch: watch(0, Judged(1.0, 1.0), Judged(1.0, 1.0)), QUICK, 1, tmp_path)
-        return {kind: (of.computed, of.reused) for kind, of in work.items()}
+        return {kind: (of.computed, of.reused) for kind, of in work.items() if kind not in BESIDE}
 
-    fresh = {"shards of terms": (1, 0), "probes": (1, 0), "trials": (1, 0)}
-    found = {"shards of terms": (0, 1), "probes": (0, 1), "trials": (0, 1)}
+    fresh = {"passes": (1, 0), "probes": (1, 0), "trials": (1, 0)}
+    found = {"passes": (0, 1), "probes": (0, 1), "trials": (0, 1)}
     assert made() == fresh and made() == found
     upgrade(package)
     assert made() == fresh

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import torch
 
-from dissect.experiments.probes import Training
 from dissect.places import PUBLISHED
 from dissect.reuse import Work
 from dissect.runs import doctor, estimates, experience, manifest, rates
@@ -71,7 +70,7 @@ def test_trials_take_time_by_the_doctors_estimate(minilm, monkeypatch, timed, tr
     monkeypatch.setattr(estimates, "experience", lambda *_: known)
     none, ten = (estimates.estimates(settings_from({"trials": n}), minilm, SIZES) for n in (0, 10))
     assert {name for name in none if ten[name] > none[name]} == {"3-mlm", "4-wsd", "5-ner"}
-    splits = {"masked heads": 1, "sense probes": 2, "entity probes": 1}  # by item and by document
+    splits = {"masked-word heads": 1, "sense probes": 2, "entity probes": 1}  # by item and by document
     for kind, chapter in OF_PROBES.items():  # ten trials for each of 15 subsets
         epochs = trial or experience.TRIAL * known.epochs[kind]
         more = splits[kind] * 10 * 15 * epochs * trained_on(kind)
@@ -80,13 +79,13 @@ def test_trials_take_time_by_the_doctors_estimate(minilm, monkeypatch, timed, tr
 
 def trained_on(kind: str) -> int:
     """Four fifths of 2,000 items, or of the targets: twice 15 % of the 9,000 word pieces of sentences."""
-    return 2160 if kind == "masked heads" else 1600
+    return 2160 if kind == "masked-word heads" else 1600
 
 
 def test_runs_of_each_probe_take_time_by_the_doctors_estimate(minilm, timed):
     """Sixteen subsets and two for the control, a seed; of senses twice, by item and by document."""
     three, five = (estimates.estimates(settings_from({"seeds": n}), minilm, SIZES) for n in (3, 5))
-    probes = {"masked heads": 18, "sense probes": 36, "entity probes": 34}
+    probes = {"masked-word heads": 18, "sense probes": 36, "entity probes": 34}
     epochs = experience.tabulated().epochs
     for kind, chapter in OF_PROBES.items():
         more = 2 * probes[kind] * epochs[kind] * trained_on(kind)
@@ -122,22 +121,19 @@ def test_what_is_timed_is_told_an_item_and_epoch(monkeypatch):
     seen = {}
 
     def trained(kind):
-        def probe(x, *given):
-            seen[kind] = (training := next(one for one in given if isinstance(one, Training)))
+        def probes(xs, *given):
+            trainings = next(one for one in given if isinstance(one, list))
             split = next(one for one in given if hasattr(one, "train"))
-            clock.now += training.epochs * len(split.train)
+            seen[kind] = trainings[0]
+            clock.now += sum(training.epochs for training in trainings) * len(split.train)
 
-        return probe
+        return probes
 
     class clock:
         now = 0.0
 
     monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
-    for kind, name in {
-        "masked heads": "masked_head",
-        "sense probes": "sense_probe",
-        "entity probes": "two_layer",
-    }.items():
+    for kind, name in zip(OF_PROBES, ("masked_heads", "sense_probes", "entity_probes"), strict=True):
         monkeypatch.setattr(rates, name, trained(kind))
     found = rates.probe_rates(8, {kind: (100_000, 30) for kind in OF_PROBES})
     assert found == pytest.approx(dict.fromkeys(OF_PROBES, 1.0))
@@ -151,12 +147,12 @@ def test_each_kind_of_probe_can_be_timed(kind):
 
 # ---- from finished runs ----
 
-RATE = {"terms": 2e-3, "layers": 3e-3, "linear": 5e-3, "masked heads": 7e-3, "sense probes": 11e-3,
+RATE = {"terms": 2e-3, "layers": 3e-3, "linear": 5e-3, "masked-word heads": 7e-3, "sense probes": 11e-3,
         "entity probes": 13e-3}  # fmt: skip
 AMOUNTS = {  # of the run, counted by hand: seeds 2, three models, masked 3 times, 16 subsets and a control
     "1-derivation": {"linear": 20_000},
     "2-visualisation": {"layers": 30_000},
-    "3-mlm": {"terms": 30_000, "masked heads": 2 * 18 * 3240},
+    "3-mlm": {"terms": 30_000, "masked-word heads": 2 * 18 * 3240},
     "4-wsd": {"terms": 10_000, "sense probes": 2 * 2 * 18 * 1600},
     "5-ner": {"terms": 20_000, "entity probes": 2 * 34 * 1600},
 }  # fmt: skip
@@ -216,7 +212,7 @@ def test_a_run_takes_what_the_same_run_took_before(minilm, ran, monkeypatch):
         ({"model": "no/other"}, set()),
         ({"jobs": 2}, set()),
         ({"senses": "semcor"}, set(RATE) - {"sense probes"}),
-        ({"text": "europarl"}, set(RATE) - {"masked heads"}),
+        ({"text": "europarl"}, set(RATE) - {"masked-word heads"}),
     ],
 )
 def test_rates_are_those_of_runs_of_the_same_model_and_corpus(ran, options, known):
@@ -238,7 +234,7 @@ def test_the_nearest_run_tells(ran):
     runs = ran("large", epochs=7, limit=5000)
     for limit, nearest in ((60, 3), (4000, 7)):
         found = experience.experience(settings_from({**OPTIONS, "limit": limit}), runs)
-        assert found.epochs["masked heads"] == nearest
+        assert found.epochs["masked-word heads"] == nearest
 
 
 def test_too_little_work_tells_no_rate(ran, monkeypatch):
@@ -271,7 +267,7 @@ def test_trials_tell_their_epochs(ran):
     told.chapters["4-wsd"].work["trials"] = Work(computed=5, seconds=1, reused=5, sizes={"epochs": 20})
     manifest.write(runs / "mine", told)
     found = experience.experience(settings_from(OPTIONS), runs)
-    assert found.trial("sense probes") == 0.5 and found.trial("masked heads") == experience.TRIAL
+    assert found.trial("sense probes") == 0.5 and found.trial("masked-word heads") == experience.TRIAL
     assert Experience(epochs={"x": 2.0}).trial("x") == experience.TRIAL
 
 

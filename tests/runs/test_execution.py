@@ -240,3 +240,27 @@ def test_a_process_that_does_not_start_is_no_matter_of_memory(tmp_path, monkeypa
     with pytest.raises(DissectError, match="chapter a could not be run .*-m ipykernel") as caught:
         executed(source, tmp_path)
     assert "memory" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_chapter_takes_its_start_beside_its_cells(tmp_path):
+    recorded = "from dissect import reuse\nwith reuse.timed('passes', tokens=3):\n    time.sleep(0.2)"
+    source = notebook(tmp_path / "a.ipynb", "import time", "time.sleep(0.3)", recorded)
+    took = kernels.execute(source, tmp_path / "out.ipynb", {}, tmp_path, tmp_path / "lines")
+    assert set(took.work) == {"starting", "passes"} and took.work["passes"].sizes == {"tokens": 3}
+    assert took.work["starting"].seconds + took.work["passes"].seconds + 0.3 <= took.seconds
+
+
+def test_cells_that_only_import_are_part_of_the_start():
+    cells = {
+        "import torch": 8.0,
+        "import time\ntime": 4.0,
+        "%magic": 2.0,
+        "x = 1": 1.0,
+    }
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("prose")])
+    for code, seconds in cells.items():
+        cell = nbformat.v4.new_code_cell(code)
+        cell.metadata["papermill"] = {"duration": seconds}
+        book.cells.append(cell)
+    book.cells.append(nbformat.v4.new_code_cell("never_run"))
+    assert kernels.seconds_of(book) == 7.0

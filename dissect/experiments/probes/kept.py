@@ -1,11 +1,11 @@
 """Probes on subsets of the terms, trained together, with answers that are kept."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from torch import Tensor
 
+from dissect import reuse
 from dissect.experiments.probes.precision import pick_precision
 from dissect.experiments.probes.training import Split, Training
 from dissect.experiments.probes.vectors import vectors_of
@@ -47,7 +47,8 @@ def trained(
         **data: What they learn from beside the labels.
     """
     told = learned_from(labels, split, **data)
-    answers = AnswerStore(features.folder, name)
+    kind, _, _ = name.partition(" over ")  # so many classes
+    answers = AnswerStore(features.folder, kind, items=len(split.train))
     about = {
         subset: {
             "probe": name, "terms": subset, "seed": seed, "training": asdict(training), "data": told,
@@ -58,11 +59,10 @@ def trained(
     there = {subset: answers.found(key) for subset, key in about.items()}
     missing = [subset for subset, found in there.items() if found is None]
     for group, xs in together(features, missing, split.train, len(labels.unique())):
-        begun = time.monotonic()
-        said = probes(xs, [trainings[subset] for subset in group])
-        seconds = (time.monotonic() - begun) / len(group)
+        with reuse.timed() as timer:
+            said = probes(xs, [trainings[subset] for subset in group])
         for subset, of in zip(group, said, strict=True):
-            there[subset] = answers.keep(about[subset], of, seconds)
+            there[subset] = answers.keep(about[subset], of, timer.seconds / len(group))
     return {subset: of for subset, of in there.items() if of is not None}
 
 

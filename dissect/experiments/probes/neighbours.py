@@ -7,12 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dissect import reuse
 from dissect.decomposition import sized
 from dissect.experiments.probes.training import Split
 
 TIED = 1e-5  # by how much two distances between vectors of length one differ by float32's rounding alone
 
 
+@reuse.timed("nearest neighbours")
 def nearest_neighbours(
     x: Tensor, labels: Sequence[str], lemmas: Sequence[str], split: Split, k: int = 5
 ) -> list[str]:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from dissect import reuse
 from dissect.features import Features
 
 # A dimension that varies by less than this share of its mean, 1.5e-5, may be constant but for rounding.
@@ -13,6 +14,7 @@ ROUNDING = 2.0**-16
 ROWS = 8192  # at once, in float64
 
 
+@reuse.timed("vectors")
 def vectors_of(features: Features, subset: str, fit_on: Tensor) -> Tensor:
     """The sum of a subset of the terms, (items, hidden), standardised on some items.
 
