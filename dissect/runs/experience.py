@@ -33,6 +33,7 @@ OF_PASSES = {
 PASSED = ("passes", "least squares")
 FIXED = (STARTING, "pictures", "statistics")  # takes about as long whatever the corpus
 REST = ("storing", "vectors", "nearest neighbours", OTHER)  # grows with it
+OF_RATES = ("model", "jobs", "precision")  # settings that rates depend on
 LONG = 5.0  # seconds of a kind of work; from less no rate is taken
 SAME = ("system", "processor", "cores", "threads", "instructions", "device", "accelerator")
 
@@ -148,10 +149,10 @@ def rates(settings: Settings, told: Manifest) -> dict[str, float]:
     """Seconds a token passed, or an item of a probe, by kind; of what took long enough to tell.
 
     Args:
-        settings: Of a run that is to be; of another model, or other corpora, nothing is told.
+        settings: Of a run that is to be; of one with another model, or other corpora, nothing is told.
         told: The manifest of a run.
     """
-    if settings.model != told.settings.model or settings.jobs != told.settings.jobs:
+    if any(getattr(settings, option) != getattr(told.settings, option) for option in OF_RATES):
         return {}
     found = {}
     for kind, chapters in OF_PASSES.items():

@@ -211,6 +211,7 @@ def test_a_run_takes_what_the_same_run_took_before(minilm, ran, monkeypatch):
         ({}, set(RATE)),
         ({"model": "no/other"}, set()),
         ({"jobs": 2}, set()),
+        ({"precision": "bfloat16"}, set()),
         ({"senses": "semcor"}, set(RATE) - {"sense probes"}),
         ({"text": "europarl"}, set(RATE) - {"masked-word heads"}),
     ],
