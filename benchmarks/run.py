@@ -1,6 +1,6 @@
 """Where the time of a run went: seconds by chapter and kind of work.
 
-    python benchmarks/run.py NAME [--save book/measured/run-default.csv]
+    python benchmarks/run.py NAME [--save book/measured/run-default.csv] [--note "beside other work"]
     python benchmarks/run.py NAME --fresh [options of dissect run …]
 
 The first reads runs/NAME. The second runs it in a fresh folder, so that nothing is found done there, and
@@ -26,14 +26,15 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--save")
+    parser.add_argument("--note", default="", help="what else is to be known of the run, for the page")
     options, given = parser.parse_known_args()
     told = fresh(options.name, given) if options.fresh else manifest.required(Path("runs") / options.name)
-    table = in_words(by_chapter(spent(told)))
-    print(machine(told))
+    table, on = in_words(by_chapter(spent(told))), "; ".join(filter(None, (machine(told), options.note)))
+    print(on)
     print(table.to_string(index=False))
     if options.save:
         table.to_csv(options.save, index=False)
-        Path(options.save).with_suffix(".txt").write_text(f"{machine(told)}.\n", encoding="utf-8")
+        Path(options.save).with_suffix(".txt").write_text(f"{on}.\n", encoding="utf-8")
 
 
 def fresh(name: str, given: list[str]) -> Manifest:
@@ -54,8 +55,9 @@ def in_words(table: pd.DataFrame) -> pd.DataFrame:
 def machine(told: Manifest) -> str:
     """On what a run was made, and of which model."""
     on = told.machine
+    limit = f"at most {told.settings.limit} sentences, " if told.settings.limit else ""
     return (
-        f"Run *{told.settings.name}*: model {told.settings.model}, profile {told.settings.profile}, "
+        f"Run *{told.settings.name}*: model {told.settings.model}, profile {told.settings.profile}, {limit}"
         f"{manifest.seeds_of(told)} seeds, {told.settings.trials} trials; {on.get('processor')} "
         f"({on.get('instructions')}), {on.get('threads')} threads, {on.get('device')}, "
         f"torch {told.versions.get('torch')}"
