@@ -10,9 +10,10 @@ from dissect.features.gathering import (
     word_targets,
     word_terms,
 )
-from dissect.features.store import AnswerStore, checksum
+from dissect.features.store import EPOCHS, AnswerStore, checksum
 
 __all__ = [
+    "EPOCHS",
     "AnswerStore",
     "Features",
     "batches",

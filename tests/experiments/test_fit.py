@@ -215,3 +215,17 @@ def test_another_precision_is_refused(monkeypatch):
     monkeypatch.setenv(VARIABLE, "float16")
     with pytest.raises(DissectError, match="DISSECT_PRECISION='float16': give float32 or bfloat16"):
         entities(xs[:1], labels, [TRAINING])
+
+
+def test_epochs_are_kept_with_the_answers_and_counted_and_are_no_answer(tmp_path, learners):
+    xs, labels = data()
+    features = Features([torch.stack(xs)], torch.arange(ITEMS), 0, tmp_path)
+    for again in (False, True):
+        with reuse.recorded() as work:
+            said = trained(
+                lambda xs, trainings: entities(xs, labels, trainings),
+                "some", features, {"i": TRAINING, "c": TRAINING}, labels, SPLIT, 0,
+            )  # fmt: skip
+        assert set(said["i"]) == {"predicted"}
+        assert work["some"].sizes["epochs"] == sum(learner.epochs for learner in learners[:2]) > 2
+        assert work["some"].reused == (2 if again else 0)

@@ -170,7 +170,7 @@ def test_masked_head_reports_types_never_seen():
     ids = torch.tensor([7, 19, 23, 99, 104, 111])[labels]
     split = split_groups(range(len(x)), 0)
     ids[split.test[0]] = 5000
-    predicted, right = masked_head(x, ids, split, QUICK, 0).values()
+    predicted, right, _ = masked_head(x, ids, split, QUICK, 0).values()
     assert right[0] == -torch.inf and right[1:].isfinite().all()
     assert (predicted[1:] == ids[split.test][1:]).double().mean() > 0.95
     assert 5000 not in predicted

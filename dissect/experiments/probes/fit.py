@@ -16,6 +16,7 @@ from torch.func import functional_call
 
 from dissect.experiments.probes.precision import pick_precision
 from dissect.experiments.probes.training import Judged, Score, Training, Watch
+from dissect.features import EPOCHS
 from dissect.models import pick_device
 from dissect.progress import track_named
 
@@ -90,6 +91,10 @@ class Learner:
         if better and surely_lower(losses, self.untrained):
             self.best, self.state, self.stale = now, self.weights(), 0
         return now
+
+    def told(self) -> dict[str, Tensor]:
+        """For how many epochs it was trained, as answers tell it; (1,)."""
+        return {EPOCHS: torch.tensor([self.epochs])}
 
     def goes_on(self) -> bool:
         """Whether it has epochs left, and has not settled."""

@@ -9,7 +9,7 @@ from dissect import reuse
 from dissect.experiments.probes.precision import pick_precision
 from dissect.experiments.probes.training import Split, Training
 from dissect.experiments.probes.vectors import vectors_of
-from dissect.features import AnswerStore, Features, checksum
+from dissect.features import EPOCHS, AnswerStore, Features, checksum
 from dissect.hashing import made_by
 from dissect.models import pick_device
 
@@ -63,7 +63,11 @@ def trained(
             said = probes(xs, [trainings[subset] for subset in group])
         for subset, of in zip(group, said, strict=True):
             there[subset] = answers.keep(about[subset], of, timer.seconds / len(group))
-    return {subset: of for subset, of in there.items() if of is not None}
+    return {
+        subset: {what: tensor for what, tensor in of.items() if what != EPOCHS}
+        for subset, of in there.items()
+        if of is not None
+    }
 
 
 def together(

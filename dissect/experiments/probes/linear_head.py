@@ -58,7 +58,7 @@ def masked_heads(
 
     Returns:
         Of each head, for the test items, the predicted ids and the log_chance of the right one, minus
-        infinity where it was never seen in training; each (items,).
+        infinity where it was never seen in training; each (items,). And the epochs that it took, (1,).
     """
     types = torch.unique(labels[split.train]) if types is None else types
     known = torch.isin(labels, types)
@@ -68,7 +68,7 @@ def masked_heads(
         logits = learner.outputs(split.test).cpu()
         right = logits.log_softmax(-1).gather(1, learner.target[split.test, None])[:, 0]
         right[~known[split.test]] = -torch.inf
-        answers.append({"predicted": types[logits.argmax(-1)], "log_chance": right})
+        answers.append({"predicted": types[logits.argmax(-1)], "log_chance": right, **learner.told()})
     return answers
 
 

@@ -59,7 +59,7 @@ def entity_probes(
     seed: int,
     watch: Watch | None = None,
 ) -> list[Answers]:
-    """Two-layer probes for entities: of each what is predicted of the test items, (items,).
+    """Two-layer probes for entities: of each what is predicted of the test items, (items,), and its epochs.
 
     Each is chosen by macro-F1 on the development items.
 
@@ -83,7 +83,9 @@ def entity_probes(
         return float(macro_f1(tag_counts(named, labels[n].numpy(), classes).sum(1))[0])
 
     fit(learners, split.train, split.dev, seed, watch, score)
-    return [{"predicted": learner.outputs(split.test).argmax(-1).cpu()} for learner in learners]
+    return [
+        {"predicted": learner.outputs(split.test).argmax(-1).cpu(), **learner.told()} for learner in learners
+    ]
 
 
 def two_layer(
@@ -176,7 +178,7 @@ def sense_probes(
     seed: int,
     watch: Watch | None = None,
 ) -> list[Answers]:
-    """Two-layer probes for senses: of each what is predicted of the test items, (items,).
+    """Two-layer probes for senses: of each what is predicted of the test items, (items,), and its epochs.
 
     Only the senses of an item's own lemma compete, and only their logits are computed; loss and
     gradient are those of a softmax over all senses in which the others are masked. Each is chosen by accuracy
@@ -204,7 +206,10 @@ def sense_probes(
 
     fit(learners, split.train, split.dev, seed, watch, score)
     first, test = choices.first[split.test], split.test
-    return [{"predicted": first + learner.outputs(test).argmax(-1).cpu()} for learner in learners]
+    return [
+        {"predicted": first + learner.outputs(test).argmax(-1).cpu(), **learner.told()}
+        for learner in learners
+    ]
 
 
 def sense_probe(
