@@ -77,7 +77,7 @@ def main() -> None:
     if options.save:
         of_times.to_csv(f"{options.save}-times.csv", index=False)
         of_scores.to_csv(f"{options.save}-scores.csv", index=False)
-        Path(f"{options.save}.txt").write_text(f"{about}\n")
+        Path(f"{options.save}.txt").write_text(f"{about}\n", encoding="utf-8")
 
 
 def kinds(loaded: models.Loaded, sentences: int) -> list[Kind]:

@@ -29,7 +29,13 @@ class LinearHead(nn.Module):
         self.linear.bias = nn.Parameter(often.clone(), requires_grad=False)
 
     def forward(self, x: Tensor, n: Tensor, kept: Tensor | None) -> Tensor:
-        """Logits, (items, types); see `fit.Learner`."""
+        """Logits, (items, types); see `fit.Learner`.
+
+        Args:
+            x: Vectors, (items, d).
+            n: The rows that they belong to, (items,).
+            kept: What they are multiplied by, (items, d), or None.
+        """
         return self.linear(x if kept is None else x * kept)
 
 

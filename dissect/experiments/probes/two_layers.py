@@ -46,7 +46,13 @@ class TwoLayers(nn.Module):
         return hidden if kept is None else hidden * kept
 
     def forward(self, x: Tensor, n: Tensor, kept: Tensor | None) -> Tensor:
-        """Logits, (items, classes); see `fit.Learner`."""
+        """Logits, (items, classes); see `fit.Learner`.
+
+        Args:
+            x: Vectors, (items, d).
+            n: The rows that they belong to, (items,).
+            kept: What the hidden layer is multiplied by, (items, d), or None.
+        """
         return self.second(self.hidden(x, kept)) + self.often
 
 
@@ -164,7 +170,13 @@ class SenseProbe(TwoLayers):
         self.choices = choices
 
     def forward(self, x: Tensor, n: Tensor, kept: Tensor | None) -> Tensor:
-        """Logits of the senses of each item's lemma, (items, most senses); see `fit.Learner`."""
+        """Logits of the senses of each item's lemma, (items, most senses); see `fit.Learner`.
+
+        Args:
+            x: Vectors, (items, d).
+            n: The rows that they belong to, (items,).
+            kept: What the hidden layer is multiplied by, (items, d), or None.
+        """
         return self.choices.logits(self.hidden(x, kept), self.second.weight, self.often, n)
 
 
