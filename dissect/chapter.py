@@ -10,7 +10,7 @@ from typing import Any
 OF_MODULES = {
     "decomposition.decomposer": ("Decomposer",),
     "features.gathering": ("target_terms",),
-    "models.finetuning": ("siblings_table", "tuned_sibling"),
+    "models.finetuning": ("head_table", "siblings_table", "tuned_sibling"),
     "tables.results": ("save",),
     "experiments.explain": ("explain",),
     "experiments.finer": ("word_in",),

@@ -82,7 +82,10 @@ CHAPTERS: dict[str, Chapter] = {
     "3-mlm": Chapter(
         corpus="text",
         parameters=(*OF_TEXT, *OF_PROBES, "times", "vocabulary", "head"),
-        tables=(*of_experiment("masked_words"), "masked_words_stood", "masked_words_vocabulary"),
+        tables=(
+            *of_experiment("masked_words"),
+            "masked_words_stood", "masked_words_head", "masked_words_vocabulary",
+        ),
         head=True,
         longest=True,
         unsuited=requirements.no_words,

@@ -119,6 +119,8 @@ class Manifest(BaseModel):
     Attributes:
         seeds: Of the probes; a chapter may take the first of them alone.
         card: What the model is, by its configuration; see `models.card`.
+        head: The kind of the head that hidden words are read with; where `tune` trained it also on what,
+            and what it scores on text that was held out, as `finetuning.head_table` has it.
         revisions: Of models and corpora.
         left_out: Chapters that the model does not fit, and why.
         results: SHA-256 of all tables.
@@ -134,6 +136,7 @@ class Manifest(BaseModel):
     versions: dict[Name, Name]
     machine: Machine
     card: dict[Name, Line] = {}
+    head: dict[Name, Line] = {}
     revisions: dict[Name, dict[Annotated[str, StringConstraints(pattern=READ)], Sha]]
     git: dict[Name, Name | StrictBool] = {}
     chapters: dict[Name, Chapter] = Field(default_factory=dict)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dissect import corpora, models
 from dissect.experiments.masked_words import clusters
 from dissect.hashing import of_text
+from dissect.models.finetuning import head_table
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.settings import Settings
 
@@ -31,6 +32,21 @@ def revisions(settings: Settings, tuned: Sequence[str]) -> dict[str, dict[str, s
         kind: of_corpus(kind, name, **settings.columns(kind)) for kind, name in settings.corpora().items()
     }
     return {"models": of_models, "corpora": of_corpora}
+
+
+def of_head(settings: Settings) -> dict[str, str]:
+    """What the head is that chapters read hidden words with, in words; nothing where there is none.
+
+    Args:
+        settings: Of the run.
+    """
+    if not any(CHAPTERS[name].head for name in settings.chapters()):
+        return {}
+    head = models.load_word_head(models.load(settings.model, "cpu"), settings.head)
+    if head is None:
+        return {}
+    told = head_table(head).astype(str).to_dict("records")
+    return {"kind": head.kind, **{str(what): said for row in told for what, said in row.items()}}
 
 
 def of_corpus(kind: str, name: str, **columns: int | None) -> str:

@@ -120,7 +120,8 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         tuned = siblings(settings, folder, say) if any(CHAPTERS[name].tuned for name in chapters) else []
     places = [str(folder / place) if (folder / place).exists() else place for place in tuned]
     told = manifest.begun(settings, folder, provenance.revisions(settings, places))
-    told.left_out, told.work, told.card = left_out, of_tuning, models.card(loaded)
+    told.left_out, told.work = left_out, of_tuning
+    told.card, told.head = models.card(loaded), provenance.of_head(settings)
     if before is not None:
         take_over(before, told, set(settings.chapters()), folder)
     begun = time.monotonic()
@@ -196,7 +197,7 @@ def take_over(before: Manifest, told: Manifest, again: set[str], folder: Path) -
     told.settings = now.model_copy(update={"sections": tuple(sections)})
     told.command = manifest.command(told.settings)
     told.left_out = {**before.left_out, **told.left_out}
-    told.chapters = before.chapters
+    told.chapters, told.head = before.chapters, told.head or before.head
     for group, revisions in before.revisions.items():
         told.revisions[group] = {**revisions, **told.revisions.get(group, {})}
 

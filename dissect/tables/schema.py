@@ -36,6 +36,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "high": ("number", "upper end of the 95 % interval over seeds and test items"),
     "importance": ("number", "e·x / e·e"),
     "items": ("whole", "how many items the corpus has of it"),
+    "masked_words_head.accuracy_masked": ("number", "the same where [MASK] stands, 0 to 1"),
+    "masked_words_head.cross_entropy": ("number", "mean loss in nats"),
+    "masked_words_head.items": ("whole", "how many sentences were held out"),
+    "masked_words_head.most_frequent": ("number", "what always naming the most frequent word piece scores"),
     "senses_splits.items": ("whole", "how many items are tested"),
     "labels": ("text", "task; control, drawn at random by word type; difference, selectivity"),
     "layer": ("whole", "layer; 0 is the embedding layer"),
@@ -80,6 +84,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "second": ("whole", "the second of two layers, or the first again"),
     "seed": ("whole", "run: of the initial weights"),
     "senses": ("whole", "how many senses it has"),
+    "sentences": ("whole", "how many sentences the head learned from"),
     "share": ("number", "of the made-up runs, 0 to 1"),
     "sentence": ("text", "the chapter's example sentence"),
     "siblings.share": ("number", "that score, 0 to 1; none where nothing was held out"),
@@ -198,6 +203,10 @@ TABLES: dict[str, Table] = {
     "masked_words_stood": _table(
         "accuracy on masked words by what the model read at the target",
         "predictor terms seed stood accuracy targets",
+    ),
+    "masked_words_head": _table(
+        "what a head that was trained afterwards learned from, and scores on text that it never saw",
+        "corpus sentences items accuracy accuracy_masked most_frequent cross_entropy",
     ),
     "masked_words_vocabulary": _table(
         "a head over the types seen, and one over all", "output types accuracy cross_entropy"

@@ -5,7 +5,17 @@ a card of what the model was trained on and of what it scores on what was held o
 """
 
 from dissect.models.finetuning.recipe import DEFAULTS, Recipe, by_default, usual
-from dissect.models.finetuning.sibling import siblings_table, tune, tuned_sibling
+from dissect.models.finetuning.sibling import head_table, siblings_table, tune, tuned_sibling
 from dissect.models.finetuning.training import train
 
-__all__ = ["DEFAULTS", "Recipe", "by_default", "siblings_table", "train", "tune", "tuned_sibling", "usual"]
+__all__ = [
+    "DEFAULTS",
+    "Recipe",
+    "by_default",
+    "head_table",
+    "siblings_table",
+    "train",
+    "tune",
+    "tuned_sibling",
+    "usual",
+]

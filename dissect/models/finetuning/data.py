@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from transformers import (
-    AutoModelForMaskedLM,
-    DataCollatorForLanguageModeling,
     DataCollatorForTokenClassification,
     DataCollatorWithPadding,
     PreTrainedModel,
@@ -23,7 +21,7 @@ from dissect.errors import DissectError
 from dissect.memory import in_halves
 from dissect.models.finetuning import scores
 from dissect.models.finetuning.recipe import Recipe
-from dissect.models.heads import AFTERWARDS, MARK, tagging
+from dissect.models.heads import tagging
 from dissect.models.loading import _from_pretrained, load
 from dissect.models.vocabulary import tell_uncovered
 from dissect.progress import note
@@ -86,61 +84,6 @@ def tagger(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mad
 
     examples = encode_all(tokenizer, learned, names, longest)
     return Made(model, examples, collator, len(learned), len(held_out), score if held_out else dict)
-
-
-def guesser(name: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Made:
-    """The model with its head for masked words or a new one, sentences, and what masks them.
-
-    They are masked anew in each epoch.
-
-    Args:
-        name: The model's.
-        recipe: How it is trained, and on what.
-        tokenizer: The model's.
-    """
-    try:
-        model = _from_pretrained(AutoModelForMaskedLM, name, recipe.seed)
-    except ValueError:
-        raise DissectError(f"{name!r} is of a family that has no head for masked words") from None
-    setattr(model.config, MARK, AFTERWARDS)
-    sentences = of_recipe(recipe)
-    tell_uncovered(tokenizer, recipe.corpus, sentences)
-    encoded = [
-        tokenizer(sentence, truncation=True, max_length=longest_input(model)) for sentence in sentences
-    ]
-    if cut := sum(bool(one.encodings[0].overflowing) for one in encoded):
-        note(f"the ends of {cut} of {len(encoded)} sentences are cut off: they are too long for the model")
-    examples = [{"input_ids": one["input_ids"]} for one in encoded]
-    return Made(model, examples, Masking(tokenizer, recipe.seed), len(examples))
-
-
-class Masking:
-    """Masks and pads batches, each by random numbers of its own.
-
-    So a training that was interrupted goes on with the same masked words as if it had not been.
-
-    Attributes:
-        batches: How many have come.
-
-    Args:
-        tokenizer: The model's.
-        seed: Of the training.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, seed: int):
-        self.tokenizer, self.seed, self.batches = tokenizer, seed, 0
-        self.collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
-
-    def __call__(self, examples: list[dict]) -> Any:
-        """A batch, masked.
-
-        Args:
-            examples: With their token ids.
-        """
-        drawn = random.Random(f"{self.seed} {self.batches}").getrandbits(63)
-        self.collator.generator = torch.Generator().manual_seed(drawn)
-        self.batches += 1
-        return self.collator(examples)
 
 
 def of_recipe(recipe: Recipe) -> list:

@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
+from dissect.models.finetuning.scores import in_words
 from dissect.models.loading import _from_pretrained
 
 
@@ -107,12 +108,12 @@ def card(
         trained_on: How many sentences or questions there were.
         loss: The mean of the last epoch.
         held_out: How many were held out.
-        scores: On those; shares, from 0 to 1.
+        scores: On those.
     """
     of = TRAINED_ON.get(recipe.task, "sentences")
     recipe = replace(recipe, corpus=Path(recipe.corpus).name)  # no path of the machine it was made on
     facts = {"model": Path(name).name, **asdict(recipe), of: trained_on, "last loss": f"{loss:.4f}"}
     facts |= {f"{of} held out": held_out} if scores else {}
-    facts |= {f"held out: {score}": f"{100 * value:.1f} %" for score, value in scores.items()}
+    facts |= {f"held out: {score}": in_words(score, value) for score, value in scores.items()}
     lines = "\n".join(f"- {key}: {value}" for key, value in facts.items())
     return f"# {Path(name).name}, fine-tuned to {TASKS[recipe.task]}\n\n{lines}\n"

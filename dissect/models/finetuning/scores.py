@@ -1,4 +1,4 @@
-"""What answers and tags are worth: as SQuAD scores answers, as CoNLL scores entities, and accuracy."""
+"""What answers, tags and guesses are worth: as SQuAD and CoNLL score the first two, and accuracy."""
 
 import re
 import string
@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from seqeval.metrics import f1_score
+from torch import Tensor
 
 from dissect.corpora import Question
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 ANSWERED = " where there is an answer"
+ACCURACY, OF_MASKS = "accuracy", "accuracy where the mask stood"
+OF_MOST_FREQUENT, LOSS = "accuracy of the most frequent word piece", "cross-entropy in nats"
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -107,3 +110,34 @@ def of_tags(right: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> di
         "accuracy": sum(a == b for a, b in pairs) / len(pairs),
         "accuracy of the most frequent tag": most / len(pairs),
     }
+
+
+def of_guesses(right: Tensor, said: Tensor, losses: Tensor, masked: Tensor) -> dict[str, float]:
+    """What guesses of words are worth, beside what always naming the most frequent word piece would score.
+
+    Args:
+        right: The word pieces that stood at the positions, (positions,).
+        said: Those that a model names.
+        losses: Minus the logarithm of the chance that it gives to the right one.
+        masked: Whether the mask stood there; elsewhere the word itself may, which can be copied.
+
+    Returns:
+        Shares from 0 to 1, and the mean loss under `LOSS`; nothing where there is no position.
+    """
+    if not len(right):
+        return {}
+    of_masks = {OF_MASKS: (said == right)[masked].double().mean().item()} if masked.any() else {}
+    return {
+        ACCURACY: (said == right).double().mean().item(), **of_masks,
+        OF_MOST_FREQUENT: right.bincount().max().item() / len(right),
+        LOSS: losses.double().mean().item(),
+    }  # fmt: skip
+
+
+def in_words(score: str, value: float) -> str:
+    """A score as cards have it.
+
+    >>> in_words("entity F1", 0.915), in_words(LOSS, 2.5)
+    ('91.5 %', '2.50')
+    """
+    return f"{value:.2f}" if score == LOSS else f"{100 * value:.1f} %"

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,12 @@ from dissect.errors import DissectError
 from dissect.files import write_text, writing
 from dissect.hashing import made_by, of_object
 from dissect.models.finetuning.answers import answerer
-from dissect.models.finetuning.data import Made, guesser, guessing, of_recipe, tagger
+from dissect.models.finetuning.data import Made, guessing, of_recipe, tagger
+from dissect.models.finetuning.hidden_words import guesser
 from dissect.models.finetuning.recipe import Recipe, card, usual
-from dissect.models.finetuning.scores import ANSWERED
+from dissect.models.finetuning.scores import ACCURACY, ANSWERED, LOSS, OF_MASKS, OF_MOST_FREQUENT
 from dissect.models.finetuning.training import train_in_parts
+from dissect.models.heads import AFTERWARDS, WordHead
 from dissect.models.loading import (
     TUNED,
     Loaded,
@@ -36,6 +39,10 @@ from dissect.progress import note
 
 MADE = "made.json"  # in a model's folder: how long making it took
 LITTLE = 0.1  # F1 of answers below which a model has learned next to nothing
+SCORED = {  # by their columns in tables
+    "accuracy": ACCURACY, "accuracy_masked": OF_MASKS, "most_frequent": OF_MOST_FREQUENT,
+    "cross_entropy": LOSS,
+}  # fmt: skip
 MAKERS = {"ner": tagger, "tags": tagger, "qa": answerer, "mlm": guesser}
 
 
@@ -114,13 +121,34 @@ def siblings_table(names: Sequence[str], tuned: Sequence[Loaded]) -> pd.DataFram
     for name, one in zip(names, tuned, strict=True):
         try:
             told = json.loads((Path(one.name) / MADE).read_text(encoding="utf-8"))
-            scores = told["scores"] or {"": math.nan}
+            scores = {name: share for name, share in told["scores"].items() if name != LOSS} or {"": math.nan}
             task, seed = tuned_for(one.model)
             of = (name, task, str(told["corpus"]), int(seed or 0), int(told["held_out"]))
             rows += [(*of, str(score), float(share)) for score, share in scores.items()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return pd.DataFrame(rows, columns=["model", "task", "corpus", "seed", "items", "score", "share"])
+
+
+def head_table(head: WordHead | None) -> pd.DataFrame:
+    """What a head for masked words that `tune` trained learned from, and what it scores on what it never saw.
+
+    Args:
+        head: See `load_word_head`; None is none.
+
+    Returns:
+        Columns corpus, sentences (learned from), items (sentences held out), accuracy, accuracy_masked (where
+        the mask stood), most_frequent (what always naming the most frequent word piece scores) and
+        cross_entropy (nats); no row for a head that was pretrained or made elsewhere.
+    """
+    rows = []
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        place = Path(str(head.model.name_or_path)) if head is not None and head.kind == AFTERWARDS else None
+        told = json.loads((place / MADE).read_text(encoding="utf-8")) if place else {}
+        if told.get("task") == "mlm":
+            found = (float(told["scores"].get(score, math.nan)) for score in SCORED.values())
+            rows.append((str(told["corpus"]), int(told["learned"]), int(told["held_out"]), *found))
+    return pd.DataFrame(rows, columns=["corpus", "sentences", "items", *SCORED])
 
 
 def _seconds_of(place: Path) -> float:
@@ -168,7 +196,10 @@ def tune(name: str, recipe: Recipe, out: Path) -> Path:
         told = card(name, recipe, made.many, loss, made.held_out, scores)
         (trained / "README.md").write_text(told, encoding="utf-8")
         seconds = round(before + time.monotonic() - begun, 1)
-        about = {"corpus": Path(recipe.corpus).name, "held_out": made.held_out, "scores": scores}
+        about = {
+            "task": recipe.task, "corpus": Path(recipe.corpus).name,
+            "learned": made.many, "held_out": made.held_out, "scores": scores,
+        }  # fmt: skip
         write_text(trained / MADE, json.dumps({"seconds": seconds, **about}))
         shutil.move(trained, out)
     shutil.rmtree(checkpoints, ignore_errors=True)

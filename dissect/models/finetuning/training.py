@@ -11,7 +11,8 @@ from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, Trai
 
 from dissect.errors import DissectError, TooLarge
 from dissect.memory import ran_out
-from dissect.models.finetuning.data import IGNORED, Made, Masking
+from dissect.models.finetuning.data import IGNORED, Made
+from dissect.models.finetuning.hidden_words import Masking
 from dissect.models.finetuning.recipe import Recipe
 from dissect.models.finetuning.resuming import Checkpoints, Keeping, Resumable, key_of
 from dissect.models.heads import after_embedding
