@@ -85,3 +85,21 @@ def means(of: pd.DataFrame, values: np.ndarray, sentences: Sequence[int] | np.nd
     """
     values = values.astype(np.float64)
     return by_sentence(share, of, np.stack([values, np.ones_like(values)], axis=-1), sentences)
+
+
+def of_groups(pseudo: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The mean over the items of each group, from the pseudo-values that `means` made of the mean over all.
+
+    What the mean is without each group, they tell but for a number that is the same for all. It follows from
+    how many items there are: what all groups but one add up to, summed over groups, is G − 1 times the whole.
+
+    Args:
+        pseudo: (…, groups).
+        items: How many items each group has, (groups,).
+    """
+    if len(items) == 1:
+        return pseudo
+    whole, others = pseudo.mean(-1, keepdims=True), items.sum() - items
+    apart = (whole - pseudo) / (len(items) - 1)
+    without = whole + apart - (others * apart).sum(-1, keepdims=True) / others.sum()
+    return (whole * items.sum() - without * others) / items

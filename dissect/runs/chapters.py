@@ -130,6 +130,7 @@ CHAPTERS: dict[str, Chapter] = {
         asked=True,
         longest=True,
         work=lambda run: run.controls(),
+        sample=samples.random_importance,
     ),
     "8-causes": Chapter(
         corpus="text",
@@ -143,6 +144,7 @@ CHAPTERS: dict[str, Chapter] = {
         head=True,
         unsuited=requirements.no_layers,
         work=lambda run: run.causes(),
+        sample=samples.word_types,
     ),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 from sklearn.metrics import cohen_kappa_score
 
-from dissect.experiments import consistency
+from dissect.experiments import consistency, measured
 from dissect.experiments.certainty import (
     GROUPS,
     Estimate,
@@ -251,3 +251,19 @@ def test_a_predictor_of_one_subset_has_no_pairs_and_leaves_those_of_others_numbe
     _, pairs = compared(pd.concat(rows, ignore_index=True))
     assert pairs["predictor"].tolist() == ["knn"]
     conform("senses_pairs", pairs)
+
+
+@given(st.integers(1, 90), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_means_of_groups_are_found_again_in_the_pseudo_values_of_the_mean(sentences, seed):
+    """Of sentences of one to nine items: as many groups as there are, and at most `GROUPS`."""
+    rng = np.random.default_rng(seed)
+    where = rng.permutation(np.repeat(np.arange(sentences), rng.integers(1, 10, sentences)))
+    values = rng.standard_normal((2, len(where)))
+    table = measured.means(pd.DataFrame({"row": [0, 1]}), values, where)
+    group_of = parted(where)
+    group = np.array([group_of[int(one)] for one in where])
+    pseudo = table.pivot(index="row", columns="group", values="value").to_numpy()
+    found = measured.of_groups(pseudo, np.bincount(group))
+    direct = [[row[group == one].mean() for one in range(found.shape[1])] for row in values]
+    assert np.allclose(found, direct, atol=1e-9)

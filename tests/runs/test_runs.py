@@ -14,7 +14,7 @@ from dissect.decomposition.families import FAMILIES
 from dissect.experiments.probes import Training
 from dissect.places import PUBLISHED
 from dissect.runs import doctor, manifest, model_check
-from dissect.runs.chapters import CHAPTERS, unsuited, writer_of
+from dissect.runs.chapters import CHAPTERS, number, unsuited, writer_of
 from dissect.runs.requirements import NO_LAYERS, NO_MASK, WORDS_BY_DECODER
 from dissect.runs.samples import SUBSET, chosen
 from dissect.runs.settings import settings_from
@@ -40,7 +40,8 @@ def findings(folder: Path, sample: bool = False) -> pd.Series:
 def test_a_whole_run_holds_and_its_results_come_out_again(small_run):
     found = findings(small_run, sample=True)
     assert set(found) == {"same"}
-    assert {f"sample of {chapter}" for chapter in list(CHAPTERS)[1:5]} <= set(found.index)
+    sampled = [number(name) for name in CHAPTERS if f"sample of {name}" in found]
+    assert sampled == [2, 3, 4, 5, 7, 8]
 
 
 def test_an_altered_table_is_found_in_more_than_one_way(copied):
