@@ -23,7 +23,10 @@ site: $(VENV)/web ## build the published report, without executing anything
 pdf: $(VENV)/web ## build the published report and print it to a PDF, with Chromium
 	$(BIN)/dissect site --pdf
 
+# A path out of the run's folder would tell of this machine, and lead nowhere on others.
 publish: ## put the finished run RUN among the published ones
+	@! grep -rlE '"\.\.[/\\]' runs/$(RUN)/manifest.json runs/$(RUN)/notebooks || \
+		{ echo "they name what lies outside runs/$(RUN): link it into runs/$(RUN)/models and run again" >&2; exit 1; }
 	rm -rf book/published/$(RUN)
 	mkdir -p book/published/$(RUN)
 	cp -r runs/$(RUN)/manifest.json runs/$(RUN)/results runs/$(RUN)/notebooks book/published/$(RUN)

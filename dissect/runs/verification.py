@@ -131,8 +131,8 @@ def model_revision(folder: Path, told: Manifest, name: str) -> str:
     """
     settings = told.settings
     if name == "head":
-        loaded = models.load(manifest.place(folder, settings.model), "cpu")
-        head = models.load_word_head(loaded, settings.head and manifest.place(folder, settings.head))
+        loaded = models.load(found_at(folder, settings.model), "cpu")
+        head = models.load_word_head(loaded, settings.head and found_at(folder, settings.head))
         return models.fingerprint(head) if head else ""
     of = name.removeprefix(provenance.TOKENIZER)
     places = {"model": settings.model}
@@ -140,8 +140,24 @@ def model_revision(folder: Path, told: Manifest, name: str) -> str:
     if of not in places:
         raise DissectError(f"the run names no model {of!r}")
     where = places[of]
-    loaded = models.load(manifest.place(folder, where), "cpu")
+    loaded = models.load(found_at(folder, where), "cpu")
     return models.fingerprint(loaded.model) if of == name else models.tokenizer_sha256(loaded.tokenizer)
+
+
+def found_at(folder: Path, name: str) -> str:
+    """A model or file of a run, from here.
+
+    Args:
+        folder: Of the run.
+        name: What its manifest calls it.
+
+    Raises:
+        DissectError: It was read from a folder of its own, and is not there.
+    """
+    place = manifest.place(folder, name)
+    if name.startswith(".") and not os.path.exists(place):
+        raise DissectError(f"the run read files of its own: put them, or a link to them, at {place}")
+    return place
 
 
 def tuned_of(told: Manifest) -> list[str]:
@@ -165,7 +181,7 @@ def corpus_revision(folder: Path, told: Manifest, name: str) -> str:
     named = told.settings.model_copy(update=every).corpora()
     if name not in named:
         raise DissectError(f"{name!r} is no corpus")
-    place = manifest.place(folder, named[name])
+    place = found_at(folder, named[name])
     return provenance.of_corpus(name, place, **told.settings.columns(name))
 
 

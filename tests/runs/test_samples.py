@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from dissect import corpora
+from dissect import DissectError, corpora, models
 from dissect.experiments import controls, cosines, word_senses
-from dissect.runs import samples
+from dissect.runs import manifest, samples, verification
+from dissect.runs.settings import settings_from
 
 FEW = 60  # sentences
 
@@ -76,3 +77,18 @@ def test_neighbours_are_found_again_by_item_and_by_document(minilm):
     assert apart(samples.senses(parameters, altered))[0].tolist() == [False, True]
     first = {name: table for name, table in tables.items() if "documents" not in name}  # as the first runs
     assert apart(samples.senses(parameters, first))[0].tolist() == [False]
+
+
+def test_a_model_that_is_linked_into_a_run_is_named_by_its_place_there(minilm, tmp_path):
+    folder, model = tmp_path / "runs/mine", models.location("minilm")
+    link = folder / "models/all-minilm"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(model)
+    told = manifest.begun(settings_from({"model": str(link), "head": str(link)}), folder, {})
+    assert told.settings.model == told.settings.head == "./models/all-minilm"
+    assert str(tmp_path) not in told.model_dump_json() and "../" not in told.model_dump_json()
+    assert verification.model_revision(folder, told, "model") == models.fingerprint(minilm.model)
+    link.unlink()
+    for name in ("model", "head", "tokenizer of model"):
+        with pytest.raises(DissectError, match=f"put them, or a link to them, at {link}$"):
+            verification.model_revision(folder, told, name)
