@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from dissect import models
 from dissect.corpora import named, rest_of_text, text
-from dissect.models.finetuning import Recipe, head_table, scores, tune
+from dissect.models.finetuning import Recipe, head_table, scores, siblings_table, tune
 from dissect.models.finetuning.data import DRAW, IGNORED
 from dissect.models.finetuning.hidden_words import Masking, guesser, score_of
 from dissect.runs import provenance
@@ -127,3 +127,9 @@ def test_the_manifest_tells_what_the_head_is(untrained, head, tmp_path):
     own = saved(with_masked_head("bert", vocab_size=len(tokenizer)), tokenizer, tmp_path / "own")
     assert provenance.of_head(settings_from({"model": own, "sections": "3"})) == {"kind": "pretrained"}
     assert not Path(untrained, "made.json").exists()
+
+
+def test_a_loss_is_not_among_the_shares_of_siblings(head):
+    table = conform("siblings", siblings_table(["mlm"], [models.load(str(head), "cpu")]))
+    assert table["score"].tolist() == [scores.ACCURACY, scores.OF_MASKS, scores.OF_MOST_FREQUENT]
+    assert table["share"].between(0, 1).all()
