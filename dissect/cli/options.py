@@ -1,6 +1,6 @@
-"""The options of a run, for all commands that take them: `run`, which carries it out, and `doctor`."""
+"""The options of a run, for all commands that take them: `run`, which carries it out, `doctor`, `sweep`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -39,6 +39,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "jobs": (int, "Chapters run side by side, each with its share of the cores."),
     "data": (str, "Folder with wnut16/, ner_tuning/ and squad/ (DISSECT_DATA)."),
 }
+OF_ONE_MODEL = ("model", "tuned", "head")  # which a sweep's file says of each
 ALSO = {"text": "--corpus"}  # what an option was called once
 
 
@@ -49,19 +50,49 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     def called(settings: Path | None, **given: Any) -> None:
         from dissect.runs.settings import settings_file, settings_from
 
-        options = {name: value for name in OPTIONS if (value := given.pop(name)) not in (None, [])}
+        options = taken(given)
         command(settings_from((settings_file(settings) if settings else {}) | options), **given)
 
-    kinds = {
-        name: Annotated[kind | None, typer.Option(*names_of(name), help=text)]
-        for name, (kind, text) in OPTIONS.items()
-    }
-    of_run = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in {"settings": FILE, **kinds}.items()
-    ]
-    _, *own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature(command).parameters.values()]
-    vars(called)["__signature__"] = Signature([*of_run, *own])
+    file = Parameter("settings", Parameter.KEYWORD_ONLY, default=None, annotation=FILE)
+    _, *own = signature(command).parameters.values()
+    return with_signature(called, [file, *parameters(OPTIONS), *own])
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Put a file, and the options of a run but for its model, before a command's own.
+
+    It gets the file and what was given of the options, by name, as its first two arguments.
+    """
+
+    @wraps(command, assigned=("__module__", "__name__", "__doc__"))
+    def called(file: Path, **given: Any) -> None:
+        options = taken(given)
+        command(file, options, **given)
+
+    file, _, *own = signature(command).parameters.values()
+    of_run = parameters(name for name in OPTIONS if name not in OF_ONE_MODEL)
+    return with_signature(called, [file, *of_run, *own])
+
+
+def taken(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of a run out of what a command is given; those that were set, by name."""
+    of_run = {name: given.pop(name) for name in OPTIONS if name in given}
+    return {name: value for name, value in of_run.items() if value not in (None, [])}
+
+
+def parameters(names: Iterable[str]) -> list[Parameter]:
+    """The options of those names, as a command's parameters."""
+    found = []
+    for name in names:
+        kind, text = OPTIONS[name]
+        option = Annotated[kind | None, typer.Option(*names_of(name), help=text)]
+        found.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=option))
+    return found
+
+
+def with_signature(called: Callable[..., None], given: Iterable[Parameter]) -> Callable[..., None]:
+    """The function, which then says that it takes these parameters."""
+    vars(called)["__signature__"] = Signature([one.replace(kind=Parameter.KEYWORD_ONLY) for one in given])
     return called
 
 

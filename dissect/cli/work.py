@@ -1,4 +1,4 @@
-"""The commands that do work: run, tune, fetch, explain, teach, export-onnx."""
+"""The commands that do work: run, sweep, tune, fetch, explain, teach, export-onnx."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dissect.cli.app import app
-from dissect.cli.options import with_settings
+from dissect.cli.options import with_options, with_settings
 from dissect.errors import DissectError
 
 if TYPE_CHECKING:
@@ -42,6 +42,31 @@ def run(
         build_site(folder, folder / "site")
 
     run_chapters(settings, force=force, finish=with_site if site else None)
+
+
+@app.command()
+@with_options
+def sweep(
+    file: Annotated[
+        Path, typer.Argument(help="A YAML file with models, by, and settings of all runs; options here win.")
+    ],
+    options: dict[str, Any],
+    force: Annotated[bool, typer.Option(help="Run chapters again that are up to date.")] = False,
+    site: Annotated[bool, typer.Option(help="Build the website of all of them afterwards.")] = True,
+) -> None:
+    """Run many models, each as runs/NAME-MODEL, and set them in a row: runs/NAME/site/index.html."""
+    from dissect.runs.settings import settings_file
+    from dissect.runs.sweep import run_all, sweep_from
+
+    asked = sweep_from(settings_file(file), options, file.stem)
+    swept = run_all(asked, force=force)
+    if swept.runs and site:
+        from dissect.site.build import build_swept
+
+        build_swept(swept, Path("runs") / asked.name / "site")
+    if swept.failed:
+        count = f"{len(swept.failed)} of {len(asked.members)} models"
+        raise DissectError(f"{count} could not be run, see above: {', '.join(swept.failed)}")
 
 
 @app.command()

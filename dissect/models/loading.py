@@ -72,6 +72,27 @@ def location(name: str) -> str:
     return str(Path(spec.origin).parent / folder)
 
 
+# A name on the model hub, then a branch, tag or commit there.
+AT_REVISION = re.compile(r"([\w-][\w.-]*(?:/[\w.-]+)?)@(\S+)")
+
+
+def at_revision(name: str) -> tuple[str, str | None]:
+    """A model's name without the revision that it may end in, and that.
+
+    >>> at_revision("EleutherAI/pythia-70m@step1000")
+    ('EleutherAI/pythia-70m', 'step1000')
+
+    Raises:
+        UnknownModel: The model is a folder, which has no revision.
+    """
+    named = AT_REVISION.fullmatch(name)
+    if named is None or os.path.exists(name):
+        return name, None
+    if named[1] in PACKAGED or os.path.isdir(named[1]):
+        raise UnknownModel(f"{named[1]!r} is a folder, which has no revision {named[2]!r}: leave it out")
+    return named[1], named[2]
+
+
 def load(name: str, device: str | None = None, whole: bool = False) -> Loaded:
     """Load a model and its tokenizer, ready to decompose: in eval mode, on the device.
 
@@ -79,7 +100,8 @@ def load(name: str, device: str | None = None, whole: bool = False) -> Loaded:
     Only safetensors are read, and no code that comes with a model is run.
 
     Args:
-        name: "minilm" (the default model), a folder, or a Hugging Face name.
+        name: "minilm" (the default model), a folder, or a Hugging Face name, which "@" and a revision may
+            follow.
         device: "cpu", "cuda", …; by default the accelerator that torch finds, else the processor.
         whole: Of an encoder-decoder both stacks.
 
@@ -231,9 +253,11 @@ def _from_pretrained(kind, name: str, seed: int = 0, **options):
         options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
     try:
         refuse_formats(name)
+        place, revision = at_revision(name)
+        options |= {} if revision is None else {"revision": revision}
         with watched(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            loaded = kind.from_pretrained(location(name), trust_remote_code=False, **options)
+            loaded = kind.from_pretrained(location(place), trust_remote_code=False, **options)
             if not of_model:
                 return loaded
             model, info = loaded

@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from dissect import reuse
 from dissect.decomposition import TERMS, subsets
@@ -187,6 +188,55 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
         axis.set_title(run, **TITLE)
     _legend_below(figure, axes.flat[0])
     return figure
+
+
+@drawn
+def along_runs(table: pd.DataFrame, by: str, label: str) -> Figure:
+    """Numbers along a row of runs, each with its 95 % interval; a line a subset of the terms.
+
+    A run without a number breaks the lines. Runs that are in a row by nothing have their names below.
+
+    Args:
+        table: Run, value (where it stands; NaN where nothing says), terms, mean, low, high.
+        by: What the runs are in a row by; "" where by nothing.
+        label: What the numbers are.
+    """
+    runs = list(dict.fromkeys(table["run"]))
+    lines = list(dict.fromkeys(table["terms"]))
+    figure, axis = plt.subplots(figsize=(7.5 if by else max(5.0, 2 + 0.3 * len(runs)), 3.6))
+    for n, terms in enumerate(lines):
+        of = table[table["terms"] == terms]
+        where = of["value"] if by else of["run"].map(runs.index)
+        aside = ScaledTranslation(ASIDE * (n - (len(lines) - 1) / 2), 0, figure.dpi_scale_trans)
+        colour, marker = COLOURS.get(terms, "#555555"), MARKERS.get(terms, "v")
+        axis.errorbar(
+            where, of["mean"], [of["mean"] - of["low"], of["high"] - of["mean"]], elinewidth=1, color=colour,
+            marker=marker, markersize=5 if by else 4, linestyle="-" if by else "none", linewidth=1.4,
+            transform=axis.transData + aside, label=NAMES.get(terms, terms),
+        )  # fmt: skip
+    axis.set(xlabel=by, ylabel=label)
+    if by:
+        _spread(axis, table["value"])
+    else:
+        axis.set_xticks(range(len(runs)), runs, parse_math=False)
+        axis.set_xlim(-0.6, len(runs) - 0.4)
+        axis.grid(axis="x", visible=False)
+        _slant(axis, 60)
+    _legend_below(figure, axis)
+    return figure
+
+
+ASIDE = 0.04  # inches between the points of one run, so that none hides another's interval
+WIDE = 50.0  # times as large as the smallest: then values are set out by their logarithms
+
+
+def _spread(axis: Axes, values: pd.Series) -> None:
+    """Let an axis be logarithmic where its values are of several orders; 0 stands at its beginning."""
+    above = values[values > 0]
+    if len(above) and (values >= 0).all() and above.max() / above.min() >= WIDE:
+        axis.set_xscale("symlog", linthresh=float(above.min())) if (values == 0).any() else axis.set_xscale(
+            "log"
+        )
 
 
 @drawn

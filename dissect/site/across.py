@@ -32,6 +32,7 @@ class Run:
         known: Single values, too few to judge a claim by.
         evidence: How a page links to a table: Markdown with {text}, {chapter} and {table}.
         folder: The name of its folder.
+        card: What its model is, as its manifest tells; see `models.card`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Run:
     known: Tables = field(default_factory=dict)
     evidence: str = ""
     folder: str = ""
+    card: Mapping[str, str] = field(default_factory=dict)
 
 
 HERE = "[{text}](../notebooks/{chapter}.ipynb)"
@@ -61,7 +63,8 @@ def read(folder: Path, here: bool = False) -> Run:
     published_here = folder.resolve().parent == PUBLISHED
     evidence = HERE if here else ELSEWHERE % folder.name if published_here else ""
     name = f"{shown(settings.model)} ({settings.profile} profile)"
-    return Run(name, about(told), results.read(folder / "results"), evidence=evidence, folder=folder.name)
+    tables = results.read(folder / "results")
+    return Run(name, about(told), tables, evidence=evidence, folder=folder.name, card=told.card)
 
 
 def about(told: Manifest) -> str:
@@ -298,6 +301,28 @@ def page(runs: Sequence[Run]) -> str:
     """What the runs are, and their numbers, in Markdown."""
     what = "\n".join(f"{escaped(run.name)}\n: {escaped(run.about)}\n" for run in runs)
     return f"{what}\n## Numbers\n\n{markdown(numbers(runs).map(escaped))}\n"
+
+
+PICTURES = """## Pictures
+
+:::{figure} _run/across-importance.png
+:name: fig-across-importance
+:alt: A panel a model: lines of the mean importance of the four terms over the layers, each with a band of \
+one standard deviation.
+
+Importance by layer in the pretrained model of each run, and in BERT as the paper has it.
+:::
+
+:::{figure} _run/across-senses.png
+:name: fig-across-senses
+:alt: A panel a run: the accuracy of the two-layer probe on word senses by subset of the terms, a row a \
+subset in the paper's order: the paper's as a hollow circle, the run's filled.
+
+The two-layer probe on word senses, by subset.
+Rows are in the paper's order, so where a run orders the subsets alike, its points move to the right as the \
+circles do.
+:::
+"""
 
 
 def pictures(runs: Sequence[Run]) -> dict[str, Figure]:

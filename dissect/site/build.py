@@ -26,12 +26,14 @@ from dissect.report import claims
 from dissect.runs import manifest
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
+from dissect.runs.sweep import Swept
 from dissect.site import (
     across,
     chapters,
     discussion,
     exercises,
     home,
+    in_a_row,
     moved,
     page_model,
     pdf,
@@ -42,6 +44,8 @@ from dissect.site import (
     this_run,
 )
 from dissect.site import downloads as evidence
+from dissect.site.across import Run
+from dissect.site.in_a_row import Row
 from dissect.site.markdown import table
 from dissect.tables import results
 
@@ -65,6 +69,7 @@ def build_site(
     others: list[Path] | None = None,
     with_pdf: bool = False,
     live: bool = False,
+    row: Row | None = None,
 ) -> None:
     """Build the book of a run, finished or published, without executing anything.
 
@@ -75,6 +80,7 @@ def build_site(
         others: The folders of the runs that Across models sets beside it; by default the published ones.
         with_pdf: Also print it to book.pdf beside `out`.
         live: Build in the model for the reader's sentences.
+        row: Runs that Across models shows in their row, in the place of others; this one is among them.
 
     Raises:
         DissectError: The folder holds no run, or the book cannot be built.
@@ -85,9 +91,11 @@ def build_site(
     verdicts = claims.verdicts(tables)
     if others is None:
         others = [place for place in sorted(PUBLISHED.glob("*/")) if place.name != folder.name]
-    read = [across.read(folder, here=True), *map(across.read, others)]
-    runs = [across.paper(), *across.apart(read, [folder, *others])]
-    shown = [runs[1], runs[0], *runs[2:]]  # on Explore this run comes first
+    runs = [row.own] if row else beside(folder, others)
+    if len(runs) > in_a_row.FEW:
+        row = in_a_row.plain(runs)
+    shown = [runs[0], across.paper(), *([] if row else runs[1:])]  # on Explore this run comes first
+    with_paper = [across.paper(), *runs]
     loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
     texts = {
         "summary": this_run.summary(told),
@@ -95,14 +103,15 @@ def build_site(
         "characteristics": scorecard.characteristics(tables.get("operating")),
         "criteria": scorecard.criteria(verdicts),
         "first-verdicts": scorecard.first(),
-        "verdicts": across.markdown(across.verdicts(runs), "claim"),
-        "across": across.page(runs),
+        "verdicts": in_a_row.verdicts(row) if row else across.markdown(across.verdicts(with_paper), "claim"),
+        "across": in_a_row.page(row) if row else across.page(with_paper) + across.PICTURES,
         "tables": tables_page.page(),
         **exercises.pages(told),
         "explore": sentences.page(sentences.read(shown, loaded)),
         "glance": home.page(verdicts),
     }
-    pictures = across.pictures(runs) | sentences.pictures(shown, loaded)
+    drawn = in_a_row.pictures(row) if row else across.pictures(with_paper)
+    pictures = drawn | sentences.pictures(shown, loaded)
     texts |= {JUDGED % name: scorecard.of_chapter(name, verdicts) for name in told.chapters}
     if folder.resolve().parent != PUBLISHED:
         texts["discussion"] = discussion.page(verdicts, folder)
@@ -110,6 +119,31 @@ def build_site(
     say(f"the site is at {from_here(page)}")
     if with_pdf:
         say(f"the PDF is at {from_here(out.with_name('book.pdf'))}")
+
+
+def beside(folder: Path, others: list[Path]) -> list[Run]:
+    """A run and others, those of one name told apart.
+
+    Raises:
+        DissectError: A folder holds no run.
+    """
+    read = [across.read(folder, here=True), *map(across.read, others)]
+    return across.apart(read, [folder, *others])
+
+
+def build_swept(swept: Swept, out: Path, say: Callable[[str], None] = print) -> None:
+    """Build the site of a sweep: the book of its last run, whose Across models has all of them.
+
+    Args:
+        swept: What became of the sweep; one run is finished at least.
+        out: As of `build.build`.
+        say: Called with a line on what is done.
+
+    Raises:
+        DissectError: A folder holds no run, or the book cannot be built.
+    """
+    last = swept.runs[-1].folder
+    build_site(last, out, say, others=[], row=in_a_row.row_of(swept, last))
 
 
 def build(
