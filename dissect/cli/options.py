@@ -82,12 +82,11 @@ def taken(given: dict[str, Any]) -> dict[str, Any]:
 
 def parameters(names: Iterable[str]) -> list[Parameter]:
     """The options of those names, as a command's parameters."""
-    found = []
-    for name in names:
-        kind, text = OPTIONS[name]
-        option = Annotated[kind | None, typer.Option(*names_of(name), help=text)]
-        found.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=option))
-    return found
+    kinds = {
+        name: Annotated[kind | None, typer.Option(*names_of(name), help=text)]
+        for name, (kind, text) in OPTIONS.items()
+    }
+    return [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kinds[name]) for name in names]
 
 
 def with_signature(called: Callable[..., None], given: Iterable[Parameter]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Numbers along a row of runs, such as those of a sweep: each with its 95 % interval, where the run has one."""
+"""Numbers along a row of runs, as of a sweep, each with its 95 % interval where the run has one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,8 +114,9 @@ def score_intervals(
     return {str(row.terms): (100 * row.low, 100 * row.high) for row in of.itertuples()}
 
 
+SHARE = "importance  $e·x\\,/\\,e·e$"
 MEASURES = (
-    Measure("importance", "Importance in the last layer", "importance  $e·x\\,/\\,e·e$", 2, TERMS, importance),
+    Measure("importance", "Importance in the last layer", SHARE, 2, TERMS, importance),
     *(
         Measure(name, title, unit, 1, LINES, scores(*of))
         for name, title, unit, of in (

@@ -2,6 +2,7 @@
 
 import math
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -95,7 +96,6 @@ def sweep_from(options: Mapping[str, Any], given: Mapping[str, Any], name: str) 
     refuse_by(by)
     name = str(given.get("name") or shared.get("name") or name)
     members = tuple(member(entry, by, shared, {**given, "name": name}) for entry in listed)
-    settings_from({"name": name})
     twice = [label for label, count in Counter(one.label for one in members).items() if count > 1]
     if twice:
         raise DissectError(f"two models are called {twice[0]}: give one of them another name")
@@ -107,7 +107,9 @@ def refuse_by(by: Any) -> None:
     if by in ("", SIZE):
         return
     if not isinstance(by, str) or not re.fullmatch(r"[A-Za-z][A-Za-z ]{0,29}", by):
-        raise DissectError(f"by={by!r}: expected a word, such as step, which each model then gives a number")
+        raise DissectError(
+            f"by={reprlib.repr(by)}: expected a word, such as step, which each model then gives a number"
+        )
     if by in Settings.model_fields or by in OF_MODEL:
         raise DissectError(f"by={by}: that is the name of a setting; take another word")
 
@@ -124,9 +126,9 @@ def member(entry: Any, by: str, shared: Mapping[str, Any], given: Mapping[str, A
     Raises:
         DissectError: Something in it is wrong.
     """
-    own = {"model": entry} if isinstance(entry, str) else entry
+    own: dict[str, Any] = {"model": entry} if isinstance(entry, str) else entry
     if not isinstance(own, dict) or not isinstance(own.get("model"), str):
-        raise DissectError(f"models: expected a model's name or 'model: NAME', found {entry!r:.60}")
+        raise DissectError(f"models: expected a model's name or 'model: NAME', found {reprlib.repr(entry)}")
     own = dict(own)
     model = with_revision(own["model"], own.pop("revision", None))
     label = str(own.pop("name", None) or label_of(model))
@@ -135,7 +137,7 @@ def member(entry: Any, by: str, shared: Mapping[str, Any], given: Mapping[str, A
     if by and by != SIZE and value is None:
         raise DissectError(f"{label} has no {by}: give each model one, or leave 'by: {by}' out")
     if value is not None and not is_number(value):
-        raise DissectError(f"{label}: {by}={value!r} is no number")
+        raise DissectError(f"{label}: {by}={reprlib.repr(value)} is no number")
     options = {**shared, **own, **given, "model": model, "name": f"{given['name']}-{label}"}
     return Member(label, settings_from(options), value)
 
@@ -182,7 +184,7 @@ def refuse_unknown(label: str, own: Mapping[str, Any], by: str) -> None:
         if key not in known:
             close = get_close_matches(str(key), known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"'by: {key}' would put models in a row by it"
-            raise DissectError(f"{label}: {key!r:.60} is no setting of a model; {hint}")
+            raise DissectError(f"{label}: {reprlib.repr(key)} is no setting of a model; {hint}")
 
 
 def run_all(

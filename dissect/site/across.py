@@ -289,12 +289,17 @@ def markdown(table: pd.DataFrame, corner: str = "") -> str:
 
 
 def apart(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
-    """The same runs; those of one name are told apart by their folders."""
+    """The same runs; those of one name are told apart by their folders, and else by numbers."""
     names = [run.name for run in runs]
-    return [
-        replace(run, name=f"{run.name}, {folder.name}") if names.count(run.name) > 1 else run
-        for run, folder in zip(runs, folders, strict=True)
+    placed = [
+        f"{name}, {folder.name}" if names.count(name) > 1 else name
+        for name, folder in zip(names, folders, strict=True)
     ]
+    told = [
+        f"{name} ({placed[: n + 1].count(name)})" if placed.count(name) > 1 else name
+        for n, name in enumerate(placed)
+    ]
+    return [replace(run, name=name) for run, name in zip(runs, told, strict=True)]
 
 
 def page(runs: Sequence[Run]) -> str:

@@ -24,8 +24,8 @@ INTERVALS = (
     "a column's head sorts the table by it.\n"
 )
 ALT = {
-    True: "A line a subset of the terms, a point a run with its 95 % interval; the table below has the numbers.",
-    False: "Points with 95 % intervals, a column a run; the table below has the numbers.",
+    True: "A line a subset of the terms, a point a run with its 95 % interval; the table has the numbers.",
+    False: "Points with 95 % intervals, a column a run; the table has the numbers.",
 }
 
 

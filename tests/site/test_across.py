@@ -80,6 +80,12 @@ def test_verdicts_link_to_their_evidence(here, small_run):
     assert {here.name, there.name} == {"minilm (teach profile), one", "minilm (teach profile), two"}
 
 
+def test_runs_of_one_name_are_told_apart():
+    runs = [across.Run(name, "", {}) for name in ("x", "x", "y", "x")]
+    found = across.apart(runs, [Path("a/mine"), Path("b/mine"), Path("c/mine"), Path("d/other")])
+    assert [run.name for run in found] == ["x, mine (1)", "x, mine (2)", "y", "x, other"]
+
+
 def test_a_folder_that_holds_no_run_is_named(tmp_path):
     with pytest.raises(DissectError, match="holds no run"):
         across.read(tmp_path)
