@@ -194,39 +194,80 @@ def senses_beside_paper(table: pd.DataFrame) -> Figure:
 def along_runs(table: pd.DataFrame, by: str, label: str) -> Figure:
     """Numbers along a row of runs, each with its 95 % interval; a line a subset of the terms.
 
-    A run without a number breaks the lines. Runs that are in a row by nothing have their names below.
+    A run without a number breaks the lines.
 
     Args:
-        table: Run, value (where it stands; NaN where nothing says), terms, mean, low, high.
-        by: What the runs are in a row by; "" where by nothing.
+        table: Run, value (where it stands), terms, mean, low, high.
+        by: What the runs are in a row by.
         label: What the numbers are.
     """
-    runs = list(dict.fromkeys(table["run"]))
+    figure, axis = plt.subplots(figsize=(7.5, 3.6))
     lines = list(dict.fromkeys(table["terms"]))
-    figure, axis = plt.subplots(figsize=(7.5 if by else max(5.0, 2 + 0.3 * len(runs)), 3.6))
-    for n, terms in enumerate(lines):
+    apart = min(ASIDE, 4.5 / len(table))
+    for terms, aside in _aside(figure, lines, apart, 0).items():
         of = table[table["terms"] == terms]
-        where = of["value"] if by else of["run"].map(runs.index)
-        aside = ScaledTranslation(ASIDE * (n - (len(lines) - 1) / 2), 0, figure.dpi_scale_trans)
-        colour, marker = COLOURS.get(terms, "#555555"), MARKERS.get(terms, "v")
         axis.errorbar(
-            where, of["mean"], [of["mean"] - of["low"], of["high"] - of["mean"]], elinewidth=1, color=colour,
-            marker=marker, markersize=5 if by else 4, linestyle="-" if by else "none", linewidth=1.4,
-            transform=axis.transData + aside, label=NAMES.get(terms, terms),
+            of["value"], of["mean"], _reach(of), linestyle="-", linewidth=1.4, markersize=5,
+            transform=axis.transData + aside, **_look(terms),
         )  # fmt: skip
+    for end in ("mean", "low", "high"):  # an axis takes no notice of what is drawn aside
+        axis.update_datalim(table[["value", end]].dropna().to_numpy(float))
+    axis.autoscale_view()
     axis.set(xlabel=by, ylabel=label)
-    if by:
-        _spread(axis, table["value"])
-    else:
-        axis.set_xticks(range(len(runs)), runs, parse_math=False)
-        axis.set_xlim(-0.6, len(runs) - 0.4)
-        axis.grid(axis="x", visible=False)
-        _slant(axis, 60)
+    _spread(axis, table["value"])
     _legend_below(figure, axis)
     return figure
 
 
-ASIDE = 0.04  # inches between the points of one run, so that none hides another's interval
+def runs_one_below_another(table: pd.DataFrame, label: str) -> Figure:
+    """Numbers of runs that are in a row by nothing, each with its 95 % interval; a line of the picture a run.
+
+    Args:
+        table: Run, terms, mean, low, high.
+        label: What the numbers are.
+    """
+    runs = list(dict.fromkeys(table["run"]))
+    lines = list(dict.fromkeys(table["terms"]))
+    table = table.assign(place=table["run"].map(runs.index))
+    figure, axis = plt.subplots(figsize=(7.5, 1.2 + 0.34 * len(runs)))
+    for terms, aside in _aside(figure, lines, 0, -ASIDE).items():
+        of = table[table["terms"] == terms]
+        axis.errorbar(
+            of["mean"], of["place"], xerr=_reach(of), linestyle="none", markersize=4,
+            transform=axis.transData + aside, **_look(terms),
+        )  # fmt: skip
+    for end in ("mean", "low", "high"):
+        axis.update_datalim(table[[end, "place"]].dropna().to_numpy(float))
+    axis.autoscale_view()
+    axis.set(xlabel=label, ylim=(len(runs) - 0.4, -0.6))
+    axis.set_yticks(range(len(runs)), runs, parse_math=False)
+    _legend_below(figure, axis)
+    return figure
+
+
+def _look(terms: str) -> dict[str, Any]:
+    """How a subset of the terms is drawn; i+h+f+c, which is no term, in grey."""
+    return {
+        "color": COLOURS.get(terms, "#555555"), "marker": MARKERS.get(terms, "v"), "elinewidth": 1,
+        "label": NAMES.get(terms, terms),
+    }  # fmt: skip
+
+
+def _reach(of: pd.DataFrame) -> list[pd.Series]:
+    """How far intervals reach to either side of their means."""
+    return [of["mean"] - of["low"], of["high"] - of["mean"]]
+
+
+def _aside(figure: Figure, lines: Sequence[str], x: float, y: float) -> dict[str, ScaledTranslation]:
+    """Where each line is drawn: so many inches from the last, so that none hides another's interval."""
+    middle = (len(lines) - 1) / 2
+    return {
+        line: ScaledTranslation(x * (n - middle), y * (n - middle), figure.dpi_scale_trans)
+        for n, line in enumerate(lines)
+    }
+
+
+ASIDE = 0.04  # inches at most between the points of one run
 WIDE = 50.0  # times as large as the smallest: then values are set out by their logarithms
 
 

@@ -25,7 +25,7 @@ INTERVALS = (
 )
 ALT = {
     True: "A line a subset of the terms, a point a run with its 95 % interval; the table has the numbers.",
-    False: "Points with 95 % intervals, a column a run; the table has the numbers.",
+    False: "Points with 95 % intervals, one run below another; the table has the numbers.",
 }
 
 
@@ -166,7 +166,8 @@ def value_told(value: float | None) -> str:
 def verdicts(row: Row) -> str:
     """The verdicts in Markdown: of few runs a row a claim, of many a row a run."""
     if len(row.runs) <= FEW:
-        return SORTABLE % across.markdown(across.verdicts(row.runs), "claim")
+        table = SORTABLE.replace("sortable", "sortable claims")
+        return table % across.markdown(across.verdicts(row.runs), "claim")
     by_run = across.verdicts(row.runs).T
     by_run.columns = [str(text).partition(" ")[0] for text in by_run.columns]
     matrix = SORTABLE.replace("sortable", "sortable matrix")
@@ -187,9 +188,20 @@ def further(row: Row) -> str:
 
 def pictures(row: Row) -> dict[str, Figure]:
     """The pictures of the page, by file name."""
-    drawn = {}
-    for measure in MEASURES:
-        table = numbers(row, measure)
-        if len(table):
-            drawn[f"across-{measure.name}"] = figures.along_runs(table, row.by, measure.unit)
-    return drawn
+    found = {measure: numbers(row, measure) for measure in MEASURES}
+    return {
+        f"across-{measure.name}": picture(table, row.by, measure.unit)
+        for measure, table in found.items()
+        if len(table)
+    }
+
+
+def picture(table: pd.DataFrame, by: str, unit: str) -> Figure:
+    """The picture of a measure.
+
+    Args:
+        table: As `numbers` returns it.
+        by: What the runs are in a row by.
+        unit: What the numbers are.
+    """
+    return figures.along_runs(table, by, unit) if by else figures.runs_one_below_another(table, unit)

@@ -120,14 +120,25 @@ def test_values_of_several_orders_are_set_out_by_their_logarithms(values, scale)
     assert figure.axes[0].get_xscale() == scale and figure.axes[0].get_xlabel() == "step"
 
 
+@pytest.mark.parametrize("values", [[0, 10, 20], [0, 1, 1000], [3, 30, 3000]])
+def test_all_that_is_drawn_is_in_the_picture(values):
+    table = row(values, [0.1, np.nan, 0.8]).assign(low=[0.05, np.nan, 0.3], high=[0.2, np.nan, 0.95])
+    axis = figures.along_runs(table, "step", "x").axes[0]
+    (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
+    assert left < values[0] and values[-1] < right < 3 * values[-1]
+    assert low < 0.05 and 0.95 < high < 1.2
+    axis = figures.runs_one_below_another(table, "x").axes[0]
+    (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
+    assert -0.2 < left < 0.05 and 0.95 < right < 1.2 and high < 0 and 2 < low  # the first run on top
+
+
 def test_runs_in_a_row_by_nothing_have_their_names_and_no_line():
     table = row([np.nan] * 40, [0.1] * 40)
     table["run"] = [f"a $model$ {n}" for n in range(40)]
-    figure = figures.along_runs(table, "", "x")
+    figure = figures.runs_one_below_another(table, "x")
     figure.canvas.draw()  # names are no formulas
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == list(table["run"])
-    assert figure.axes[0].containers[0].lines[0].get_linestyle() == "None"
-    boxes = [tick.get_window_extent() for tick in figure.axes[0].get_xticklabels()]
-    apart = np.diff([box.x1 for box in boxes]) * np.sin(np.pi / 3)  # between names that slant by 60 degrees
-    size = figure.axes[0].get_xticklabels()[0].get_size() * figure.dpi / 72
-    assert apart.min() > size
+    (axis,) = figure.axes
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == list(table["run"])
+    assert axis.containers[0].lines[0].get_linestyle() == "None"
+    apart = np.diff([tick.get_window_extent().y0 for tick in axis.get_yticklabels()])
+    assert abs(apart).min() > axis.get_yticklabels()[0].get_size() * figure.dpi / 72
