@@ -232,6 +232,11 @@ def test_run_and_doctor_take_every_setting() -> None:
         assert options >= set(Settings.model_fields), command
 
 
+def test_a_sweep_takes_every_setting_but_those_of_one_model() -> None:
+    options = {parameter.name for parameter in COMMANDS.commands["sweep"].params}
+    assert set(Settings.model_fields) - options == {"model", "tuned", "head"}
+
+
 def test_every_module_in_the_prose_exists() -> None:
     for page, text in NAMED.items():
         for path in re.findall(r"`((?:dissect|notebooks|tests|book|benchmarks)/[\w./-]*)`", text):

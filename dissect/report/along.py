@@ -142,7 +142,7 @@ def along(measure: Measure, runs: Mapping[str, Tables]) -> pd.DataFrame:
         runs: The runs' tables by name, in their row.
 
     Returns:
-        Run, terms, mean, low, high: all runs with all of the measure's lines, NaN where a run has no number.
+        Run, terms, mean, low, high, of each run all lines of the measure; NaN where it has no number.
     """
     parts = []
     for name, tables in runs.items():

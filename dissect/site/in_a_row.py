@@ -146,6 +146,11 @@ def told_number(mean: float, reach: float, digits: int) -> str:
 
     >>> told_number(0.1234, 0.01, 2), told_number(12.3, float("nan"), 1), told_number(float("nan"), 1, 1)
     ('0.12 ± 0.01', '12.3', '–')
+
+    Args:
+        mean: The number; NaN where there is none.
+        reach: Half of its interval; NaN where there is none.
+        digits: That they are told with.
     """
     if pd.isna(mean):
         return ABSENT

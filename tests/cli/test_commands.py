@@ -72,6 +72,7 @@ def there(minilm, small_run, tmp_path_factory) -> Path:
     (folder / "my-entities").mkdir()
     for name in ("my-entities/train", "my-entities/dev", "my-entities/test", "more.conll"):
         (folder / name).write_text("Marta NNP B-PER\nQuill NNP I-PER\nsings VBZ O\n")
+    (folder / "checkpoints.yaml").write_text("by: parameters\nmodels: [minilm, ./my-model]\n")
     (folder / "my-run.yaml").write_text("name: mine\nmodel: ./my-model\ntuned: [./my-model-ner]\n")
     return folder
 
@@ -88,6 +89,7 @@ def at_hand(there, tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(runs, "run_chapters", lambda *_: None)
     for module in (build, compare):
         monkeypatch.setattr(module, "build_site", lambda *_, **__: print(BUILT))
+    monkeypatch.setattr(build, "build_swept", lambda *_: print(BUILT))
     monkeypatch.setattr(training, "train", lambda *_: 0.1)
     monkeypatch.setattr(
         doctor, "estimates", lambda *_: dict.fromkeys((*CHAPTERS, "fine-tuning", "site"), 1.0)

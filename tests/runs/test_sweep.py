@@ -72,8 +72,8 @@ def test_a_sweep_without_a_name_is_called_as_its_file(tmp_path):
         ("models: [minilm, minilm]", "two models are called minilm: give one of them another name"),
         ("models: [{model: minilm, stepp: 1}]", "minilm: 'stepp' is no setting of a model; 'by: stepp'"),
         ("by: step\nmodels: [{model: minilm, stepp: 1}]", "did you mean step"),
-        ("models: [{model: minilm, limt: 1}]", "did you mean limit"),
-        ("limt: 1\nmodels: [minilm]", "limt=1: there is no such setting; did you mean limit"),
+        ("models: [{model: minilm, limits: 1}]", "did you mean limit"),
+        ("limits: 1\nmodels: [minilm]", "limits=1: there is no such setting; did you mean limit"),
         ("by: step\nmodels: [minilm]", "minilm has no step: give each model one, or leave 'by: step' out"),
         ("by: step\nmodels: [{model: minilm, step: 1k}]", "minilm: step='1k' is no number"),
         ("by: step\nmodels: [{model: minilm, step: true}]", "minilm: step=True is no number"),
@@ -181,7 +181,7 @@ def test_the_command_runs_what_it_can_and_its_status_tells_of_the_rest(tmp_path,
         "by": "parameters", "sections": [1], "limit": 20,
         "models": ["of-2", {"model": "./nowhere", "name": "lost"}, "of-1"],
     }  # fmt: skip
-    Path("two.yaml").write_text(yaml.safe_dump(told))
+    Path("two.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
     done = CliRunner().invoke(work.app, ["sweep", "two.yaml", "--no-site"])
     assert isinstance(done.exception, DissectError) and done.exit_code == 1
     assert str(done.exception) == "1 of 3 models could not be run, see above: lost"
