@@ -96,6 +96,7 @@ def build_site(
         row = in_a_row.plain(runs)
     shown = [runs[0], across.paper(), *([] if row else runs[1:])]  # on Explore this run comes first
     with_paper = [across.paper(), *runs]
+    judged = in_a_row.verdicts(row) if row else across.markdown(across.verdicts(with_paper), "claim")
     loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
     texts = {
         "summary": this_run.summary(told),
@@ -103,8 +104,8 @@ def build_site(
         "characteristics": scorecard.characteristics(tables.get("operating")),
         "criteria": scorecard.criteria(verdicts),
         "first-verdicts": scorecard.first(),
-        "verdicts": in_a_row.verdicts(row) if row else across.markdown(across.verdicts(with_paper), "claim"),
-        "across": in_a_row.page(row) if row else across.page(with_paper) + across.PICTURES,
+        "verdicts": judged,
+        "across": in_a_row.page(row, judged) if row else across.page(with_paper) + across.PICTURES,
         "tables": tables_page.page(),
         **exercises.pages(told),
         "explore": sentences.page(sentences.read(shown, loaded)),

@@ -79,11 +79,16 @@ def plain(runs: Sequence[Run]) -> Row:
     return Row(found, "", (None,) * len(runs), here=runs[0].name)
 
 
-def page(row: Row) -> str:
-    """The page in Markdown: what the runs are, a section a measure, the verdicts."""
+def page(row: Row, judged: str) -> str:
+    """The page in Markdown: what the runs are, a section a measure, the verdicts.
+
+    Args:
+        row: The runs.
+        judged: As `verdicts` returns them.
+    """
     parts = [SCRIPT, models(row)]
     parts += [section(row, measure) for measure in MEASURES if len(numbers(row, measure))]
-    parts += ["## Verdicts by model\n", verdicts(row)]
+    parts += ["## Verdicts by model\n", judged]
     parts += ["## Further numbers\n", further(row)]
     return "\n".join(parts)
 

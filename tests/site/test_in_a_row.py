@@ -52,7 +52,7 @@ def test_every_number_is_told_with_its_interval_or_as_missing(row):
 
 
 def test_the_page_says_what_the_models_are_and_which_failed(row):
-    page = in_a_row.page(row)
+    page = in_a_row.page(row, in_a_row.verdicts(row))
     assert "The book around this page is that of large." in page
     assert "Could not be run: lost." in page and "/home/me" not in page
     head, *rows = cells(in_a_row.models(row))
@@ -65,7 +65,7 @@ def test_sizes_are_told_once():
 
 
 def test_measures_that_no_run_has_are_left_out(row):
-    page, pictures = in_a_row.page(row), in_a_row.pictures(row)
+    page, pictures = in_a_row.page(row, in_a_row.verdicts(row)), in_a_row.pictures(row)
     shown = re.findall(r"\{figure\} _run/(across-[\w-]+)\.png", page)
     assert shown == list(pictures) and "across-next-words" not in shown and "across-senses" in shown
 
@@ -86,7 +86,8 @@ def test_nothing_that_a_run_says_is_markup():
     bad = "<script>alert(1)</script> | [x](y)\n# z {.c}"
     run = replace(across.read(MINILM), name=bad, about=bad, card={"family": bad})
     for runs in ([run], [replace(run, name=f"{bad}{n}") for n in range(9)]):
-        page = in_a_row.page(replace(in_a_row.plain(runs), by=bad, values=(1.0,) * len(runs), failed=(bad,)))
+        bad_row = replace(in_a_row.plain(runs), by=bad, values=(1.0,) * len(runs), failed=(bad,))
+        page = in_a_row.page(bad_row, in_a_row.verdicts(bad_row))
         for line in page.replace(in_a_row.SCRIPT, "").splitlines():
             assert not re.search(r"(?<!\\)<script|^# z|(?<!\\)\[x|(?<!\\)\{\.c", line), line
 
