@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from dissect import reuse
@@ -268,16 +269,23 @@ def _aside(figure: Figure, lines: Sequence[str], x: float, y: float) -> dict[str
 
 
 ASIDE = 0.04  # inches at most between the points of one run
-WIDE = 50.0  # times as large as the smallest: then values are set out by their logarithms
+LARGE = 10_000.0
+WIDE = 20.0  # times as large as the smallest: then values are set out by their logarithms
 
 
 def _spread(axis: Axes, values: pd.Series) -> None:
-    """Let an axis be logarithmic where its values are of several orders; 0 stands at its beginning."""
+    """Set out what runs are in a row by: from some 10,000 on in k, M and G, of several orders logarithmic.
+
+    On a logarithmic axis 0 stands at its beginning.
+    """
     above = values[values > 0]
-    if len(above) and (values >= 0).all() and above.max() / above.min() >= WIDE:
-        axis.set_xscale("symlog", linthresh=float(above.min())) if (values == 0).any() else axis.set_xscale(
-            "log"
-        )
+    if above.empty or (values < 0).any():
+        return
+    if above.max() / above.min() >= WIDE:
+        zero = {"linthresh": float(above.min())} if (values == 0).any() else {}
+        axis.set_xscale("symlog" if zero else "log", **zero)
+    if above.max() >= LARGE:
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 @drawn

@@ -147,10 +147,10 @@ def numbers_table(row: Row, measure: Measure) -> str:
 
 
 def told_number(mean: float, reach: float, digits: int) -> str:
-    """A number with half of its interval.
+    r"""A number with half of its interval, on one line.
 
     >>> told_number(0.1234, 0.01, 2), told_number(12.3, float("nan"), 1), told_number(float("nan"), 1, 1)
-    ('0.12 ± 0.01', '12.3', '–')
+    ('0.12\xa0±\xa00.01', '12.3', '–')
 
     Args:
         mean: The number; NaN where there is none.
@@ -159,7 +159,8 @@ def told_number(mean: float, reach: float, digits: int) -> str:
     """
     if pd.isna(mean):
         return ABSENT
-    return f"{mean:z.{digits}f}" + ("" if pd.isna(reach) else f" ± {reach:.{digits}f}")
+    half = "" if pd.isna(reach) else f" ± {reach:.{digits}f}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{mean:z.{digits}f}{half}"
 
 
 def value_told(value: float | None) -> str:

@@ -123,7 +123,7 @@ def test_runs_that_are_compared_stand_in_a_row_where_they_are_many(monkeypatch, 
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>t</title></head><body><main>
 <div class="sortable"><table><thead><tr><th class="head"><p>model</p></th><th><p>h</p></th>
 <th>verdict</th></tr></thead><tbody>
-<tr><td>b</td><td><p>12.5 ± 3.0</p></td><td>✗ contradicted</td></tr>
+<tr><td>b</td><td><p>12.5&nbsp;±&nbsp;3.0</p></td><td>✗ contradicted</td></tr>
 <tr><td>model 10</td><td>–</td><td>– not testable</td></tr>
 <tr><td>a</td><td>−0.5</td><td>✓ <a href="#x">replicated</a></td></tr>
 <tr><td>model 9</td><td>1,200</td><td>? undecided</td></tr>
