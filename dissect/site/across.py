@@ -114,6 +114,17 @@ def verdicts(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+OF_PAPER = (
+    "BERT's column has no verdicts: "
+    "it says what the paper reports, computed anew where its published figures allow.\n\n"
+)
+
+
+def judged(runs: Sequence[Run]) -> str:
+    """The verdicts in Markdown; the paper is among the runs."""
+    return OF_PAPER + markdown(verdicts(runs), "claim")
+
+
 def numbers(runs: Sequence[Run]) -> pd.DataFrame:
     """A row a question, a column a run; "–" where a run has no such number."""
     columns: dict[str, dict[str, str]] = {}

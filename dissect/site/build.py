@@ -96,7 +96,7 @@ def build_site(
         row = in_a_row.plain(runs)
     shown = [runs[0], across.paper(), *([] if row else runs[1:])]  # on Explore this run comes first
     with_paper = [across.paper(), *runs]
-    judged = in_a_row.verdicts(row) if row else across.markdown(across.verdicts(with_paper), "claim")
+    judged = in_a_row.verdicts(row) if row else across.judged(with_paper)
     loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
     texts = {
         "summary": this_run.summary(told),

@@ -18,7 +18,7 @@ from dissect.site.markdown import table as in_markdown
 FEW = 6  # runs; more do not fit side by side, a column each
 CARD = ("family", "layers", "width", "parameters")
 SORTABLE = "::::{div} sortable\n%s\n::::\n"
-SCRIPT = '<script defer src="../_static/sort.js"></script>\n'
+SCRIPT = '<script defer src="../_static/sort.js"></script>\n\n'
 INTERVALS = (
     "Below, a number has half of its 95 % interval beside it, where the run has one; "
     "a column's head sorts the table by it.\n"
@@ -86,10 +86,8 @@ def page(row: Row, judged: str) -> str:
         row: The runs.
         judged: As `verdicts` returns them.
     """
-    parts = [SCRIPT, models(row)]
-    parts += [section(row, measure) for measure in MEASURES if len(numbers(row, measure))]
-    parts += ["## Verdicts by model\n", judged]
-    parts += ["## Further numbers\n", further(row)]
+    parts = [models(row), *(section(row, measure) for measure in MEASURES if len(numbers(row, measure)))]
+    parts += ["## Verdicts by model\n", judged, "## Further numbers\n", further(row)]
     return "\n".join(parts)
 
 
@@ -175,14 +173,14 @@ def value_told(value: float | None) -> str:
 
 
 def verdicts(row: Row) -> str:
-    """The verdicts in Markdown: of few runs a row a claim, of many a row a run."""
+    """The verdicts in Markdown, with what sorts tables: of few runs a row a claim, of many a row a run."""
     if len(row.runs) <= FEW:
         table = SORTABLE.replace("sortable", "sortable claims")
-        return table % across.markdown(across.verdicts(row.runs), "claim")
+        return SCRIPT + table % across.markdown(across.verdicts(row.runs), "claim")
     by_run = across.verdicts(row.runs).T
     by_run.columns = [str(text).partition(" ")[0] for text in by_run.columns]
     matrix = SORTABLE.replace("sortable", "sortable matrix")
-    return matrix % across.markdown(by_run.rename(index=escaped), "model") + claims_listed()
+    return SCRIPT + matrix % across.markdown(by_run.rename(index=escaped), "model") + claims_listed()
 
 
 def claims_listed() -> str:
