@@ -220,6 +220,7 @@ def along_runs(table: pd.DataFrame, by: str, label: str) -> Figure:
     return figure
 
 
+@drawn
 def runs_one_below_another(table: pd.DataFrame, label: str) -> Figure:
     """Numbers of runs that are in a row by nothing, each with its 95 % interval; a line of the picture a run.
 

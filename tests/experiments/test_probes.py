@@ -281,7 +281,7 @@ def test_vectors_are_standardised_on_training_items_alone():
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 999), power=st.lists(st.integers(-30, 30), min_size=4, max_size=4))
+@given(seed=st.integers(0, 999), power=st.lists(st.integers(-10, 10), min_size=4, max_size=4))
 def test_neither_the_size_of_a_dimension_nor_a_constant_in_all_items_is_seen(seed, power):
     """Of numbers that float32 need not round: whole ones, moved by whole ones, scaled by powers of two."""
     generator = torch.Generator().manual_seed(seed)
@@ -301,7 +301,7 @@ def test_dimensions_that_vary_by_rounding_alone_are_nothing_and_small_ones_are_s
             # as float32 sums a number that is the same in all items: the last digits differ
             (1.0 + noise[:, :1] * torch.tensor([[1e-1]]) - noise[:, :1] * torch.tensor([[1e-1]]) + 2.0**-23
              * torch.randint(-3, 4, (500, 1), generator=generator))[:, 0],
-            1e-30 * noise[:, 1],
+            1e-9 * noise[:, 1],
             1.0 + 1e-3 * noise[:, 2],
         ],
         dim=1,
@@ -334,6 +334,20 @@ def test_probes_see_vectors_of_any_size(power):
         for n in (0, power)
     )
     assert torch.equal(unit, far)
+
+
+def test_a_dimension_that_is_lost_beside_others_is_nothing():
+    """As behind a norm with a gain of 2e-34, whose like was 1 a layer before: read there, it was 1e31 times
+    too large. What float32 still adds up with the largest counts."""
+    x = torch.randn(20, 4) * torch.tensor([1.0, 2e-34, 2e-7, 30.0])
+    seen = standardised(x, torch.arange(20))
+    assert not seen[:, 1].any() and not seen[:, 2].any()
+    x[:, 2] *= 100
+    seen = standardised(x, torch.arange(20))
+    assert not seen[:, 1].any()
+    assert torch.allclose(seen[:, [0, 2, 3]].std(0, unbiased=False), torch.ones(3), atol=1e-5)
+    other = torch.full((1, 4), 1.0)
+    assert standardised(torch.cat([x, other]), torch.arange(20))[-1].abs().max() < 1e7
 
 
 def test_what_a_dimension_a_thousandth_as_large_says_is_learned():

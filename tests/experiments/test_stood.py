@@ -126,16 +126,15 @@ def test_targets_that_nothing_is_told_of_are_masked_ones():
 
 
 def test_each_subset_is_trained_as_it_was_chosen(monkeypatch):
-    asked = {}
+    asked = []
 
-    def head(x, labels, split, training, seed):
-        asked[len(asked)] = training.learning_rate
-        return {"predicted": labels[split.test], "log_chance": torch.zeros(len(split.test))}
+    def heads(xs, labels, split, trainings, seed):
+        asked.extend(training.learning_rate for training in trainings)
+        return [{"predicted": labels[split.test], "log_chance": torch.zeros(len(split.test))} for _ in xs]
 
-    monkeypatch.setattr(masked_words, "masked_head", head)
+    monkeypatch.setattr(masked_words, "masked_heads", heads)
     chosen = {name: Training(learning_rate=1e-3 * (n + 1)) for n, name in enumerate(subsets())}
     targets = world(True)
     answer = partial(masked_words.learned, targets, split=targets.split(0), training=chosen, seed=0)
-    for name in subsets():
-        answer(name)
-    assert list(asked.values()) == [chosen[name].learning_rate for name in subsets()]
+    assert list(answer(subsets())) == subsets()
+    assert asked == [chosen[name].learning_rate for name in subsets()]

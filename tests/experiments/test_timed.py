@@ -67,7 +67,7 @@ def test_where_all_is_found_done_no_probe_is_trained(tmp_path):
     assert first["sense probes"].computed == second["sense probes"].reused == 16
     assert {kind for kind, of in second.items() if of.computed} == AGAIN
     assert not any(of.reused for kind, of in second.items() if kind != "sense probes")
-    assert first["sense probes"].sizes == second["sense probes"].sizes == {"items": 16 * 48}
+    assert first["sense probes"].sizes == second["sense probes"].sizes == {"items": 16 * 48, "epochs": 16}
     assert first["nearest neighbours"].computed == 16
     assert sum(of.seconds for of in first.values()) <= taken
 

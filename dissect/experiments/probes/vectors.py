@@ -11,6 +11,9 @@ from dissect.features import Features
 # mean (against the same in float64), in a deeper model by some times as much. The least that any of its
 # dimensions truly varies by is 4e-3.
 ROUNDING = 2.0**-16
+# One that varies by less than this share of what the largest does is lost, in float32, in any sum with it: a
+# model has no use for it. Some have such, where the gain of the last norm is 1e-33.
+LOST = 2.0**-24
 ROWS = 8192  # at once, in float64
 
 
@@ -31,8 +34,9 @@ def standardised(x: Tensor, fit_on: Tensor) -> Tensor:
     """x with mean 0 and deviation 1 over some rows, dimension by dimension.
 
     So what a probe learns does not depend on how large a dimension is, nor on what is the same in all items.
-    A dimension that varies by no more than rounding does (see `ROUNDING`) is 0 throughout. All is decided in
-    float64, in which squares of any float32 neither under- nor overflow.
+    A dimension that varies by no more than rounding does (see `ROUNDING`), or by next to nothing beside
+    others (see `LOST`), is 0 throughout. All is decided in float64, in which squares of any float32 neither
+    under- nor overflow.
 
     Args:
         x: (items, hidden).
@@ -48,7 +52,7 @@ def standardised(x: Tensor, fit_on: Tensor) -> Tensor:
 def moments(x: Tensor, fit_on: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and deviation of every dimension over some rows, each (hidden,), float64; see `standardised`.
 
-    The deviation of a dimension that varies by no more than rounding is infinite.
+    The deviation of a dimension that varies by no more than rounding, or is lost beside others, is infinite.
 
     Args:
         x: (items, hidden).
@@ -60,5 +64,6 @@ def moments(x: Tensor, fit_on: Tensor) -> tuple[Tensor, Tensor]:
     for n in fit_on.split(ROWS):
         variance += (x[n].double() - mean).square().sum(0) / len(fit_on)
     deviation = variance.sqrt()
-    deviation[deviation <= ROUNDING * mean.abs()] = torch.inf
+    nothing = (deviation <= ROUNDING * mean.abs()) | (deviation <= LOST * deviation.max())
+    deviation[nothing] = torch.inf
     return mean, deviation
