@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from overhead import clock, machine
 from torch import Tensor
 
-from dissect import Decomposer, corpora
+from dissect import corpora
 from dissect.experiments.probes import Choices, Split, Training, nearest_neighbours, sense_probe, vectors_of
 from dissect.experiments.probes.training import frequencies
 from dissect.experiments.probes.two_layers import SenseProbe
@@ -74,7 +74,6 @@ def terms(loaded: Loaded, corpus: corpora.SenseCorpus, rounds: int) -> tuple[str
         pieces = [n for n, (a, b) in enumerate(offsets[item.sentence]) if a < item.end and b > item.start]
         targets.append((item.sentence, pieces))
     shards = gathering.in_shards(ids, targets, range(len(targets)))
-    decomposer = Decomposer(loaded.model)
 
     @torch.no_grad()
     def plain() -> None:
@@ -86,7 +85,7 @@ def terms(loaded: Loaded, corpus: corpora.SenseCorpus, rounds: int) -> tuple[str
         with tempfile.TemporaryDirectory() as folder:
             store = gathering.open_store(folder, loaded, ids, targets, shards)
             for n, shard in enumerate(shards):
-                make = partial(gathering.shard_terms, loaded, decomposer, ids, targets, shard)
+                make = partial(gathering.shard_terms, loaded, ids, targets, shard)
                 store.shard(n, (), make)
 
     return "terms of words, kept on disk", "plain forward pass", ratio(ours, plain, rounds)

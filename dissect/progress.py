@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -41,6 +42,14 @@ def tell(path: str, record: dict) -> None:
     """Add a record, a line of JSON, to the file that the watching run reads."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
+
+
+def told_in(path: Path) -> list[dict[str, Any]]:
+    """What the whole lines of such a file say; nothing where it cannot be read."""
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    except (OSError, ValueError):
+        return []
 
 
 def track(items: Iterable[T], label: str, total: int | None = None, before: int = 0) -> Iterator[T]:

@@ -17,6 +17,7 @@ from dissect.experiments import certainty, consistency
 from dissect.experiments.measures import agreement
 from dissect.experiments.probes import Split, permuted
 from dissect.experiments.statistics import Counted, Score, count
+from dissect.pool import mapped
 from dissect.progress import named
 from dissect.tables import CONTROL, Results
 
@@ -189,7 +190,7 @@ def more_of(unit: Unit, said: Mapping[str, Answers]) -> dict[str, pd.DataFrame]:
 
 
 def results(units: Sequence[Unit]) -> Results:
-    """The results of an experiment whose units these are, worked out one after another.
+    """The results of an experiment whose units these are, worked out here or by a cluster's workers.
 
     Raises:
         ValueError: Seeds of one predictor are tested on other items, and so are not crossed with them.
@@ -198,7 +199,7 @@ def results(units: Sequence[Unit]) -> Results:
     for unit in units:
         if tested.setdefault(unit.predictor, unit.split.test.tolist()) != unit.split.test.tolist():
             raise ValueError(f"of the seeds of {unit.predictor} one is tested on other items: fix the split")
-    return collected([found(unit) for unit in units])
+    return collected(mapped(found, units, "predictors"))
 
 
 def collected(parts: Sequence[Found]) -> Results:

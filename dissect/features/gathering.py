@@ -1,7 +1,8 @@
 """The terms of words and of targets, taken from many sentences."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,10 +13,11 @@ from torch import Tensor
 from dissect import reuse
 from dissect.decomposition import Decomposer, longest_input, members
 from dissect.errors import DissectError
-from dissect.features.store import Store
+from dissect.features.store import Mapped, Store, mapped_again
 from dissect.hashing import made_by, of_object
 from dissect.memory import in_halves
 from dissect.models import Loaded, fingerprint, width
+from dissect.pool import mapped
 from dissect.progress import track
 
 T = TypeVar("T")
@@ -34,12 +36,23 @@ class Features:
         kept: (items,), the places of these items among those asked for.
         left_out: Items in sentences too long for the model, or without a word piece.
         folder: Of the store they are kept in.
+        files: The shards' files, where they are mapped from a store. Such features are pickled without the
+            shards, and whoever unpickles them maps the files anew.
     """
 
     shards: list[Tensor]
     kept: Tensor
     left_out: int
     folder: Path | None = None
+    files: tuple[Path, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        return state | {"shards": None} if self.files else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        shards = state["shards"] or [mapped_again(file) for file in state["files"]]
+        vars(self).update(state | {"shards": shards})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -145,22 +158,72 @@ def target_terms(
         raise DissectError("no word is left to take the terms of: the text is empty or too long")
     kept.sort(key=lambda n: targets[n][0])
     parts = in_shards(input_ids, targets, kept)
-    store = None if folder is None else open_store(folder, loaded, input_ids, targets, parts)
-    hidden = width(loaded.model)
-    decomposer = Decomposer(loaded.model)
-    shards = []
-    for n, part in enumerate(track(parts, label)):
+    left_out, of_each = len(targets) - len(kept), numbered(input_ids, targets, parts)
+    if folder is None:
+        shards = [timed_terms(loaded, part) for part in track(of_each, label)]
+        return Features(shards, torch.tensor(kept), left_out)
+    store = open_store(folder, loaded, input_ids, targets, parts)
+    stored = mapped(partial(stored_terms, loaded, store), of_each, label)
+    files = tuple(one.path for one in stored)
+    return Features([one.tensor for one in stored], torch.tensor(kept), left_out, store.folder, files)
 
-        def make(part: Shard = part) -> Tensor:
-            return shard_terms(loaded, decomposer, input_ids, targets, part)
 
-        shape, passed = (4, len(part.targets), hidden), sum(len(input_ids[s]) for s in part.sentences)
-        if store:
-            shards.append(store.shard(n, shape, make, passed))
-        else:
-            with reuse.timed("passes", tokens=passed):
-                shards.append(make())
-    return Features(shards, torch.tensor(kept), len(targets) - len(kept), store.folder if store else None)
+@dataclass(frozen=True)
+class Numbered:
+    """A shard by its number, with all that its terms are made from beside the model.
+
+    Attributes:
+        input_ids: Of its sentences, each a list of token ids.
+        targets: Its targets, (sentence, positions).
+    """
+
+    number: int
+    shard: Shard
+    input_ids: dict[int, list[int]]
+    targets: dict[int, tuple[int, list[int]]]
+
+    @property
+    def tokens(self) -> int:
+        """How many there are in its sentences."""
+        return sum(map(len, self.input_ids.values()))
+
+    def terms(self, loaded: Loaded) -> Tensor:
+        """Its terms; see `shard_terms`."""
+        return shard_terms(loaded, self.input_ids, self.targets, self.shard)
+
+
+def numbered(
+    input_ids: Sequence[list[int]], targets: Sequence[tuple[int, list[int]]], shards: Sequence[Shard]
+) -> list[Numbered]:
+    """The shards, each with what it needs of the sentences and targets.
+
+    Args:
+        input_ids: All sentences, each a list of token ids.
+        targets: All targets, (sentence, positions).
+        shards: How they are parted.
+    """
+    return [
+        Numbered(n, one, {s: input_ids[s] for s in one.sentences}, {t: targets[t] for t in one.targets})
+        for n, one in enumerate(shards)
+    ]
+
+
+def timed_terms(loaded: Loaded, part: Numbered) -> Tensor:
+    """The terms of one shard's targets, in memory."""
+    with reuse.timed("passes", tokens=part.tokens):
+        return part.terms(loaded)
+
+
+def stored_terms(loaded: Loaded, store: Store, part: Numbered) -> Mapped:
+    """The terms of one shard's targets, in the store.
+
+    Args:
+        loaded: The model.
+        store: Where they are kept.
+        part: Which are meant.
+    """
+    shape = (4, len(part.shard.targets), width(loaded.model))
+    return store.shard(part.number, shape, lambda: part.terms(loaded), part.tokens)
 
 
 def in_shards(
@@ -189,18 +252,16 @@ def in_shards(
 
 def shard_terms(
     loaded: Loaded,
-    decomposer: Decomposer,
-    input_ids: Sequence[list[int]],
-    targets: Sequence[tuple[int, list[int]]],
+    input_ids: Mapping[int, list[int]] | Sequence[list[int]],
+    targets: Mapping[int, tuple[int, list[int]]] | Sequence[tuple[int, list[int]]],
     shard: Shard,
 ) -> Tensor:
     """The terms of one shard's targets.
 
     Args:
         loaded: The model.
-        decomposer: Its decomposer.
-        input_ids: All sentences, each a list of token ids.
-        targets: All targets, (sentence, positions).
+        input_ids: Of each sentence, by its place, a list of token ids.
+        targets: Each target, by its place: (sentence, positions).
         shard: Which of both are meant.
 
     Returns:
@@ -210,6 +271,7 @@ def shard_terms(
     for row, n in enumerate(shard.targets):
         rows.setdefault(targets[n][0], []).append(row)
     result = torch.zeros(len(shard.targets), 4, width(loaded.model))
+    decomposer = Decomposer(loaded.model)
 
     def picked(chosen: list[int]) -> tuple[list[int], Tensor]:
         """The rows that these sentences have a part in, and what each adds to its row."""

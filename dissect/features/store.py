@@ -8,7 +8,10 @@ Parquet table of the items lies beside them, and the answers of predictors train
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -19,6 +22,39 @@ from torch import Tensor
 from dissect import hashing, reuse
 from dissect.errors import DissectError
 from dissect.files import write_parquet, write_text, written_whole
+
+TERMS = "terms"  # the name of a shard's tensor in its file
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A tensor in a file, mapped into memory; pickled, it is the file alone, which is mapped anew."""
+
+    path: Path
+    tensor: Tensor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.path,)
+
+
+def _again(path: Path) -> Mapped:
+    return Mapped(path, mapped_again(path))
+
+
+@lru_cache(maxsize=256)  # units that a worker is sent one after another have the same shards
+def mapped_again(path: Path) -> Tensor:
+    """The terms of a shard that another process knows to be there.
+
+    Raises:
+        DissectError: They are not, or they are damaged.
+    """
+    found = read_tensors(path)
+    if found is None or TERMS not in found:
+        raise DissectError(
+            f"{path} is damaged or not to be seen here: mount the folder of runs at the same place on all "
+            "machines, and run again"
+        )
+    return found[TERMS]
 
 
 class Store:
@@ -32,12 +68,12 @@ class Store:
     """
 
     def __init__(self, folder: str | Path, key: str, items: pd.DataFrame, about: dict):
-        self.folder = Path(folder) / key[:16]
+        self.folder = Path(folder).resolve() / key[:16]
         if not (self.folder / "about.json").exists():
             write_parquet(items, self.folder / "items.parquet")
             write_text(self.folder / "about.json", json.dumps({"key": key, **about}, indent=2))
 
-    def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor], tokens: int = 0) -> Tensor:
+    def shard(self, n: int, shape: tuple[int, ...], make: Callable[[], Tensor], tokens: int = 0) -> Mapped:
         """A shard, mapped into memory; made where it is not there, or damaged.
 
         Args:
@@ -51,10 +87,10 @@ class Store:
         """
 
         def whole(kept: dict[str, Tensor]) -> bool:
-            return "terms" in kept and kept["terms"].shape == shape
+            return TERMS in kept and kept[TERMS].shape == shape
 
         path = self.folder / f"{n:05d}.safetensors"
-        return kept(path, "passes", lambda: {"terms": make()}, whole, tokens=tokens)["terms"]
+        return Mapped(path, kept(path, "passes", lambda: {TERMS: make()}, whole, tokens=tokens)[TERMS])
 
 
 class AnswerStore:

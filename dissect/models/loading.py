@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -48,6 +50,11 @@ class Loaded:
     def label(self) -> str:
         """The name to show: of a folder, its last part."""
         return Path(self.name).resolve().name if os.path.isdir(self.name) else self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it is its name and fingerprint: whoever unpickles it loads the model, and keeps it."""
+        name = os.path.abspath(self.name) if os.path.isdir(self.name) else self.name
+        return loaded_again, (name, fingerprint(self.model), self.model.device.type)
 
     def __str__(self) -> str:
         config, wide = self.model.config, width(self.model)
@@ -127,6 +134,26 @@ def load(name: str, device: str | None = None, whole: bool = False) -> Loaded:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     tokenizer.padding_side = "right"
     return Loaded(name, model.eval().to(pick_device(device)), tokenizer)
+
+
+@lru_cache(maxsize=2)
+def loaded_again(name: str, sha256: str, device: str) -> Loaded:
+    """A model that another process has loaded.
+
+    Args:
+        name: As `load` takes it.
+        sha256: Its fingerprint.
+        device: Its kind of device.
+
+    Raises:
+        DissectError: What has that name here is another model; besides, what `load` raises.
+    """
+    loaded = load(name, device)
+    if fingerprint(loaded.model) != sha256:
+        raise DissectError(
+            f"the model {name!r} has other weights here: give one by a folder that all machines share"
+        )
+    return loaded
 
 
 def alone(model: PreTrainedModel) -> PreTrainedModel:

@@ -1,6 +1,5 @@
 """Shows in the terminal how far a chapter's kernel is."""
 
-import json
 import sys
 import tempfile
 import threading
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dissect.progress import IN_A_LOG, in_words
+from dissect.progress import IN_A_LOG, in_words, told_in
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def _watch(folder: Path, done: threading.Event) -> None:
     begun, shown, last = time.monotonic(), "", 0.0
     told: dict[str, int] = {}  # how many records of a chapter have been looked at
     while not done.wait(0.5):
-        chapters = {lines.name: _records(lines) for lines in sorted(folder.glob("[!.]*"))}
+        chapters = {lines.name: told_in(lines) for lines in sorted(folder.glob("[!.]*"))}
         for chapter, records in chapters.items():
             for note in (record["note"] for record in records[told.get(chapter, 0) :] if "note" in record):
                 print(f"\r    {note:<74}" if terminal else f"    {note}", file=sys.stderr)
@@ -60,14 +59,6 @@ def _together(latest: dict[str, str]) -> str:
     if len(latest) == 1:
         return next(iter(latest.values()))
     return " · ".join(f"{chapter.split('-')[0]}: {text}" for chapter, text in latest.items())
-
-
-def _records(lines: Path) -> list[dict]:
-    """What the whole lines of the file say."""
-    try:
-        return [json.loads(line) for line in lines.read_text(encoding="utf-8").split("\n")[:-1]]
-    except (OSError, ValueError):
-        return []
 
 
 def _latest(records: list[dict]) -> str:

@@ -114,7 +114,7 @@ def test_memory_does_not_grow_with_the_corpus(minilm, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TOKENS_PER_SHARD", 8000)  # malloc keeps smaller blocks for itself
     held = []
 
-    def shard_terms(loaded, decomposer, input_ids, targets, shard):
+    def shard_terms(loaded, input_ids, targets, shard):
         held.append(own_memory())
         return torch.randn(4, len(shard.targets), loaded.model.config.hidden_size)
 

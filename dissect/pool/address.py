@@ -1,0 +1,37 @@
+"""Where a cluster is, for the processes of a run: in their environment."""
+
+import os
+
+from dissect.errors import DissectError
+
+CLUSTER = "DISSECT_CLUSTER"  # the scheduler's address, such as tcp://host:8786
+WAIT = "DISSECT_CLUSTER_WAIT"  # seconds that work waits while there is no worker
+SEEN = "DISSECT_CLUSTER_SEEN"  # files and folders that workers must see, too
+USUAL = 60.0
+PASSED_ON = ("DISSECT_DEVICE", "DISSECT_DATA", "NLTK_DATA")  # to workers
+
+
+def wait() -> float:
+    """Seconds that work waits for a worker: the setting DISSECT_CLUSTER_WAIT, else 60.
+
+    Raises:
+        DissectError: The setting is no positive number.
+    """
+    try:
+        seconds = float(os.environ.get(WAIT) or USUAL)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise DissectError(f"{WAIT}={os.environ[WAIT]!r} is no number of seconds: give one above 0")
+    return seconds
+
+
+def passed_on() -> dict[str, str]:
+    """What workers are told of this process's environment."""
+    return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+
+
+def seen() -> list[str]:
+    """Files and folders that workers must see, too."""
+    named = os.environ.get(SEEN, "").split(os.pathsep) + [os.environ.get("DISSECT_DATA", "")]
+    return [os.path.abspath(place) for place in named if place]
