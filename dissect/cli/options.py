@@ -37,6 +37,10 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "trials": (int, "Search for hyper-parameters with so many trials; 0: the recorded."),
     "seed": (int, "Of samples, the split of word senses, and fine-tuning."),
     "jobs": (int, "Chapters run side by side, each with its share of the cores."),
+    "cluster": (
+        str,
+        "Workers for terms and probes: local:N, a Dask scheduler's tcp://host:8786, or a YAML file.",
+    ),
     "data": (str, "Folder with wnut16/, ner_tuning/ and squad/ (DISSECT_DATA)."),
 }
 OF_ONE_MODEL = ("model", "tuned", "head")  # which a sweep's file says of each

@@ -32,6 +32,6 @@ def passed_on() -> dict[str, str]:
 
 
 def seen() -> list[str]:
-    """Files and folders that workers must see, too."""
-    named = os.environ.get(SEEN, "").split(os.pathsep) + [os.environ.get("DISSECT_DATA", "")]
+    """Files and folders that workers must see, too; the one that we work in is among them."""
+    named = [os.getcwd()] + os.environ.get(SEEN, "").split(os.pathsep) + [os.environ.get("DISSECT_DATA", "")]
     return [os.path.abspath(place) for place in named if place]

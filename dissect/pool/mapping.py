@@ -78,7 +78,7 @@ class Elsewhere:
         """An item, ready to be sent."""
         from dissect.pool.worker import Work
 
-        return Work(self.common, self.function, pickle.dumps(item), passed_on())
+        return Work(self.common, self.function, pickle.dumps(item), passed_on(), os.getcwd())
 
     def submitted(self, work: "Work") -> "Future":
         """A piece of work, sent."""
@@ -212,6 +212,7 @@ def connected(address: str) -> "Client":
     there = clients.get(address)
     if there is not None and there.status == "running":
         return there
+    disconnected(address)
     try:
         from distributed import Client
     except ImportError:
@@ -222,3 +223,9 @@ def connected(address: str) -> "Client":
     except (OSError, ValueError) as error:
         raise gone(address) from error
     return clients[address]
+
+
+def disconnected(address: str) -> None:
+    """Close the client of a scheduler, if there is one."""
+    if there := clients.pop(address, None):
+        there.close()

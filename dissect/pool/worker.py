@@ -39,12 +39,14 @@ class Work:
     Attributes:
         function: Pickled, as is its item, so that a scheduler in between reads neither.
         environment: What the function reads there.
+        folder: In which it is called.
     """
 
     common: Common
     function: bytes
     item: bytes
     environment: Mapping[str, str]
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def done(work: Work) -> Done | Refused:
         lines.touch()
         os.environ |= {**work.environment, progress.VARIABLE: str(lines), reuse.VARIABLE: str(lines)}
         os.environ.pop(CLUSTER, None)  # a worker sends nothing on
+        os.chdir(work.folder)
         result = pickle.loads(work.function)(pickle.loads(work.item))
         told = [record for record in progress.told_in(lines) if "label" not in record]
         return Done(pickle.dumps(result), told)

@@ -111,6 +111,15 @@ class Machine(TypedDict, total=False):
     accelerator: Name | None
 
 
+class Workers(TypedDict):
+    """Workers of a cluster that are alike, as the manifest tells of them."""
+
+    host: Name
+    threads: Count
+    instructions: Name
+    workers: Count
+
+
 class Manifest(BaseModel):
     """A run, as its folder tells it. Paths in it are relative to the run's folder.
 
@@ -125,6 +134,7 @@ class Manifest(BaseModel):
         left_out: Chapters that the model does not fit, and why.
         results: SHA-256 of all tables.
         work: Done for all chapters: models fine-tuned; None: not told.
+        cluster: The workers that did a part of it, where there were any.
     """
 
     model_config = STRICT
@@ -143,6 +153,7 @@ class Manifest(BaseModel):
     left_out: dict[Name, Line] = {}
     results: Tables = {}
     work: dict[Name, Work] | None = None
+    cluster: list[Workers] = []
 
     def seconds(self) -> float:
         """How long the chapters took, together."""
@@ -247,7 +258,7 @@ def portable(settings: Settings, folder: Path) -> Settings:
 
     changes: dict[str, Any] = {
         option: value if option in KINDS and value in NAMES else seen(value)
-        for option in ("model", "head", "data", *KINDS)
+        for option in ("model", "head", "data", "cluster", *KINDS)
         if (value := getattr(settings, option, None)) is not None
     }
     return settings.model_copy(update=changes | {"tuned": tuple(map(seen, settings.tuned))})

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,15 @@ from dissect.models import Loaded, width
 from dissect.models.finetuning import tuned_sibling
 from dissect.models.vocabulary import tell_uncovered
 from dissect.places import NOTEBOOKS, PACKAGE
+from dissect.pool import mapped
 from dissect.progress import note
 from dissect.report.judge import score
 from dissect.runs import kernels, manifest, provenance
 from dissect.runs.chapters import CHAPTERS, unsuited
+from dissect.runs.cluster import Team, team
 from dissect.runs.manifest import Manifest
 from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
-from dissect.runs.settings import LEARNED, Settings, with_questions, with_siblings
+from dissect.runs.settings import LEARNED, Settings, Sibling, with_questions, with_siblings
 
 FEW = 200  # sentences of a corpus, to see whether the model knows their words
 # Settings that decide what comes out of a chapter.
@@ -93,13 +96,16 @@ def run(
             sweep(folder)
             if force:
                 shutil.rmtree(folder / "features", ignore_errors=True)
-            run_chapters(settings, folder, force, say)
+            with team(settings, folder) as workers:
+                run_chapters(settings, folder, force, say, workers)
             if finish:
                 finish(folder)
     return folder
 
 
-def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[str], None]) -> None:
+def run_chapters(
+    settings: Settings, folder: Path, force: bool, say: Callable[[str], None], workers: Team | None = None
+) -> None:
     """Run the chapters that are not up to date, and judge the claims by their tables.
 
     Args:
@@ -107,6 +113,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
         folder: Of the run.
         force: Run all chapters again.
         say: Called with a line on what is done.
+        workers: Of its cluster, where it has one.
     """
     before = manifest.read(folder)
     loaded = models.load(settings.model, "cpu")
@@ -135,7 +142,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
             say(f"{title}: up to date")
             continue
         plan[chapter] = Planned(title, source, folder / "notebooks" / source.name, parameters, key)
-    threads = settings.threads(torch.get_num_threads()) if settings.jobs > 1 else None
+    threads = settings.threads(torch.get_num_threads()) if settings.jobs > 1 or workers else None
     lock = threading.Lock()
 
     def tell(line: str) -> None:
@@ -158,6 +165,7 @@ def run_chapters(settings: Settings, folder: Path, force: bool, say: Callable[[s
             notebook=hashing.of_file(planned.target),
             results={name: sums[name] for name in files_of(chapter) if name in sums},
         )  # fmt: skip
+        told.cluster = workers.told() if workers else []
         manifest.write(folder, told)
 
     kernels.side_by_side(settings.order(plan), work, done, settings.jobs)
@@ -279,16 +287,25 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
     if not places:
         for one in settings.to_tune():
             say(f"the sibling fine-tuned on {one.task}, seed {one.seed} …")
-            places.append(
-                tuned_sibling(settings.model, one.corpus, folder / "models", one.limit, one.seed, one.task,
-                              **settings.columns(LEARNED[one.task]))
-            )  # fmt: skip
+        places = mapped(partial(sibling, settings, folder / "models"), settings.to_tune(), "siblings")
         for stale in (folder / "models").glob(".*.checkpoint"):  # of trainings that nobody asks for now
             shutil.rmtree(stale, ignore_errors=True)
     if len(places) > 1:
         found = {place: models.tuned_for(models.load(place, "cpu").model)[0] for place in places}
         places.sort(key=lambda place: (found[place] != "ner", found[place] != "tags"))
     return [relative(place, folder) if Path(place).exists() else place for place in places]
+
+
+def sibling(settings: Settings, folder: Path, one: Sibling) -> str:
+    """The folder of a fine-tuned copy; see `tuned_sibling`.
+
+    Args:
+        settings: Of the run.
+        folder: Of copies.
+        one: Which is meant.
+    """
+    columns = settings.columns(LEARNED[one.task])
+    return tuned_sibling(settings.model, one.corpus, folder, one.limit, one.seed, one.task, **columns)
 
 
 def key_of(source: Path, parameters: dict, revisions: dict[str, str]) -> str:

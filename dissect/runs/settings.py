@@ -105,6 +105,8 @@ class Settings(BaseModel):
             and accelerators that have it, and scores differ by less than they do from seed to seed.
         device: "cpu", "cuda", …; by default the accelerator that torch finds.
         jobs: Chapters run side by side, each with its share of the cores.
+        cluster: Workers that terms and probes are made by: "local:N", the address of a Dask scheduler, or a
+            YAML file of a queue.
         data: The folder of corpora that are plain files.
     """
 
@@ -133,6 +135,7 @@ class Settings(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     device: Line | None = None
     jobs: Positive = 1
+    cluster: Line | None = None
     data: Line | None = None
 
     @model_validator(mode="before")
