@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dissect import reuse
 from dissect.errors import DissectError
+from dissect.network import patience
 from dissect.pool.address import CLUSTER, passed_on, seen, wait
 from dissect.progress import note, track
 
@@ -94,6 +95,7 @@ class Elsewhere:
             for future in self.finished(list(places)):
                 place = places.pop(future)
                 came = result_of(future, self.label)
+                future.release()  # a worker that holds what nobody else has cannot be sent away
                 if isinstance(came, Refused):
                     self.refuse(came.worker, came.differs)
                     places[self.submitted(sent[place])] = place
@@ -136,7 +138,10 @@ def refuse(client: "Client", worker: str, differs: str) -> str:
         worker: Its address.
         differs: How it differs, in words.
     """
-    client.retire_workers([worker], close_workers=True, remove=True)
+    begun = time.monotonic()
+    while worker in client.nthreads() and time.monotonic() - begun < patience():
+        client.retire_workers([worker], close_workers=True, remove=True)
+        time.sleep(0.1)
     return f"the worker {worker} is not used: {differs}"
 
 
@@ -219,7 +224,7 @@ def connected(address: str) -> "Client":
         raise DissectError("a cluster needs Dask: pip install -e '.[cluster]'") from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it complains of is told in a sentence
     try:
-        clients[address] = Client(address, set_as_default=False)
+        clients[address] = Client(address, timeout=patience(), set_as_default=False)
     except (OSError, ValueError) as error:
         raise gone(address) from error
     return clients[address]
