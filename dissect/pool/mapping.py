@@ -58,7 +58,8 @@ class Elsewhere:
         self.client = connected(address)
         self.address, self.label = address, label
         self.function, self.common = pickle.dumps(function), common(*seen())
-        self.refused = ""  # the last worker that differed
+        self.unwanted: set[str] = set()  # workers that differ, and are not gone yet
+        self.refused = ""  # what was told of the last of them
         self.alone = time.monotonic()  # since when there has been no worker
 
     def results(self, items: Sequence[Any]) -> list[Any]:
@@ -91,21 +92,28 @@ class Elsewhere:
         """Places of items and results, as they come; what was refused is sent anew."""
         from dissect.pool.worker import Refused
 
-        while places:
+        held: list[int] = []  # until the workers that refused them are gone
+        while places or held:
             for future in self.finished(list(places)):
                 place = places.pop(future)
                 came = result_of(future, self.label)
                 future.release()  # a worker that holds what nobody else has cannot be sent away
                 if isinstance(came, Refused):
                     self.refuse(came.worker, came.differs)
-                    places[self.submitted(sent[place])] = place
+                    held.append(place)
                 else:
                     yield place, received(came)
+            if held and self.sent_away():
+                places |= {self.submitted(sent[place]): place for place in held}
+                held = []
 
     def finished(self, futures: list["Future"]) -> list["Future"]:
         """Those that are finished, one at least unless a second passes; none may be for ever."""
         from distributed import wait as wait_for
 
+        if not futures:
+            time.sleep(0.1)
+            return []
         try:
             return list(wait_for(futures, timeout=1, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
@@ -124,24 +132,28 @@ class Elsewhere:
             )
 
     def refuse(self, worker: str, differs: str) -> None:
-        """Tell that a worker is not used, and send it away."""
-        if (sentence := refuse(self.client, worker, differs)) != self.refused:
-            note(sentence)
-        self.refused = sentence
+        """Tell once that a worker is not used."""
+        self.refused = refused_in_words(worker, differs)
+        if worker not in self.unwanted:
+            note(self.refused)
+        self.unwanted.add(worker)
+
+    def sent_away(self) -> bool:
+        """Whether all workers that are not used are gone, now that they are asked to go."""
+        there = self.unwanted & set(self.client.nthreads())
+        if there:
+            self.client.retire_workers(list(there), close_workers=True, remove=True)
+        self.unwanted &= set(self.client.nthreads())
+        return not self.unwanted
 
 
-def refuse(client: "Client", worker: str, differs: str) -> str:
-    """Send a worker away; returns the sentence on it.
+def refused_in_words(worker: str, differs: str) -> str:
+    """The sentence on a worker that is not used.
 
     Args:
-        client: Of the cluster.
         worker: Its address.
         differs: How it differs, in words.
     """
-    begun = time.monotonic()
-    while worker in client.nthreads() and time.monotonic() - begun < patience():
-        client.retire_workers([worker], close_workers=True, remove=True)
-        time.sleep(0.1)
     return f"the worker {worker} is not used: {differs}"
 
 

@@ -16,7 +16,7 @@ from dissect import models
 from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.pool.address import CLUSTER, SEEN, WAIT, seen, wait
-from dissect.pool.mapping import common, connected, disconnected, refuse
+from dissect.pool.mapping import common, connected, disconnected, refused_in_words
 from dissect.progress import note
 from dissect.runs import queues
 from dissect.runs.manifest import Workers
@@ -50,8 +50,9 @@ class Team:
         for worker, differs in self.client.run(differs_here, common(*seen()), on_error="return").items():
             reason = f"it cannot be asked ({differs})" if isinstance(differs, Exception) else differs
             if reason:
-                told = refuse(self.client, worker, reason)
+                told = refused_in_words(worker, reason)
                 note(told)
+                self.client.retire_workers([worker], close_workers=True, remove=True)
         if not self.client.nthreads():
             raise DissectError(f"no worker is left that can be used: {told}")
         self.look()
