@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import torch
 
@@ -201,8 +202,9 @@ def await_one(client: "Client") -> None:
 
 def dashboard(client: "Client") -> str:
     """Where the scheduler's dashboard is, in words."""
-    from importlib.util import find_spec
-
-    if find_spec("bokeh") is None:
-        return "the scheduler shows no dashboard, which bokeh draws: pip install bokeh"
-    return f"the scheduler's dashboard is at {client.dashboard_link}"
+    link = client.dashboard_link
+    try:
+        with urlopen(link, timeout=5):
+            return f"the scheduler's dashboard is at {link}"
+    except (OSError, ValueError):
+        return "the scheduler shows no dashboard: it does where bokeh is installed"

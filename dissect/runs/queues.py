@@ -74,10 +74,13 @@ def of_kind(kind: str, workers: int, options: dict[str, Any]) -> dict[str, Any]:
     """
     if kind == "cuda":
         return {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, **options}
-    threads = max(1, int(options.get("cores", 1)) // int(options.get("processes", 1)))
+    processes = int(options.get("processes", 1))
+    threads = max(1, int(options.get("cores", 1)) // processes)
     own = [f"export {name}_NUM_THREADS={threads}" for name in ("OMP", "MKL", "OPENBLAS")]
+    alone = ["--nthreads", "1", "--memory-limit", "0"]  # what is mapped would count
     return options | {
-        "worker_extra_args": [*options.get("worker_extra_args", []), "--nthreads", "1"],
+        "processes": processes,
+        "worker_extra_args": [*options.get("worker_extra_args", []), *alone],
         "job_script_prologue": [*own, *options.get("job_script_prologue", [])],
     }
 

@@ -136,6 +136,13 @@ def test_without_a_worker_a_run_ends_in_one_sentence(tmp_path, monkeypatch):
     assert CLUSTER not in os.environ
 
 
+def test_the_dashboard_is_told_where_there_is_one(two, tmp_path):
+    with cluster.connected_to(two) as client:
+        assert cluster.dashboard(client).startswith("the scheduler's dashboard is at http://127.0.0.1:")
+    with processes.scheduler(tmp_path) as (there, _), cluster.connected_to(there) as client:
+        assert cluster.dashboard(client).startswith("the scheduler shows no dashboard")
+
+
 def test_workers_are_told_of_by_kind_and_other_instructions_are_noted(two, capsys, monkeypatch):
     with cluster.connected_to(two) as client:
         team = Team(client)
@@ -147,14 +154,12 @@ def test_workers_are_told_of_by_kind_and_other_instructions_are_noted(two, capsy
         assert not capsys.readouterr().err  # once
 
 
-FULL = {"kind": "slurm", "workers": 8, "cores": 8, "processes": 2, "memory": "32GB", "queue": "short"}
-
-
 def test_a_worker_of_a_queue_does_one_thing_with_all_its_cores():
     options = queues.of_kind(
         "slurm", 8, {"cores": 8, "processes": 2, "job_script_prologue": ["module load x"]}
     )
-    assert options["worker_extra_args"] == ["--nthreads", "1"]
+    assert options["worker_extra_args"] == ["--nthreads", "1", "--memory-limit", "0"]
+    assert options["processes"] == 2 and queues.of_kind("sge", 8, {})["processes"] == 1
     assert "export OMP_NUM_THREADS=4" in options["job_script_prologue"]
     assert options["job_script_prologue"][-1] == "module load x"
     assert queues.of_kind("cuda", 2, {})["n_workers"] == 2
