@@ -22,6 +22,7 @@ from dissect.experiments.probes.precision import pick_precision
 from dissect.features import Features
 from dissect.hashing import made_by, of_object
 from dissect.models import pick_device
+from dissect.pool import mapped
 from dissect.progress import track
 
 # The search space: name, smallest, largest, whether on a logarithmic scale.
@@ -100,7 +101,7 @@ def search_each(
         OfSubset(probe, name, features, subset, split.train, default, trials, told)
         for subset in subsets()[1:]
     ]
-    found = [searched(one) for one in of_each]
+    found = mapped(searched, of_each, "searches for hyper-parameters")
     chosen = {one.subset: training for one, (training, _) in zip(of_each, found, strict=True)}
     return {"": default} | chosen, pd.concat([table for _, table in found], ignore_index=True)
 

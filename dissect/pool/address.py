@@ -8,7 +8,7 @@ CLUSTER = "DISSECT_CLUSTER"  # the scheduler's address, such as tcp://host:8786
 WAIT = "DISSECT_CLUSTER_WAIT"  # seconds that work waits while there is no worker
 SEEN = "DISSECT_CLUSTER_SEEN"  # files and folders that workers must see, too
 USUAL = 60.0
-PASSED_ON = ("DISSECT_DEVICE", "DISSECT_DATA", "NLTK_DATA")  # to workers
+PASSED_ON = ("DISSECT_DEVICE", "DISSECT_PRECISION", "DISSECT_DATA", "NLTK_DATA")  # to workers
 
 
 def wait() -> float:
