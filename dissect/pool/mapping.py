@@ -217,6 +217,12 @@ def common(*places: str) -> "Common":
     return common_to(list(places))
 
 
+def hush() -> None:
+    """Let Dask complain no more, since what it complains of is told in a sentence."""
+    for name in ("distributed", "distributed.client"):  # each of which it gives a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 clients: dict[str, "Client"] = {}  # by address
 
 
@@ -234,7 +240,7 @@ def connected(address: str) -> "Client":
         from distributed import Client
     except ImportError:
         raise DissectError("a cluster needs Dask: pip install -e '.[cluster]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it complains of is told in a sentence
+    hush()
     try:
         clients[address] = Client(address, timeout=patience(), set_as_default=False)
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ from dissect import models
 from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.pool.address import CLUSTER, SEEN, WAIT, seen, wait
-from dissect.pool.mapping import common, connected, disconnected, refused_in_words
+from dissect.pool.mapping import common, connected, disconnected, hush, refused_in_words
 from dissect.progress import note
 from dissect.runs import queues
 from dissect.runs.manifest import Workers
@@ -148,7 +148,7 @@ def local(workers: int) -> Iterator[str]:
     from distributed import LocalCluster
 
     share = {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // workers)), **ALLOCATOR}
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    hush()
     own = dask.config.set({"distributed.nanny.pre-spawn-environ": share})
     with variables(share), own, LocalCluster(
         n_workers=workers, threads_per_worker=1, memory_limit=0,  # what is mapped would count

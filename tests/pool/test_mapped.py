@@ -117,7 +117,7 @@ def test_a_full_disk_at_a_worker_is_one_sentence(cluster, tmp_path):
         subprocess.run(["umount", "-l", str(tmp_path / "disk")], check=False)
 
 
-def test_a_scheduler_that_is_killed_is_one_sentence(tmp_path, at, monkeypatch):
+def test_a_scheduler_that_is_killed_is_one_sentence(tmp_path, at, monkeypatch, capfd):
     monkeypatch.setenv(PATIENCE, "3")
     with scheduler(tmp_path) as (there, process), worker(there, tmp_path):
         at(there)
@@ -133,6 +133,7 @@ def test_a_scheduler_that_is_killed_is_one_sentence(tmp_path, at, monkeypatch):
         thread.join()
     with pytest.raises(DissectError, match="does not answer"):  # nor does it to who comes now
         mapped(processes.fails, [1], "after")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_worker_that_joins_late_is_used_and_none_is_one_sentence(tmp_path, at, monkeypatch):

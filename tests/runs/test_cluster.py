@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from dissect import DissectError, corpora
+from dissect.experiments import word_senses as of_senses
+from dissect.experiments.hyperparameters import choose
 from dissect.experiments.probes import Training
 from dissect.experiments.word_senses import sense_terms, word_senses
 from dissect.features import gathering
@@ -22,6 +24,7 @@ from dissect.runs.settings import settings_from
 from tests.pool import processes
 from tests.pool.processes import until, worker
 
+QUICK = Training(epochs=2)
 SMALL = {"sections": (5,), "limit": 12, "seeds": 1, "siblings": "ner"}
 
 
@@ -41,12 +44,13 @@ def one_thread():
 
 
 def experiment(minilm, folder):
-    items = sense_terms(minilm, corpora.senses("teaching", 60), folder)
-    return word_senses(items, [0, 1], training=Training(epochs=2))
+    """The results on a few senses, and the trials of a search."""
+    items = sense_terms(minilm, corpora.senses("teaching", 30), folder)
+    return word_senses(items, [0], training=QUICK), choose(items, 1)[1]
 
 
 def files(folder):
-    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".seconds"]
+    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".seconds", ".log")]
     return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
@@ -54,9 +58,11 @@ def test_an_experiment_on_two_workers_is_bit_for_bit_that_on_one_machine(
     minilm, two, tmp_path, monkeypatch, one_thread
 ):
     monkeypatch.setattr(gathering, "TOKENS_PER_SHARD", 300)
-    alone = experiment(minilm, tmp_path / "alone")
+    monkeypatch.setattr(of_senses, "TRAINING", QUICK)
+    alone, trials = experiment(minilm, tmp_path / "alone")
     monkeypatch.setenv(CLUSTER, two)
-    together = experiment(minilm, tmp_path / "together")
+    together, trials_together = experiment(minilm, tmp_path / "together")
+    assert len(trials) == 15 and trials_together.equals(trials)
     for name in ("scores", "groups", "intervals", "pairs", "agreement", "consistency"):
         assert getattr(together, name).equals(getattr(alone, name)), name
     left = files(tmp_path / "alone")
