@@ -184,7 +184,7 @@ def received(came: "Done") -> Any:
         if "note" in record:
             note(record["note"])
         else:
-            reuse.record(**record)
+            reuse.record(record["kind"], record["seconds"], record["reused"], **record["sizes"])
     return pickle.loads(came.result)
 
 

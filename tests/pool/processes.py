@@ -68,7 +68,7 @@ def squared(n: int) -> tuple[int, int]:
 
 def tells(n: int) -> int:
     note(f"note of {n}")
-    reuse.record("pieces", 1.0, reused=n % 2 == 1)
+    reuse.record("pieces", 1.0, reused=n % 2 == 1, tokens=n)
     return len(list(track(range(n), "within")))
 
 
