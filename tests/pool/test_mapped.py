@@ -60,7 +60,9 @@ def test_results_are_in_the_order_of_the_items_and_of_several_workers(cluster):
 def test_what_workers_tell_is_told_here(cluster, capsys):
     with reuse.recorded() as work:
         assert mapped(processes.tells, range(4), "pieces") == [0, 1, 2, 3]
-    assert (work["pieces"].computed, work["pieces"].reused) == (2, 2) and work["pieces"].sizes == {"tokens": 6}
+    assert (work["pieces"].computed, work["pieces"].reused) == (2, 2) and work["pieces"].sizes == {
+        "tokens": 6
+    }
     said = capsys.readouterr().err
     assert all(said.count(f"note of {n}\n") == 1 for n in range(4)) and "within" not in said
 
