@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         DissectError: The disk is full, or the folder cannot be written to.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # a number of its own: processes of two machines may have one number and write the same file
+    unfinished = path.with_name(f".{path.name}.{secrets.randbelow(10**12)}")
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
