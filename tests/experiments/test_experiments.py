@@ -185,7 +185,7 @@ def test_what_was_interrupted_goes_on_with_the_next_probe(tmp_path, monkeypatch)
     predict = partial(word_senses.learned, numbers=numbers, training=QUICK)
     unit = Unit(word_senses.EXPERIMENT, "classifier", predict, items, items.split(0), 0)
     probes, trained = word_senses.sense_probes, []
-    monkeypatch.setattr(kept, "TOGETHER", 1)  # byte: one at a time
+    monkeypatch.setattr(kept, "MEMORY", 1)  # byte: one at a time
 
     def interrupted(*given, **options):
         if len(trained) == 5:

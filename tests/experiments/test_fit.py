@@ -132,9 +132,18 @@ def test_a_width_of_its_own_and_memory_part_probes(monkeypatch):
     rows = torch.arange(10)
     names = ["i", "h", "f"]
     assert [group for group, _ in kept.together(features, names, rows, 3)] == [names]
-    of_one = 4 * (20 * 6 + 5 * 6 * (6 + 3))
-    monkeypatch.setattr(kept, "TOGETHER", 2 * of_one)
-    assert [group for group, _ in kept.together(features, names, rows, 3)] == [["i", "h"], ["f"]]
+    of_one, weights = 4 * (20 * 6 + 5 * 6 * (6 + 3)), 4 * 4 * 6 * (6 + 3)
+    for limit, value in (("MEMORY", 2 * of_one), ("CACHE", 2 * weights)):
+        with monkeypatch.context() as patched:
+            patched.setattr(kept, limit, value)
+            assert [group for group, _ in kept.together(features, names, rows, 3)] == [["i", "h"], ["f"]]
+            patched.setattr(kept, limit, value - 1)
+            assert [group for group, _ in kept.together(features, names, rows, 3)] == [["i"], ["h"], ["f"]]
+    monkeypatch.setattr(kept, "CACHE", 1)
+    with monkeypatch.context() as patched:  # an accelerator has memory enough
+        patched.setattr(kept, "pick_device", lambda: torch.device("cuda"))
+        assert [group for group, _ in kept.together(features, names, rows, 3)] == [names]
+    monkeypatch.setattr(kept, "CACHE", 2**20)
 
     class Wide(Features):
         def subset(self, name):

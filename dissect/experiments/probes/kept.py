@@ -13,7 +13,10 @@ from dissect.features import EPOCHS, AnswerStore, Features, checksum
 from dissect.hashing import made_by
 from dissect.models import pick_device
 
-TOGETHER = 4 * 2**30  # bytes of vectors, weights and what is kept of these while they are trained
+MEMORY = 4 * 2**30  # bytes of vectors, weights and what is kept of these while they are trained
+# Bytes of weights and of what each step changes with them, on a processor. What is larger does not stay in
+# its cache from step to step: probes with many senses took three times as long together as one by one.
+CACHE = 32 * 2**20
 COPIES = 5  # of weights: themselves, gradients, two moments, and the best so far
 FLOAT = 4  # bytes
 
@@ -73,21 +76,26 @@ def trained(
 def together(
     features: Features, subsets: Sequence[str], fit_on: Tensor, classes: int
 ) -> Iterator[tuple[list[str], list[Tensor]]]:
-    """Subsets whose probes fit into memory together, and are equally wide, with their vectors.
+    """Subsets whose probes fit into memory together, on a processor into its cache, and are equally wide.
 
     Args:
         features: The terms.
         subsets: Of the terms.
         fit_on: Places of the items by which vectors are standardised.
         classes: How many a probe tells apart.
+
+    Yields:
+        Subsets, and the vectors of each.
     """
+    on_processor = pick_device().type == "cpu"
     group: list[str] = []
     xs: list[Tensor] = []
     for subset in subsets:
         x = vectors_of(features, subset, fit_on)
-        width = x.shape[1]
-        wanted = FLOAT * (x.numel() + COPIES * width * (width + classes))
-        if xs and (width != xs[0].shape[1] or (len(xs) + 1) * wanted > TOGETHER):
+        weights = x.shape[1] * (x.shape[1] + classes)
+        memory, cache = FLOAT * (x.numel() + COPIES * weights), FLOAT * (COPIES - 1) * weights
+        fit = (len(xs) + 1) * memory <= MEMORY and (not on_processor or (len(xs) + 1) * cache <= CACHE)
+        if xs and not (fit and x.shape[1] == xs[0].shape[1]):
             yield group, xs
             group, xs = [], []
         group.append(subset)
