@@ -4,8 +4,9 @@
 
 The probes of the four terms and of their sum, for entities, senses (of four times as many sentences) and
 masked words (of twice as many): trained one after another in float32, together in float32, and together with
-products in bfloat16; a ratio is the median over rounds of the time of one epoch. Then scores over seeds in both precisions, trained to the end: these are to
-differ by less than they do from seed to seed. Needs the paper's corpora (see `dissect fetch`).
+products in bfloat16; a ratio is the median over rounds of the time of one epoch. Then scores over seeds in
+both precisions, trained to the end: these are to differ by less than they do from seed to seed. Needs the
+paper's corpora (see `dissect fetch`).
 """
 
 import argparse
@@ -25,9 +26,9 @@ from dissect.decomposition import TERMS
 from dissect.experiments import masked_words, named_entities, word_senses
 from dissect.experiments.probes import Split, Training
 from dissect.experiments.probes.precision import PRECISIONS, trained_in
+from dissect.experiments.units import Answers
 
 SUBSETS = (*TERMS, "i+h+f+c")
-Answers = dict[str, dict]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Kind:
     labels: Tensor
     split: Split
     training: Training
-    answers: Callable[[Sequence[str], Training, int], Answers]
+    answers: Callable[[Sequence[str], Training, int], dict[str, Answers]]
 
 
 def main() -> None:
@@ -79,14 +80,14 @@ def kinds(loaded: models.Loaded, sentences: int) -> list[Kind]:
     tags, senses = words.numbered(), word_senses.numbered(items)
     by_item, by_sentence = items.split(0), targets.split(0)
 
-    def entities(subsets: Sequence[str], how: Training, seed: int) -> Answers:
+    def entities(subsets: Sequence[str], how: Training, seed: int) -> dict[str, Answers]:
         return named_entities.learned(words, subsets, words.split, tags, how, seed)
 
-    def of_senses(subsets: Sequence[str], how: Training, seed: int) -> Answers:
+    def of_senses(subsets: Sequence[str], how: Training, seed: int) -> dict[str, Answers]:
         said = word_senses.learned(items, subsets, by_item, senses, how, seed)
         return {subset: {"predicted": numbers(of["predicted"], senses[0])} for subset, of in said.items()}
 
-    def heads(subsets: Sequence[str], how: Training, seed: int) -> Answers:
+    def heads(subsets: Sequence[str], how: Training, seed: int) -> dict[str, Answers]:
         return masked_words.learned(targets, subsets, by_sentence, how, seed)
 
     truth = numbers([senses[0][n] for n in senses[1].tolist()], senses[0])
