@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,16 @@ def common_to(seen: list[str]) -> Common:
     Args:
         seen: Files and folders that a worker must see as well.
     """
-    return Common(versions(), of_code(sorted(modules())), {place: of_file_or_folder(place) for place in seen})
+    return Common(versions(), code(), {place: of_file_or_folder(place) for place in seen})
 
 
+@cache
+def code() -> str:
+    """SHA-256 of this package's modules, as this process first saw them."""
+    return of_code(sorted(modules()))
+
+
+@cache
 def versions() -> dict[str, str]:
     """The versions of this package and of those that numbers come out of."""
     return {"dissect": __version__} | {name: importlib.metadata.version(name) for name in COMPUTING}
@@ -100,7 +108,7 @@ def differs(common: Common) -> str:
     for name, version in versions().items():
         if version != common.versions.get(name):
             return f"it has {name} {version}, and the run {common.versions.get(name)}"
-    if of_code(sorted(modules())) != common.code:
+    if code() != common.code:
         return "its code of dissect is another than the run's: install the same commit there"
     for place, sha256 in common.seen.items():
         if (there := of_file_or_folder(place)) != sha256:
