@@ -148,9 +148,9 @@ def test_without_a_vector_there_is_one_row_and_nothing_to_compare(found):
 def test_all_runs_of_an_experiment_have_the_split_that_was_given(monkeypatch):
     items, splits = told_by_the_text(40, 4), []
 
-    def answer(probe, name, features, subset, labels, split, training, seed, **_):
-        splits.append((seed, split))
-        return {"predicted": labels[split.test]}
+    def answer(probes, name, features, trainings, labels, split, seed, **_):
+        splits.extend([(seed, split)] * len(trainings))
+        return {subset: {"predicted": labels[split.test]} for subset in trainings}
 
     monkeypatch.setattr(word_senses, "trained", answer)
     split = items.split_by_document(9)

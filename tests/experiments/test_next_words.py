@@ -84,7 +84,7 @@ def test_the_models_own_head_is_right_where_the_model_is(llama, targets):
     """On whole embeddings its answers and its losses are those of the model's logits."""
     asked, head = next_text(llama, LINES, times=2), models.load_word_head(llama)
     split = targets.split(0)
-    said = masked_words.read(targets, "i+h+f+c", split, head, 0)
+    said = masked_words.read(targets, ["i+h+f+c"], split, head, 0)["i+h+f+c"]
     model = AutoModelForCausalLM.from_pretrained(llama.name).eval()
     for place, n in enumerate(split.test.tolist()):
         sentence, position = asked.targets[n]

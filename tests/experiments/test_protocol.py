@@ -194,7 +194,7 @@ def test_the_head_over_the_whole_vocabulary_is_scored_on_the_same_targets():
     split = targets.split(0)
     seen = set(labels[split.train].tolist())
     assert table["types"].to_dict() == {"types seen": len(seen), "vocabulary": 30}
-    learned = masked_words.learned(targets, "i+h+f+c", split, training, 0)
+    learned = masked_words.learned(targets, ["i+h+f+c"], split, training, 0)["i+h+f+c"]
     kept = [n for n, place in enumerate(split.test.tolist()) if int(labels[place]) in seen]
     right = [bool(learned["predicted"][n] == labels[split.test[n]]) for n in kept]
     assert table.loc["types seen", "accuracy"] == pytest.approx(np.mean(right))

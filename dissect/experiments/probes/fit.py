@@ -7,7 +7,7 @@ learns the same whatever is trained beside it, and two that read different terms
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -136,7 +136,7 @@ def fit(
         raise ValueError(f"probes that are trained together have one size of batches, not {sorted(sizes)}")
     size = sizes.pop()
     order = torch.Generator().manual_seed(seed)
-    drops = torch.Generator(learners[0].device).manual_seed(seed)
+    drops = torch.Generator().manual_seed(seed)  # on the processor, as on every machine
     stacked = learners[0].device.type != "cpu" if stacked is None else stacked
     for learner in learners:
         learner.judge(dev, score)
@@ -225,7 +225,7 @@ def kept_units(
     if shares == {0.0}:
         yield from [None] * len(learners)
         return
-    drawn = torch.rand(items, learners[0].x.shape[1], generator=generator, device=generator.device)
+    drawn = torch.rand(items, learners[0].x.shape[1], generator=generator).to(learners[0].device)
     factors = {share: (drawn >= share) / (1 - share) for share in shares if 0 < share < 1}
     factors |= {share: torch.zeros_like(drawn) for share in shares if share >= 1}
     for learner in learners:
@@ -234,7 +234,9 @@ def kept_units(
 
 def rounded(device: torch.device) -> AbstractContextManager:
     """Where products of matrices are in bfloat16, if that is asked for."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=pick_precision() == "bfloat16")
+    if pick_precision() == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 def surely_lower(losses: Tensor, others: Tensor) -> bool:
