@@ -7,6 +7,7 @@ models are small ones; everything else is done as the command does it.
 import os
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ def there(minilm, small_run, tmp_path_factory) -> Path:
         vocab_size=len(minilm.tokenizer), max_position_embeddings=128,
     )  # fmt: skip
     named = {name: BertModel for name in PLAIN} | dict.fromkeys(TAGGERS, BertForTokenClassification)
-    for name, kind in (named | {"my-mlm": BertForMaskedLM}).items():
+    heads = dict.fromkeys(("my-mlm", "runs/minilm/models/minilm-head"), BertForMaskedLM)
+    for name, kind in (named | heads).items():
         kind(config).save_pretrained(folder / name)
         minilm.tokenizer.save_pretrained(folder / name)
     left = shutil.ignore_patterns("site", "features", "models")
@@ -87,6 +89,7 @@ def at_hand(there, tmp_path, monkeypatch) -> Path:
     for module in (models, loading):
         monkeypatch.setattr(module, "location", lambda name: small if name == "minilm" else location(name))
     monkeypatch.setattr(runs, "run_chapters", lambda *_: None)
+    monkeypatch.setattr(runs, "team", lambda *_: nullcontext())  # no scheduler answers at the prose's address
     for module in (build, compare):
         monkeypatch.setattr(module, "build_site", lambda *_, **__: print(BUILT))
     monkeypatch.setattr(build, "build_swept", lambda *_: print(BUILT))

@@ -27,6 +27,7 @@ TABLES = {
     "exactness", "dependence", "feedforward_r2", "models", "siblings",
     "importance", "importance_groups", "correlation", "correlation_groups",
     *(f"masked_words{part}" for part in ("", "_groups", "_intervals", "_pairs", "_search", "_stood")),
+    "masked_words_head",
     *(f"{name}{part}" for name in ("senses", "senses_documents", "entities")
       for part in ("", "_groups", "_intervals", "_pairs", "_search", "_agreement", "_consistency")),
     "senses_corpus", "senses_splits",
