@@ -212,7 +212,8 @@ def test_products_are_rounded_to_bfloat16_while_probes_are_trained_and_nowhere_e
     said = probes(xs[:1], labels, [TRAINING])[0]
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
     assert {value.dtype for value in learners[0].state.values()} == {torch.float32}
-    assert all(weight.grad.dtype == torch.float32 for weight in learners[0].probe.parameters())
+    gradients = {w.grad.dtype for w in learners[0].probe.parameters() if w.requires_grad}
+    assert gradients == {torch.float32}
     monkeypatch.setenv(VARIABLE, "float32")
     full = probes(xs[:1], labels, [TRAINING])[0]
     right = [(of["predicted"] == labels[SPLIT.test]).double().mean() for of in (said, full)]
@@ -238,3 +239,13 @@ def test_epochs_are_kept_with_the_answers_and_counted_and_are_no_answer(tmp_path
         assert set(said["i"]) == {"predicted"}
         assert work["some"].sizes["epochs"] == sum(learner.epochs for learner in learners[:2]) > 2
         assert work["some"].reused == (2 if again else 0)
+
+
+def test_the_bias_of_a_head_is_how_often_types_are_targets_whatever_the_weight_decay(learners):
+    """It is not trained, so nothing wears it away, either."""
+    xs, labels = data()
+    words(xs[:1], labels, [replace(TRAINING, weight_decay=10.0, learning_rate=1e-2)])
+    head = learners[0].probe.linear
+    often = torch.bincount(labels[SPLIT.train]) + 0.01
+    assert learners[0].epochs > 1 and torch.allclose(head.bias, torch.log(often / often.sum()).float())
+    assert torch.equal(learners[0].state["linear.bias"], head.bias)

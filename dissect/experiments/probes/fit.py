@@ -36,13 +36,15 @@ class Learner:
     """
 
     def __init__(self, probe: nn.Module, x: Tensor, target: Tensor, training: Training):
-        self.probe, self.x, self.target, self.training = probe.to(pick_device()), x, target, training
         self.device = pick_device()
+        self.probe, self.x, self.target, self.training = probe.to(self.device), x, target, training
+        # what is not trained has no gradient: with one of zeros, weight decay would wear it away
+        trainable = [weight for weight in self.probe.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            probe.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay,
+            trainable, lr=training.learning_rate, weight_decay=training.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )  # fmt: skip
-        for weight in probe.parameters():
+        for weight in trainable:
             weight.grad = torch.zeros_like(weight)  # once: of many senses it is large
         self.epochs = self.stale = 0
         self.untrained: Tensor | None = None
