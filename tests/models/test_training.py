@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from torch import nn
 
 from dissect.experiments.probes import Choices, Split, Training, masked_head, sense_probe, two_layer
-from dissect.experiments.probes.fit import Learner, fit, kept_units, surely_lower
+from dissect.experiments.probes.fit import Learner, Probe, fit, kept_units, surely_lower
 
 ROWS, D = 24, 5
 ALL = torch.arange(ROWS)
@@ -23,7 +23,7 @@ def data(seed=0):
     return torch.randn(ROWS, D, generator=rng), torch.randint(3, (ROWS,), generator=rng)
 
 
-class Linear(nn.Linear):
+class Linear(Probe, nn.Linear):
     """A linear probe, of whose vectors numbers are dropped out."""
 
     def forward(self, x, n, kept):
@@ -174,7 +174,7 @@ def test_rare_tags_are_learned_after_the_loss_has_been_lowest():
     assert sum(gains) / 5 > 0.03
 
 
-class Seen(nn.Module):
+class Seen(Probe):
     """A probe that remembers in which mode it was asked."""
 
     def __init__(self):

@@ -24,28 +24,39 @@ SURE = 2.5  # standard errors: 1 in 160 where nothing was learned, and most of t
 AT_ONCE = 4096  # rows that are answered for
 
 
+class Probe(nn.Module):
+    """What is trained.
+
+    It takes vectors (items, d), the rows that they belong to, (items,), and what its units are multiplied by
+    to drop some out, (items, d) or None; it gives logits, (items, classes).
+
+    Attributes:
+        sparse: The names of weights that are given sparse gradients.
+    """
+
+    sparse: tuple[str, ...] = ()
+
+
 class Learner:
     """A probe in training, and the best that it has been.
 
     Args:
-        probe: A module that takes vectors (items, d), the rows they belong to, and factors (items, d) that
-            drop units out, or None; it gives logits, (items, classes).
+        probe: See `Probe`.
         x: All vectors, (rows, d).
         target: The class of each row, (rows,), in the order of the logits.
         training: How it is trained.
     """
 
-    def __init__(self, probe: nn.Module, x: Tensor, target: Tensor, training: Training):
+    def __init__(self, probe: Probe, x: Tensor, target: Tensor, training: Training):
         self.device = pick_device()
         self.probe, self.x, self.target, self.training = probe.to(self.device), x, target, training
-        # what is not trained has no gradient: with one of zeros, weight decay would wear it away
-        trainable = [weight for weight in self.probe.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            trainable, lr=training.learning_rate, weight_decay=training.weight_decay,
+            self.probe.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )  # fmt: skip
-        for weight in trainable:
-            weight.grad = torch.zeros_like(weight)  # once: of many senses it is large
+        weights = dict(self.probe.named_parameters())
+        # AdamW takes dense gradients, into which sparse ones are added up; large ones are made once
+        self.dense = {weights[name]: torch.zeros_like(weights[name]) for name in self.probe.sparse}
         self.epochs = self.stale = 0
         self.untrained: Tensor | None = None
         self.best = Judged(-math.inf, math.inf)
@@ -54,6 +65,12 @@ class Learner:
     def weights(self) -> dict[str, Tensor]:
         """The weights as they are now."""
         return {name: value.clone() for name, value in self.probe.state_dict().items()}
+
+    def forget(self) -> None:
+        """Take the gradients of the last step away."""
+        self.optimizer.zero_grad()
+        for weight, gradient in self.dense.items():
+            weight.grad = gradient.zero_()
 
     def losses(self, out: Tensor, n: Tensor) -> Tensor:
         """The loss of each of some rows, in nats.
@@ -167,7 +184,7 @@ def step(learners: Sequence[Learner], n: Tensor, kept: Sequence[Tensor | None], 
         stacked: Whether their matrices are multiplied as one stack.
     """
     for learner in learners:
-        learner.optimizer.zero_grad(set_to_none=False)
+        learner.forget()
     xs = [learner.x[n].to(learner.device) for learner in learners]
     if stacked:
         outs = outputs_of_stack(learners, xs, n, kept)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dissect.experiments.probes.fit import Learner, fit
+from dissect.experiments.probes.fit import Learner, Probe, fit
 from dissect.experiments.probes.training import Split, Training, Watch, frequencies
 
 Answers = dict[str, Tensor]
 
 
-class LinearHead(nn.Module):
+class LinearHead(Probe):
     """One linear layer without weights, whose bias is how often each type is the target, and stays so.
 
     So all that is learned is what the vectors add to that, and a head that is given nothing is the baseline

@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dissect.experiments.probes.fit import Learner, fit
+from dissect.experiments.probes.fit import Learner, Probe, fit
 from dissect.experiments.probes.training import Split, Training, Watch, frequencies
 from dissect.experiments.statistics import macro_f1, tag_counts
 
 Answers = dict[str, Tensor]
 
 
-class TwoLayers(nn.Module):
+class TwoLayers(Probe):
     """Linear(d, d), ReLU, dropout, Linear(d, classes).
 
     Args:
@@ -164,6 +164,8 @@ class SenseProbe(TwoLayers):
         often: How often each sense is the label, (senses,).
         choices: The senses of each row's lemma.
     """
+
+    sparse = ("second.weight",)
 
     def __init__(self, d: int, often: Tensor, choices: Choices):
         super().__init__(d, often)
