@@ -1,6 +1,5 @@
 """A network that accepts and stays silent is given up after a while; one that is only slow is not."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 from huggingface_hub import constants, set_client_factory
 from huggingface_hub.utils import _http
 
-from dissect.errors import DissectError, SilentNetwork
+from dissect.environment import seconds
+from dissect.errors import SilentNetwork
 
 PATIENCE = "DISSECT_PATIENCE"  # seconds of silence after which a network is given up
 USUAL = 30.0
@@ -25,13 +25,7 @@ def patience() -> float:
     Raises:
         DissectError: The setting is no positive number.
     """
-    try:
-        seconds = float(os.environ.get(PATIENCE) or USUAL)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise DissectError(f"{PATIENCE}={os.environ[PATIENCE]!r} is no number of seconds: give one above 0")
-    return seconds
+    return seconds(PATIENCE, USUAL)
 
 
 def refuse_silent(url: str) -> None:

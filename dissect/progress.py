@@ -85,6 +85,14 @@ def named(name: str) -> Iterator[None]:
         NAME.reset(token)
 
 
+@contextmanager
+def part_named(part: str) -> Iterator[None]:
+    """Add which part of it is at work to what somebody above has `named`."""
+    name = NAME.get()
+    with named(f"{name}, {part}" if name else ""):
+        yield
+
+
 def track_named(items: Iterable[T], label: str) -> Iterator[T]:
     """`track` for work that somebody above has `named`; where nobody has, nothing is shown.
 

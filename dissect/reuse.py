@@ -17,6 +17,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from dissect.environment import variables
 from dissect.progress import tell
 
 VARIABLE = "DISSECT_WORK"  # the file that is written to, set by a run for its chapters' processes
@@ -131,14 +132,12 @@ def read(path: Path) -> dict[str, Work]:
 def recorded() -> Iterator[dict[str, Work]]:
     """The work of the block, which fills when the block ends."""
     work: dict[str, Work] = {}
-    before = os.environ.get(VARIABLE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "work"
-        os.environ[VARIABLE] = str(path)
         try:
-            yield work
+            with variables({VARIABLE: str(path)}):
+                yield work
         finally:
-            os.environ.pop(VARIABLE) if before is None else os.environ.update({VARIABLE: before})
             work |= read(path)
 
 

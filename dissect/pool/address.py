@@ -2,7 +2,7 @@
 
 import os
 
-from dissect.errors import DissectError
+from dissect.environment import seconds
 
 CLUSTER = "DISSECT_CLUSTER"  # the scheduler's address, such as tcp://host:8786
 WAIT = "DISSECT_CLUSTER_WAIT"  # seconds that work waits while there is no worker
@@ -17,13 +17,7 @@ def wait() -> float:
     Raises:
         DissectError: The setting is no positive number.
     """
-    try:
-        seconds = float(os.environ.get(WAIT) or USUAL)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise DissectError(f"{WAIT}={os.environ[WAIT]!r} is no number of seconds: give one above 0")
-    return seconds
+    return seconds(WAIT, USUAL)
 
 
 def passed_on() -> dict[str, str]:

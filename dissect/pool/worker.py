@@ -15,7 +15,7 @@ from distributed import get_worker
 
 from dissect import __version__, progress, reuse
 from dissect.hashing import COMPUTING, modules, of_code, of_file
-from dissect.pool.address import CLUSTER
+from dissect.pool.address import CLUSTER, PASSED_ON
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,9 @@ def done(work: Work) -> Done | Refused:
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "told"
         lines.touch()
+        for name in (*PASSED_ON, CLUSTER):  # of another run; and a worker sends nothing on
+            os.environ.pop(name, None)
         os.environ |= {**work.environment, progress.VARIABLE: str(lines), reuse.VARIABLE: str(lines)}
-        os.environ.pop(CLUSTER, None)  # a worker sends nothing on
         os.chdir(work.folder)
         result = pickle.loads(work.function)(pickle.loads(work.item))
         told = [record for record in progress.told_in(lines) if "label" not in record]

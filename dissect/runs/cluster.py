@@ -5,7 +5,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import torch
 
 from dissect import models
+from dissect.environment import variables
 from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.pool.address import CLUSTER, SEEN, WAIT, seen, wait
@@ -175,18 +176,6 @@ def shared(settings: Settings, folder: Path) -> Iterator[list[str]]:
         ]
     finally:
         token.unlink(missing_ok=True)
-
-
-@contextmanager
-def variables(given: Mapping[str, str]) -> Iterator[None]:
-    """Variables of the environment, as long as the block lasts."""
-    before = {name: os.environ.get(name) for name in given}
-    os.environ |= given
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def await_one(client: "Client") -> None:

@@ -3,7 +3,6 @@
 runs/<name>/ holds manifest.json, results/*.parquet, notebooks/*.ipynb, features/, models/ and site/.
 """
 
-import os
 import shutil
 import threading
 import time
@@ -19,6 +18,7 @@ import torch
 
 from dissect import corpora, hashing, models, reuse
 from dissect.corpora.items import counted
+from dissect.environment import variables
 from dissect.errors import DissectError
 from dissect.experiments.probes import precision
 from dissect.files import relative, sweep, writing
@@ -362,11 +362,6 @@ def environment(settings: Settings) -> Iterator[None]:
         precision.VARIABLE: settings.precision,
         "DISSECT_DATA": settings.data and str(Path(settings.data).resolve()),
     }
-    before = {name: os.environ.get(name) for name in given}
-    os.environ |= {name: value for name, value in given.items() if value}
-    try:
+    with variables({name: value for name, value in given.items() if value}):
         models.pick_device()
         yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})

@@ -102,7 +102,7 @@ class Settings(BaseModel):
         head: Whose head for masked or next words chapters 3 and 8 read with; by default the model's.
         sections: Chapters by number; by default all, but in the profile "teach" those that take long.
         precision: Of the products of matrices with which probes are trained; bfloat16 is faster on processors
-            and accelerators that have it, and scores differ by less than they do from seed to seed.
+            and accelerators that have it.
         device: "cpu", "cuda", …; by default the accelerator that torch finds.
         jobs: Chapters run side by side, each with its share of the cores.
         cluster: Workers that terms and probes are made by: "local:N", the address of a Dask scheduler, or a

@@ -214,7 +214,10 @@ def test_progress_names_the_predictor_and_the_seed(monkeypatch):
         for unit in units_of(monkeypatch, module, run)[1:3]:
             experiments.answers(unit)
     assert labels == [
-        "masked words, head learned, seed 4: epochs", "masked words, head pretrained, seed 3: subsets",
-        "probes for senses, classifier, seed 3: epochs", "probes for senses, classifier, seed 4: epochs",
-        "probes for entities, base, seed 4: epochs", "probes for entities, finetuned, seed 3: epochs",
+        "masked words, head learned, seed 4, 0 of 16 done: epochs",
+        "masked words, head pretrained, seed 3: subsets",
+        "probes for senses, classifier, seed 3, 0 of 16 done: epochs",
+        "probes for senses, classifier, seed 4, 0 of 16 done: epochs",
+        "probes for entities, base, seed 4, 0 of 16 done: epochs",
+        "probes for entities, finetuned, seed 3, 0 of 16 done: epochs",
     ]  # fmt: skip

@@ -107,3 +107,8 @@ def fills(place: Path) -> None:
 
 def environment_of(name: str) -> tuple[str | None, str]:
     return os.environ.get(name), os.getcwd()
+
+
+def data_and_pid(n: int) -> tuple[str | None, int]:
+    time.sleep(0.2)
+    return os.environ.get("DISSECT_DATA"), os.getpid()

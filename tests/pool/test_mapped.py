@@ -81,6 +81,15 @@ def test_work_is_done_in_our_folder_with_our_data(cluster, tmp_path, monkeypatch
     assert mapped(processes.environment_of, [CLUSTER], "looking") == [(None, str(tmp_path))]
 
 
+def test_what_another_run_told_workers_is_forgotten(cluster, tmp_path, monkeypatch):
+    """One without a data folder of its own would read the other's, without a word."""
+    for data in (str(tmp_path), None):
+        monkeypatch.setenv("DISSECT_DATA", data) if data else monkeypatch.delenv("DISSECT_DATA")
+        found = mapped(processes.data_and_pid, range(6), "looking")
+        assert {told for told, _ in found} == {data}
+        assert len({pid for _, pid in found}) == 2
+
+
 def test_a_worker_killed_in_mid_work_is_made_good(cluster, tmp_path):
     mark = tmp_path / "mark"
 

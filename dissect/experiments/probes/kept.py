@@ -7,11 +7,12 @@ from torch import Tensor
 
 from dissect import reuse
 from dissect.experiments.probes.precision import pick_precision
-from dissect.experiments.probes.training import Split, Training
+from dissect.experiments.probes.training import Answers, Split, Training
 from dissect.experiments.probes.vectors import vectors_of
 from dissect.features import EPOCHS, AnswerStore, Features, checksum
 from dissect.hashing import made_by
 from dissect.models import pick_device
+from dissect.progress import part_named
 
 MEMORY = 4 * 2**30  # bytes of vectors, weights and what is kept of these while they are trained
 # Bytes of weights and of what each step changes with them, on a processor. What is larger does not stay in
@@ -21,7 +22,7 @@ COPIES = 5  # of weights: themselves, gradients, two moments, and the best so fa
 FLOAT = 4  # bytes
 
 # Of each probe its vectors (items, hidden) and its training -> of each its answers by name
-Probes = Callable[[Sequence[Tensor], Sequence[Training]], list[dict[str, Tensor]]]
+Probes = Callable[[Sequence[Tensor], Sequence[Training]], list[Answers]]
 
 
 def trained(
@@ -33,7 +34,7 @@ def trained(
     split: Split,
     seed: int,
     **data: Tensor,
-) -> dict[str, dict[str, Tensor]]:
+) -> dict[str, Answers]:
     """What probes trained on the vectors of subsets answer, by subset.
 
     Where features are in a store the answers are kept there, so that what was interrupted goes on
@@ -61,9 +62,11 @@ def trained(
     }  # fmt: skip
     there = {subset: answers.found(key) for subset, key in about.items()}
     missing = [subset for subset, found in there.items() if found is None]
+    done = len(trainings) - len(missing)
     for group, xs in together(features, missing, split.train, len(labels.unique())):
-        with reuse.timed() as timer:
+        with reuse.timed() as timer, part_named(f"{done} of {len(trainings)} done"):
             said = probes(xs, [trainings[subset] for subset in group])
+        done += len(group)
         for subset, of in zip(group, said, strict=True):
             there[subset] = answers.keep(about[subset], of, timer.seconds / len(group))
     return {

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dissect.experiments.probes.fit import Learner, Probe, fit
-from dissect.experiments.probes.training import Split, Training, Watch, frequencies
-
-Answers = dict[str, Tensor]
+from dissect.experiments.probes.training import Answers, Split, Training, Watch, frequencies
 
 
 class LinearHead(Probe):

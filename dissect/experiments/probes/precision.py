@@ -4,9 +4,9 @@ Weights, gradients and steps are float32 in both, and so is all that is asked of
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
+from dissect.environment import variables
 from dissect.errors import DissectError
 
 VARIABLE = "DISSECT_PRECISION"
@@ -25,16 +25,10 @@ def pick_precision() -> str:
     return named
 
 
-@contextmanager
-def trained_in(precision: str) -> Iterator[None]:
+def trained_in(precision: str) -> AbstractContextManager[None]:
     """While the block runs, probes are trained in this precision.
 
     Args:
         precision: One of `PRECISIONS`.
     """
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = precision
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE) if before is None else os.environ.update({VARIABLE: before})
+    return variables({VARIABLE: precision})

@@ -21,6 +21,9 @@ class Judged(NamedTuple):
     loss: float
 
 
+Answers = dict[
+    str, Tensor
+]  # of one probe, by name; each (test items,), but for the epochs that it took, (1,)
 Score = Callable[[Tensor, Tensor], float]  # outputs and the rows that they belong to -> higher is better
 Watch = Callable[[int, Judged, Judged], None]  # told the epoch, how its weights do, and how the best do
 

@@ -12,10 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dissect.experiments.probes.fit import Learner, Probe, fit
-from dissect.experiments.probes.training import Split, Training, Watch, frequencies
+from dissect.experiments.probes.training import Answers, Split, Training, Watch, frequencies
 from dissect.experiments.statistics import macro_f1, tag_counts
-
-Answers = dict[str, Tensor]
 
 
 class TwoLayers(Probe):
