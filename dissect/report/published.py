@@ -7,6 +7,7 @@ import pandas as pd
 
 FOLDER = Path(str(files("dissect") / "data" / "published"))
 SOURCE = "Mickus et al. (2022)"
+MODELS = ("bert-base-uncased", "google-bert/bert-base-uncased")  # the pretrained one, by its two names
 
 # Single values of the text, in percent: masked-word accuracy of f alone, bert-base-uncased.
 F_ALONE_PRETRAINED_HEAD = 1.36

@@ -30,6 +30,7 @@ from dissect.runs.sweep import Swept
 from dissect.site import (
     across,
     chapters,
+    citation,
     discussion,
     exercises,
     home,
@@ -38,6 +39,7 @@ from dissect.site import (
     page_model,
     pdf,
     policy,
+    preview,
     scorecard,
     sentences,
     tables_page,
@@ -109,7 +111,8 @@ def build_site(
         "tables": tables_page.page(),
         **exercises.pages(told),
         "explore": sentences.page(sentences.read(shown, loaded)),
-        "glance": home.page(verdicts),
+        "first": home.page(told, verdicts, tables),
+        "cite": citation.page(told.date[:10]),
     }
     drawn = in_a_row.pictures(row) if row else across.pictures(with_paper)
     pictures = drawn | sentences.pictures(shown, loaded)
@@ -221,6 +224,8 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
         executed = folder / "notebooks" / source.name
         chapter = chapters.chapter(source, executed, told, included.get(JUDGED % source.stem, ""))
         nbformat.write(chapter, staged / "notebooks" / source.name)
+    (book / "_run" / "date.txt").write_text(told.date[:10], encoding="utf-8")
+    preview.draw(book / "_static" / "preview.png", told)
     for page, text in included.items():
         (book / "_run" / f"{page}.md").write_text(text, encoding="utf-8")
     if "discussion" in included:

@@ -33,6 +33,11 @@ def coloured(verdict: str, text: str) -> str:
     return f"[{text}]{{.verdict .{verdict.replace(' ', '-')}}}"
 
 
+def anchor(claim: str) -> str:
+    """Where a claim stands on the scorecard."""
+    return f"claim-{claim.lower()}"
+
+
 def page(verdicts: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> str:
     """The verdicts in Markdown: how many of each, then a table a chapter, with its evidence linked.
 
@@ -63,8 +68,8 @@ def counted(verdicts: pd.DataFrame) -> str:
 
 def _table(part: pd.DataFrame) -> str:
     rows = [
-        (row.claim, f"{row.text} ({row.source})", chip(row.verdict, row.verdict),
-         found(row.verdict, row.reading, row.numbers))
+        (f"[{row.claim}]{{#{anchor(row.claim)}}}", f"{row.text} ({row.source})",
+         chip(row.verdict, row.verdict), found(row.verdict, row.reading, row.numbers))
         for row in part.astype(str).itertuples()
     ]  # fmt: skip
     return table(["", "the paper's claim", "verdict", "what this run found"], rows)

@@ -380,7 +380,7 @@ def test_every_claim_of_the_list_is_there_once():
 def test_what_the_list_says_beside_the_words_is_so():
     for words in WORDS.values():
         assert set(words) - {"short", "source", "data", "numbers"} == {
-            "chapter", "claim", "slide", "criteria", "readings",
+            "chapter", "title", "claim", "slide", "criteria", "readings",
         }  # fmt: skip
         assert words.get("short") != words["claim"] and words["chapter"] in CHAPTERS
         assert "data" not in words or (published.FOLDER / words["data"]).is_file()
@@ -403,7 +403,7 @@ def test_the_page_shows_every_claim_with_its_verdict_and_reading():
     run = tables(World(0, 0.02))
     table = verdicts(run)
     text = page(table, run)
-    assert all(f"| {one.name} |" in text for one in CLAIMS.values())
+    assert all(f"| [{one.name}]{{#claim-{one.name.lower()}}} |" in text for one in CLAIMS.values())
     assert f"**{sum(table['verdict'] == 'replicated')} replicated" in text
     assert set(table["verdict"]) <= set(VERDICTS) and "made before" not in text
     assert all(one.criterion in criteria(table) for one in CLAIMS.values())

@@ -6,12 +6,10 @@ from html import unescape
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 import pytest
 
 from dissect.places import ROOT
-from dissect.report import claims
-from dissect.site import downloads, home
+from dissect.site import downloads
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -63,18 +61,3 @@ def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None
         "{download}`senses.parquet <../book/_run/results/senses.parquet>` and "
         "`entities.parquet` (not in this run), `senses`"
     )
-
-
-def test_the_glance_counts_every_claim_once() -> None:
-    verdicts = claims.verdicts({})  # a run without tables
-    page = home.page(verdicts)
-    assert f"Of {len(verdicts)} claims" in page and f"– {len(verdicts)}]" in page
-    assert all(page.count(f" {name}]{{") == 1 for name in verdicts["claim"])
-    failed = verdicts.assign(verdict="contradicted")
-    assert failed["text"][0] in home.page(failed) and failed["text"][0] not in page
-
-
-def test_the_glance_of_no_failure_lists_none() -> None:
-    held = pd.DataFrame([("X1", "1-derivation", "A claim.", "replicated")],
-                        columns=["claim", "chapter", "text", "verdict"])  # fmt: skip
-    assert "decide against" not in home.page(held)

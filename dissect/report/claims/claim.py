@@ -34,6 +34,7 @@ class Claim:
 
     Attributes:
         name: As in claims.yaml.
+        title: The claim in a few words.
         chapter: Where its evidence is.
         text: The claim, without the paper's figures.
         source: Where the paper says it: a figure or table, and the slide of the deck.
@@ -45,6 +46,7 @@ class Claim:
     """
 
     name: str
+    title: str
     chapter: str
     text: str
     source: str
@@ -85,9 +87,8 @@ def claim(name: str, table: str):
 
     def put(parts: Callable[[Evidence], Sequence[Part]]) -> Callable[[Evidence], Sequence[Part]]:
         parts.__doc__ = parts.__doc__ or f"{name}: {text}\n\n{words['criteria'][VERSION]}"
-        CLAIMS[name] = Claim(
-            name, words["chapter"], text, source, words["criteria"], words["readings"], table, parts
-        )
+        said = words["criteria"], words["readings"]
+        CLAIMS[name] = Claim(name, words["title"], words["chapter"], text, source, *said, table, parts)
         return parts
 
     return put
