@@ -3,13 +3,14 @@ RUN ?= default
 VENV := .venv
 BIN := $(VENV)/bin
 OLDER := .venv-older
+CLASS ?= my-class
 TESTS :=  # what else pytest is told
 
 # What is imported is compiled then and kept, whatever the shell says; pip would compile all there is.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help book site pdf publish check test mutants families older dist clean
+.PHONY: help book site pdf class publish check test mutants families older dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -24,6 +25,10 @@ pdf: $(VENV)/web ## build the published report and print it to a PDF, with Chrom
 	$(BIN)/dissect site --pdf
 
 # A path out of the run's folder would tell of this machine, and lead nowhere on others.
+class: $(VENV)/class ## write the hand-outs, if they are not there, and open the students' in JupyterLab
+	@test -e $(CLASS) || $(BIN)/dissect teach $(CLASS)
+	$(BIN)/jupyter lab $(CLASS)/student
+
 publish: ## put the finished run RUN among the published ones
 	@! grep -rlE '"\.\.[/\\]' runs/$(RUN)/manifest.json runs/$(RUN)/notebooks || \
 		{ echo "they name what lies outside runs/$(RUN): link it into runs/$(RUN)/models and run again" >&2; exit 1; }
@@ -67,6 +72,10 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/web: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-compile -e '.[web]'
+	touch $@
+
+$(VENV)/class: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[class]'
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed

@@ -22,6 +22,7 @@ OF_MODULES = {
     "experiments.probes": ("two_layer",),
     "experiments.word_senses": ("corpus_table", "overlap_table", "sense_terms", "word_senses"),
     "teaching.exercises": ("check",),
+    "teaching.ready": ("ready",),
 }  # fmt: skip
 NAMES = {name: module for module, names in OF_MODULES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""The commands that do work: run, sweep, tune, fetch, explain, teach, export-onnx."""
+"""The commands that do work: run, sweep, tune, fetch, explain, teach, grade, export-onnx."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -187,7 +187,21 @@ def teach(
     """Write the chapters with exercises, for students and for teachers, and slides."""
     from dissect.teaching.handouts import teach as write_all
 
-    print(f"student/, teacher/ and slides/ are in {write_all(out, force)}")
+    print(f"student/, teacher/, nbgrader/ and slides/ are in {write_all(out, force)}")
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(help="With a notebook NAME.ipynb or a folder NAME a student.")],
+    save: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("scores.csv"),
+) -> None:
+    """Check the answers in students' notebooks; their code is run, with your rights."""
+    from dissect.files import write_text
+    from dissect.teaching.grading import grade as grade_all
+
+    scores = grade_all(folder)
+    write_text(save, scores.to_csv(index=False))
+    print(f"students graded: {len(scores)}, in {save}")
 
 
 @app.command("export-onnx")

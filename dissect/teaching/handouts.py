@@ -12,9 +12,10 @@ from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.places import NOTEBOOKS
 from dissect.runs.chapters import CHAPTERS
-from dissect.teaching import slides
+from dissect.teaching import assignments, slides
 from dissect.teaching.exercises import Exercise, of_chapter
-from dissect.teaching.notebook_text import EXERCISES, for_notebook, kept
+from dissect.teaching.notebook_text import EXERCISES, asked, for_notebook, kept
+from dissect.teaching.ready import CELL
 
 KINDS = ("student", "teacher")
 OPENING = {
@@ -32,7 +33,7 @@ Minutes are for a student who has read the chapter.""",
 
 
 def teach(out: Path, force: bool = False) -> Path:
-    """Write `out`/student, `out`/teacher and `out`/slides; returns `out`.
+    """Write `out`/student, `out`/teacher, `out`/nbgrader and `out`/slides; returns `out`.
 
     Args:
         out: A folder.
@@ -54,6 +55,7 @@ def teach(out: Path, force: bool = False) -> Path:
         for chapter, stem in enumerate(CHAPTERS, start=1):
             notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind)
             write_text(out / kind / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
+    assignments.write(out / "nbgrader")
     slides.write(out / "slides")
     return out
 
@@ -67,7 +69,8 @@ def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
         kind: One of `KINDS`.
     """
     notebook = nbformat.read(source, as_version=4)
-    notebook.cells = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
+    opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
+    notebook.cells = [opening, new_code_cell(CELL, id="ready"), *others]
     exercises = of_chapter(chapter)
     if exercises:
         notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
@@ -103,11 +106,7 @@ def without_glue(code: str) -> str:
 def cells(exercise: Exercise, kind: str) -> Iterator[NotebookNode]:
     """Statement and hint, a starter with its check; for teachers the solution with its check, too."""
     name = exercise.name.replace(".", "-")
-    statement = (
-        f"## {exercise.name} {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n\n"
-        f"{exercise.statement}\n\n<details><summary>Hint</summary>\n\n{exercise.hint}\n\n</details>"
-    )
-    yield new_markdown_cell(for_notebook(statement, exercise.chapter), id=f"exercise-{name}")
+    yield new_markdown_cell(asked(exercise), id=f"exercise-{name}")
     yield new_code_cell(checked(exercise.starter, exercise), id=f"answer-{name}")
     if kind == "teacher":
         discuss = f"**{exercise.solved}**\n\n*To discuss.* {exercise.discuss}"

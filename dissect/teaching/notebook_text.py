@@ -16,7 +16,7 @@ from pybtex.database import parse_file
 from dissect.errors import DissectError
 from dissect.places import NOTEBOOKS, ROOT
 from dissect.runs.chapters import CHAPTERS, number
-from dissect.teaching.exercises import exercises
+from dissect.teaching.exercises import Exercise, exercises
 
 TOKEN = re.compile(
     r"""(?P<fence>^(?P<ticks>```+|~~~+|:::+)(?P<info>[^\n]*)\n.*?^(?P=ticks)[ ]*$)
@@ -59,6 +59,15 @@ def for_notebook(text: str, chapter: int) -> str:
         return match[0]  # code, and formulas within a line
 
     return TOKEN.sub(shown, text)
+
+
+def asked(exercise: Exercise) -> str:
+    """What is asked, with its level, its minutes and its hint, in plain Markdown."""
+    return for_notebook(
+        f"## {exercise.name} {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n\n"
+        f"{exercise.statement}\n\n<details><summary>Hint</summary>\n\n{exercise.hint}\n\n</details>",
+        exercise.chapter,
+    )
 
 
 def displayed(formula: str, label: str | None) -> str:
