@@ -48,8 +48,8 @@ def grade(folder: Path, seconds: float = SECONDS) -> pd.DataFrame:
         seconds: For one cell of a student's notebook.
 
     Returns:
-        A row a student: the name, points by exercise (an open one's are for its form), their sum, and what
-        all exercises found in anybody's notebooks are worth.
+        A row a student, with the name, the points of each exercise that is in anybody's notebooks, their sum,
+        and what these exercises are worth. An open one's points are for its form.
 
     Raises:
         DissectError: There is no notebook, or one cannot be read.
@@ -100,6 +100,7 @@ def answers(place: Path, seconds: float = SECONDS) -> dict[str, Answer]:
 
 
 def text_of(notebook: NotebookNode) -> str:
+    """All code of a notebook."""
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
 
 
