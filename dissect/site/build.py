@@ -50,6 +50,7 @@ from dissect.site.across import Run
 from dissect.site.in_a_row import Row
 from dissect.site.markdown import table
 from dissect.tables import results
+from dissect.teaching import quiz
 
 START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
@@ -223,6 +224,7 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     for source in sorted(NOTEBOOKS.glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
         chapter = chapters.chapter(source, executed, told, included.get(JUDGED % source.stem, ""))
+        quiz.put(chapter, source.stem, before=1)  # the evidence, which is the end
         nbformat.write(chapter, staged / "notebooks" / source.name)
     (book / "_run" / "date.txt").write_text(told.date[:10], encoding="utf-8")
     preview.draw(book / "_static" / "preview.png", told)

@@ -12,7 +12,7 @@ from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.places import NOTEBOOKS
 from dissect.runs.chapters import CHAPTERS
-from dissect.teaching import assignments, slides
+from dissect.teaching import assignments, quiz, slides
 from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.notebook_text import EXERCISES, asked, for_notebook, kept
 from dissect.teaching.ready import CELL
@@ -71,6 +71,7 @@ def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
     notebook = nbformat.read(source, as_version=4)
     opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
     notebook.cells = [opening, new_code_cell(CELL, id="ready"), *others]
+    quiz.put(notebook, source.stem)
     exercises = of_chapter(chapter)
     if exercises:
         notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
