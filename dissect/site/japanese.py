@@ -10,15 +10,15 @@ from dissect.decomposition import TERMS
 from dissect.report import claims, published, readings
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest, seeds_of
-from dissect.runs.settings import PROFILES
-from dissect.site import across
+from dissect.site import across, home
 from dissect.site.markdown import markdown, shown, table
-from dissect.site.scorecard import chip
+from dissect.site.scorecard import anchor, chip
 
 Tables = Mapping[str, pd.DataFrame]
 WORDS: dict[str, Any] = yaml.safe_load((published.FOLDER / "claims.ja.yaml").read_text("utf-8"))
 VERDICTS: dict[str, str] = WORDS["verdicts"]
 ABSENT = "–"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 NOT_RUN = "この実行では、この章を実行していない。"
 NOT_TOLD = "この実行は、この章の数値を残していない。"
 WITHOUT_RUN = "*この部分は、コマンド* `dissect site` *が実行の結果から作る。*\n"
@@ -54,14 +54,13 @@ def without_run() -> dict[str, str]:
 def rerun(told: Manifest) -> str:
     """On what the report repeats the paper, and whether that is the paper's own model."""
     settings, card = told.settings, told.card
-    paper = PROFILES["paper"].model
     size = f"（{card['family']}、{card['layers']} 層、幅 {card['width']}）" if card else " "
-    model = f"**{markdown(shown(settings.model))}**{markdown(size)}"
-    repeated = (
-        f"この実行は**追試**であり、論文と同じモデル {model}を調べた。"
-        if settings.model == paper
-        else f"この実行は**別のモデルへの適用**であり、論文の BERT（`{paper}`）ではなく {model}を調べた。"
-    )
+    model = f"**{markdown(home.named(settings.model))}**{markdown(size)}"
+    if home.kind(told) == home.REPLICATION:
+        repeated = f"この実行は**追試**であり、論文と同じモデル {model}を調べた。"
+    else:
+        theirs = f"論文の BERT（`{published.MODELS[0]}`）"
+        repeated = f"この実行は**別のモデルへの適用**であり、{theirs}ではなく {model}を調べた。"
     named = {kind: markdown(shown(name)) for kind, name in settings.named().items()}
     corpora = "、".join(f"{what}には {named[kind]}" for kind, what in CORPORA.items())
     seeds = seeds_of(told).replace(" to ", "〜")
@@ -106,7 +105,7 @@ def found(chapter: str, verdicts: pd.DataFrame, tables: Tables) -> str:
         words = WORDS["claims"][row.claim]
         reading = words.get(row.verdict) or WORDS["open"][row.verdict]
         lines += [
-            f"- {row.claim}　{words['claim']}\\",
+            f"- [{row.claim}](#{anchor(row.claim)})　{words['claim']}\\",
             f"  {chip(row.verdict, VERDICTS[row.verdict])} {reading}",
         ]
     return result(lines or [NOT_TOLD])
@@ -137,8 +136,13 @@ def _read(read_off: Callable[[Tables], str], tables: Tables) -> str:
         return ABSENT
 
 
+def _named(name: str, number: str) -> str:
+    """A name and its number, which no line's end parts."""
+    return f"{name}{NO_BREAK}{number}"
+
+
 def _terms(shares: Mapping[str, float]) -> str:
-    return "、".join(f"{term} {shares[term]:z.2f}" for term in TERMS)
+    return "、".join(_named(term, f"{shares[term]:z.2f}") for term in TERMS)
 
 
 def _scores(table: str, predictor: str, subsets: tuple[str, ...], score: str = "accuracy"):
@@ -146,7 +150,7 @@ def _scores(table: str, predictor: str, subsets: tuple[str, ...], score: str = "
 
     def read_off(tables: Tables) -> str:
         of = readings.percent(tables[table], predictor, score)
-        return "、".join(f"{name} {of[name]:.1f} %" for name in subsets)
+        return "、".join(_named(name, f"{of[name]:.1f} %") for name in subsets)
 
     return read_off
 
@@ -158,7 +162,7 @@ def _linear(tables: Tables) -> str:
 
 def _whole_head(tables: Tables) -> str:
     of = readings.percent(tables["masked_words"], str(readings.whole_head(tables["masked_words"])))
-    return f"f {of['f']:.1f} %"
+    return _named("f", f"{of['f']:.1f} %")
 
 
 def _tuned(tables: Tables) -> str:

@@ -11,6 +11,7 @@ from dissect.runs import manifest
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
 from dissect.site import across, japanese
+from dissect.site.scorecard import anchor
 from dissect.tables import results
 from tests.report.made_up import World
 from tests.report.test_claims import QUIET, tables
@@ -131,7 +132,7 @@ def test_opposite_results_make_opposite_pages(told, claimed, verdict) -> None:
     for row in judged.itertuples():
         if row.verdict == verdict:
             words = TRANSLATED[row.claim]
-            assert f"- {row.claim}　{words['claim']}\\\n" in text
+            assert f"- [{row.claim}](#{anchor(row.claim)})　{words['claim']}\\\n" in text
             assert words[verdict] in text and words[other] not in text
 
 
@@ -166,7 +167,7 @@ def test_a_models_name_is_no_markup(told) -> None:
 
 
 def test_numbers_are_those_of_the_tables_and_of_the_paper() -> None:
-    table = japanese.numbers(results.read(PUBLISHED / "minilm" / "results"))
+    table = japanese.numbers(results.read(PUBLISHED / "minilm" / "results")).replace(japanese.NO_BREAK, " ")
     run = across.read(PUBLISHED / "minilm")
     rows = {row.split(" | ")[0].lstrip("| "): row.split(" | ")[1:] for row in table.splitlines()[2:]}
     assert list(rows) == list(japanese.NUMBERS)
@@ -198,6 +199,7 @@ ALIKE = {"layer": [1, 1, 2, 2], "terms": 2 * ["i+h+f+c", "i+h+f"], "mean": [0.9,
 )
 def test_chapters_beyond_the_paper_tell_a_number_of_their_own(chapter, name, table, said) -> None:
     judged = claims.verdicts({})
-    assert said in japanese.found(chapter, judged, {name: pd.DataFrame(table)})
+    found = japanese.found(chapter, judged, {name: pd.DataFrame(table)})
+    assert said in found.replace(japanese.NO_BREAK, " ")
     without = japanese.found(chapter, judged, {})
     assert said not in without and not without.startswith(f"結果\n: {japanese.ABSENT}")
