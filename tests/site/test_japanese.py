@@ -83,6 +83,15 @@ def test_the_page_says_what_it_asks_of_every_page_of_a_scholar() -> None:
     assert "(cite.md)" in BODY and "(related.md)" in BODY
 
 
+def test_the_picture_is_the_english_one_with_other_words() -> None:
+    images = ROOT / "book" / "images"
+    english, here = ((images / name).read_text(encoding="utf-8") for name in ("sum.svg", "sum.ja.svg"))
+    assert "images/sum.ja.svg" in BODY
+    drawn = re.compile(r"<(?:path|circle)[^>]*>")
+    assert drawn.findall(english) == drawn.findall(here)
+    assert not re.findall(r">[a-z-]+ [a-z ]+<", here)
+
+
 # ---- one style, one word for a thing ----
 
 ALL = {"ja.md": PAGE, **{name: " ".join(words.values()) for name, words in TRANSLATED.items()}}
