@@ -27,9 +27,9 @@ OF_A_RUN = "*The command* `dissect site` *fills this in from a run.*"
 @cache
 def without_run() -> Mapping[str, str]:
     """The parts that are the same whatever the run, by name."""
-    from dissect.site import exercises, tables_page
+    from dissect.site import exercises, japanese, tables_page
 
-    return {"tables": tables_page.page(), **exercises.without_run()}
+    return {"tables": tables_page.page(), **exercises.without_run(), **japanese.without_run()}
 
 
 @cache

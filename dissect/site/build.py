@@ -35,6 +35,7 @@ from dissect.site import (
     exercises,
     home,
     in_a_row,
+    japanese,
     moved,
     page_model,
     pdf,
@@ -114,6 +115,7 @@ def build_site(
         "explore": sentences.page(sentences.read(shown, loaded)),
         "first": home.page(told, verdicts, tables),
         "cite": citation.page(told.date[:10]),
+        **japanese.parts(told, verdicts, tables),
     }
     drawn = in_a_row.pictures(row) if row else across.pictures(with_paper)
     pictures = drawn | sentences.pictures(shown, loaded)
