@@ -27,9 +27,10 @@ OF_A_RUN = "*The command* `dissect site` *fills this in from a run.*"
 @cache
 def without_run() -> Mapping[str, str]:
     """The parts that are the same whatever the run, by name."""
-    from dissect.site import exercises, japanese, tables_page
+    from dissect.site import citation, exercises, japanese, tables_page
 
-    return {"tables": tables_page.page(), **exercises.without_run(), **japanese.without_run()}
+    alike = {"tables": tables_page.page(), "cite": citation.page()}
+    return alike | exercises.without_run() | japanese.without_run()
 
 
 @cache

@@ -72,14 +72,15 @@ def bibtex(key: str, kind: str, fields: dict[str, object]) -> str:
     return "\n".join([f"@{kind}{{{key},", *lines, "}"])
 
 
-def page(date: str) -> str:
+def page(date: str = "") -> str:
     """How to cite the report and the paper, in Markdown.
 
     Args:
-        date: Of the run, as 2026-11-28.
+        date: Of the run, as 2026-11-28; "" where there is none.
     """
     ours, theirs = report(), paper()
-    which = f"version {ours['version']}, run of {date}"
+    which = f"version {ours['version']}" + (f", run of {date}" if date else "")
+    year = f" ({date[:4]})" if date else ""
     ourselves = {
         "author": " and ".join(f"{{{name}}}" for name in names(ours)),
         "title": f"{{{ours['title']}}}",
@@ -94,7 +95,7 @@ def page(date: str) -> str:
         **{name: theirs[name] for name in ("journal", "volume", "year", "doi")},
     }
     return PAGE.format(
-        ours=f"{listed(names(ours))} ({date[:4]}). *{ours['title']}*, {which}.",
+        ours=f"{listed(names(ours))}{year}. *{ours['title']}*, {which}.",
         our_bibtex=bibtex(OURS, "misc", ourselves),
         papers=f"{listed(names(theirs))} ({theirs['year']}). [*{theirs['title']}*]({link(theirs)}). "
         f"{theirs['journal']} {theirs['volume']}, pages {theirs['start']} to {theirs['end']}.",

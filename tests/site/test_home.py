@@ -86,6 +86,7 @@ def test_bibtex_has_what_the_citation_file_has() -> None:
     assert fields["author"] == "Mickus, Timothee and Paperno, Denis and Constant, Mathieu"
     assert fields["pages"] == f"{paper['start']}--{paper['end']}"
     assert f"version {ours['version']}, run of 2031-02-03" in page and "year = {2031}" in page
+    assert "year" not in citation.page().partition("@article")[0] and "run of" not in citation.page()
     assert "url" not in page and all(one["name"] in citation.byline("2031-02-03") for one in ours["authors"])
 
 
