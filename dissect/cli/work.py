@@ -1,5 +1,6 @@
 """The commands that do work: run, sweep, tune, fetch, explain, teach, grade, export-onnx."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -185,9 +186,15 @@ def teach(
     force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
 ) -> None:
     """Write the chapters with exercises, for students and for teachers, and slides."""
+    from dissect.site import pdf
     from dissect.teaching.handouts import teach as write_all
 
-    print(f"student/, teacher/, nbgrader/ and slides/ are in {write_all(out, force)}")
+    slides = write_all(out, force) / "slides" / "slides.html"
+    try:
+        pdf.print_page(slides, slides.with_suffix(".pdf"))
+    except DissectError as error:
+        print(f"the slides are there as a page alone: {error}", file=sys.stderr)
+    print(f"student/, teacher/, nbgrader/ and slides/ are in {out}")
 
 
 @app.command()

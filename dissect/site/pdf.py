@@ -52,11 +52,24 @@ def write(single: Path, out: Path) -> Path:
     Raises:
         DissectError: There is no Chromium, or it prints nothing.
     """
-    chromium = browser()
     page = single / "print.html"
     joined = max(single.rglob("index.html"), key=_size)  # the others only lead on to it
     page.write_text(printable(joined.read_text(encoding="utf-8")), encoding="utf-8")
-    command = [chromium, *OPTIONS, f"--print-to-pdf={out}", page.as_uri()]
+    return print_page(page, out)
+
+
+def print_page(page: Path, out: Path) -> Path:
+    """Print a page that loads nothing from elsewhere.
+
+    Args:
+        page: Its file.
+        out: The PDF.
+
+    Raises:
+        DissectError: There is no Chromium, or it prints nothing.
+    """
+    chromium = browser()
+    command = [chromium, *OPTIONS, f"--print-to-pdf={out.resolve()}", page.resolve().as_uri()]
     said = "" if is_root() else _said(command)
     if is_root() or (not out.is_file() and "sandbox" in said.lower()):
         note("Chromium is run without its sandbox, which this user or system does not let it have")

@@ -1,6 +1,7 @@
 """Slides from book/slides.md: a Markdown file, and an HTML page that asks no other host for anything.
 
-A slide ends at a line of `---`. A picture `![…](CHAPTER/NAME)` is the figure of that name in the
+A slide ends at a line of `---`. Between `:::notes 4` and `:::` stands what to say in so many minutes, which
+the key n shows. A picture `![…](CHAPTER/NAME)` is the figure of that name in the
 published run's chapter; formulas are drawn by matplotlib.
 """
 
@@ -24,6 +25,7 @@ from dissect.places import PUBLISHED, ROOT
 SOURCE = ROOT / "book" / "slides.md"
 RUN = PUBLISHED / "minilm" / "notebooks"
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([\w-]+)/([\w-]+)\)")
+NOTES = re.compile(r"^:::notes (\d+)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -31,31 +33,37 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ margin: 0; background: #e9ebee; color: #1b1f24; font: 1.5rem/1.45 system-ui, sans-serif; }}
+body {{ margin: 0; background: #e9ebee; color: #1b1f24; font: 1.8rem/1.45 system-ui, sans-serif; }}
 section {{ box-sizing: border-box; display: flex; flex-direction: column;
-  max-width: 64rem; min-height: 36rem; margin: 1.5rem auto;
+  max-width: 80rem; height: 45rem; margin: 1.5rem auto;
   padding: 2.5rem 3.5rem; background: #fff; scroll-margin: 1.5rem; }}
-h1, h2 {{ margin: 0 0 1rem; line-height: 1.15; font-size: 2.3rem; }}
+h1, h2 {{ margin: 0 0 1rem; line-height: 1.15; font-size: 2.6rem; }}
 p {{ margin: 0.6rem 0; }}
 ul, ol {{ margin: 0.6rem 0; padding-left: 1.6rem; }}
-p:has(> img.picture) {{ flex: 1 1 16rem; min-height: 0; text-align: center; }}
-img.picture {{ max-width: 100%; max-height: 27rem; height: 100%; object-fit: contain; }}
-img.display {{ display: block; max-width: 100%; margin: 1rem auto; font-size: 1.4em; object-fit: contain; }}
-@media (max-width: 40rem) {{ body {{ font-size: 1.1rem; }} section {{ padding: 1.2rem; min-height: 0; }}
+p:has(> img.picture) {{ flex: 1 1 0; min-height: 0; text-align: center; }}
+img.picture {{ width: 100%; height: 100%; object-fit: contain; }}
+img.display {{ display: block; max-width: 100%; margin: 2rem auto; font-size: 1.7em; object-fit: contain; }}
+aside {{ display: none; margin-top: auto; padding: 0.6rem 1rem; background: #fff6dd;
+  font-size: 1.5rem; }}
+body.notes aside {{ display: block; }}
+aside b {{ float: right; }}
+@media (max-width: 40rem) {{ body {{ font-size: 1.1rem; }} section {{ padding: 1.2rem; height: auto; }}
   h1, h2 {{ font-size: 1.6rem; }} }}
 @media print {{
-  @page {{ size: 28cm 16cm; margin: 0; }}
+  @page {{ size: 33.867cm 19.05cm; margin: 0; }}
   body {{ background: #fff; }}
-  section {{ margin: 0; max-width: none; height: 16cm; min-height: 0; break-after: page; overflow: hidden; }}
+  section {{ margin: 0; max-width: none; height: 19.05cm; min-height: 0;
+    break-after: page; overflow: hidden; }}
 }}
 </style>
 </head>
 <body>
 {slides}
 <script>
-// Keys: right, down, space and page down go on; left, up and page up go back.
+// Keys: right, space and page down go on; left and page up go back; n shows the notes.
 const slides = [...document.querySelectorAll("section")];
 addEventListener("keydown", event => {{
+  if (event.key === "n") document.body.classList.toggle("notes");
   const step = {{ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1}}[event.key];
   if (!step) return;
   event.preventDefault();
@@ -79,9 +87,14 @@ def write(folder: Path) -> None:
     for place, png in pictures.items():
         with written_whole(folder / f"{Path(place).name}.png") as file:
             file.write_bytes(png)
-    write_text(folder / "slides.md", PICTURE.sub(r"![\1](\3.png)", text))
+    write_text(folder / "slides.md", PICTURE.sub(r"![\1](\3.png)", NOTES.sub(quoted, text)))
     embedded = PICTURE.sub(lambda m: f"![{m[1]}]({data('image/png', pictures[f'{m[2]}/{m[3]}'])})", text)
     write_text(folder / "slides.html", html(embedded))
+
+
+def quoted(notes: re.Match[str]) -> str:
+    """What to say, as a quotation."""
+    return "\n".join(f"> {line}" for line in [f"Notes, {notes[1]} minutes.", *notes[2].splitlines()])
 
 
 class WithData(MarkdownIt):
@@ -96,10 +109,22 @@ def html(text: str) -> str:
     """The slides as one page; the first heading is its title."""
     markdown = WithData("commonmark", {"html": False}).use(dollarmath_plugin, renderer=formula)
     parts = re.split(r"^---$", text, flags=re.MULTILINE)
-    rendered = [markdown.render(part).replace("<img src", '<img class="picture" src') for part in parts]
+    rendered = [slide(part, markdown) for part in parts]
     slides = "\n".join(f"<section>\n{part}</section>" for part in rendered)
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     return PAGE.format(title=escape(title[1] if title else "Slides"), slides=slides)
+
+
+def slide(text: str, markdown: MarkdownIt) -> str:
+    """One slide, with what to say below it.
+
+    Args:
+        text: In Markdown.
+        markdown: That renders it.
+    """
+    shown = markdown.render(NOTES.sub("", text)).replace("<img src", '<img class="picture" src')
+    said = [f"<b>{minutes} min</b>\n{markdown.render(words)}" for minutes, words in NOTES.findall(text)]
+    return shown + "".join(f"<aside>{words}</aside>\n" for words in said)
 
 
 def formula(tex: str, options: dict) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from pypdf import PdfReader
 
 from dissect.cli import main
 from dissect.errors import DissectError
 from dissect.places import ROOT
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
+from dissect.site import pdf
 from dissect.site.exercises import pages, times
 from dissect.teaching import notebook_text
 from dissect.teaching.exercises import exercises, of_chapter
@@ -188,6 +190,36 @@ def test_slides_need_no_other_file_and_no_other_host(out: Path) -> None:
     assert sources and all(source.startswith("data:image/") for source in sources)
     assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
     assert "$" not in re.sub(r"<script>.*?</script>|<style>.*?</style>", "", page, flags=re.DOTALL)
+
+
+def test_every_slide_says_what_to_say_and_for_how_long(out: Path) -> None:
+    page = (out / "slides" / "slides.html").read_text(encoding="utf-8")
+    minutes = [int(found) for found in re.findall(r"<aside><b>(\d+) min</b>", page)]
+    assert len(minutes) == page.count("<section>") and 60 <= sum(minutes) <= 90
+    for step in range(1, 7):
+        assert f"<h2>Step {step}: " in page
+    text = (out / "slides" / "slides.md").read_text(encoding="utf-8")
+    assert text.count("> Notes, ") == len(minutes) and ":::" not in text
+
+
+def test_slides_hold_on_a_screen_of_16_to_9_in_large_type(browser, out: Path, tmp_path: Path) -> None:
+    tab = browser.new_page(viewport={"width": 1280, "height": 720})
+    tab.goto((out / "slides" / "slides.html").as_uri())
+    small = tab.evaluate("""[...document.querySelectorAll("section, section *")]
+        .filter(one => one.checkVisibility() && one.textContent.trim())
+        .map(one => parseFloat(getComputedStyle(one).fontSize)).filter(size => size < 24)""")
+    tall = tab.evaluate(
+        "[...document.querySelectorAll('section')].filter(one => one.scrollHeight > 720).length"
+    )
+    tab.keyboard.press("n")
+    assert tab.locator("aside").first.is_visible() and not small and not tall  # 24 pixels are 18 points
+    tab.close()
+    pages = PdfReader(pdf.print_page(out / "slides" / "slides.html", tmp_path / "slides.pdf")).pages
+    assert len(pages) == slides_in(out) and pages[0].mediabox.width / pages[0].mediabox.height == 16 / 9
+
+
+def slides_in(out: Path) -> int:
+    return (out / "slides" / "slides.html").read_text(encoding="utf-8").count("<section>")
 
 
 def test_markdown_slides_have_their_pictures_beside_them(out: Path) -> None:
