@@ -254,15 +254,16 @@ SHEETS = {
 }
 LONG = " ".join(f"word-{n}" for n in range(60)) + " end-of-line"
 WIDE = "".join(f"<td>column-{n}-of-the-table</td>" for n in range(14)) + "<td>end-of-row</td>"
-PRINTED = """<html data-theme="light"><head>{sheets}</head><body><div class="bd-container">
-<main class="bd-main"><div class="bd-content"><div class="bd-article-container"><article class="bd-article">
-<h1>A chapter</h1><div class="highlight-python"><div class="highlight"><pre>{long}</pre></div></div>
+LINES = """<div class="highlight-python"><div class="highlight"><pre>{long}</pre></div></div>
 <div class="cell docutils"><div class="cell_output docutils">
 <div class="output stream"><pre>{long}</pre></div>
 <div class="output text_html"><table class="dataframe"><tbody><tr>{wide}</tr></tbody></table></div>
 </div></div>
-<div class="pst-scrollable-table-container"><table class="table"><tbody><tr>{wide}</tr></tbody></table></div>
-</article></div></div></main></div></body></html>"""
+<div class="pst-scrollable-table-container"><table class="table"><tbody><tr>{wide}</tr></tbody></table>
+</div>"""
+PRINTED = """<html data-theme="light"><head>{sheets}</head><body><div class="bd-container">
+<main class="bd-main"><div class="bd-content"><div class="bd-article-container"><article class="bd-article">
+<h1>A chapter</h1>{inside}</article></div></div></main></div></body></html>"""
 
 
 def sheet(package: str, name: str) -> str:
@@ -271,18 +272,36 @@ def sheet(package: str, name: str) -> str:
     return (Path(place.origin).parent / "theme" / package / "static" / name).read_text(encoding="utf-8")
 
 
-def test_a_page_printed_from_the_browser_keeps_the_ends_of_long_lines(browser, tmp_path: Path) -> None:
+FOLDED = """<details><summary>More</summary><p>folded-away</p></details>
+<div class="admonition toggle toggle-hidden">
+<p class="admonition-title">A box<button class="toggle-button">Show</button></p>
+<p>boxed-up</p></div><div class="definition" popover="manual">hovering</div>"""
+
+
+def on_paper(browser, tmp_path: Path, inside: str) -> str:
+    """What a page of the book has on it when it is printed from the browser, without blanks."""
     pypdf = pytest.importorskip("pypdf")
     styles = [sheet(package, name) for package, names in SHEETS.items() for name in names]
-    styles.append((EXTENSIONS.parent / "_static" / "book.css").read_text(encoding="utf-8"))
+    toggle = Path(importlib.util.find_spec("sphinx_togglebutton").origin).parent / "_static/togglebutton.css"
+    styles += [toggle.read_text("utf-8"), (EXTENSIONS.parent / "_static" / "book.css").read_text("utf-8")]
     sheets = "".join(f"<style>{text}</style>" for text in styles)
     page = tmp_path / "page.html"
-    page.write_text(PRINTED.format(sheets=sheets, long=LONG, wide=WIDE), encoding="utf-8")
+    page.write_text(PRINTED.format(sheets=sheets, inside=inside), encoding="utf-8")
     tab = browser.new_page()
     tab.goto(page.as_uri())
     tab.pdf(path=tmp_path / "page.pdf", format="A4")
     tab.close()
     read = pypdf.PdfReader(tmp_path / "page.pdf")
-    said = "".join("".join(one.extract_text().split()) for one in read.pages)
+    return "".join("".join(one.extract_text().split()) for one in read.pages)
+
+
+def test_a_page_printed_from_the_browser_unfolds(browser, tmp_path: Path) -> None:
+    said = on_paper(browser, tmp_path, FOLDED)
+    assert "folded-away" in said and "boxed-up" in said
+    assert "Show" not in said and "hovering" not in said
+
+
+def test_a_page_printed_from_the_browser_keeps_the_ends_of_long_lines(browser, tmp_path: Path) -> None:
+    said = on_paper(browser, tmp_path, LINES.format(long=LONG, wide=WIDE))
     assert said.count("end-of-line") == 2 and said.count("end-of-row") == 2
     assert all(said.count(f"word-{n}word-{n + 1}") == 2 for n in range(59))

@@ -167,9 +167,10 @@ def test_the_first_page_is_light(browser, site: Path) -> None:
     assert sum(file.stat().st_size for file in files) < FIRST_PAGE
 
 
-def test_search_finds_without_a_server(browser, site: Path) -> None:
+@pytest.mark.parametrize("word", ["feed-forward", "anisotropy"])
+def test_search_finds_without_a_server(browser, site: Path, word: str) -> None:
     tab = browser.new_page()
-    tab.goto((site / "search.html").as_uri() + "?q=feed-forward")
+    tab.goto((site / "search.html").as_uri() + f"?q={word}")
     tab.wait_for_selector("#search-results li a")
     hits = tab.locator("#search-results li a").all_inner_texts()
     tab.close()
