@@ -32,7 +32,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "sections": (str, "Chapters to run, such as 2,4."),
     "precision": (str, "float32 or bfloat16, which is faster where the hardware has it: to train probes in."),
     "device": (str, "cpu, cuda, …; by default the accelerator that torch finds."),
-    "seeds": (int, "How many runs of each probe."),
+    "seeds": (int, "How many seeds for each probe."),
     "limit": (int, "At most so many sentences a corpus."),
     "trials": (int, "Search for hyper-parameters with so many trials; 0: the recorded."),
     "seed": (int, "Of samples, the split of word senses, and fine-tuning."),

@@ -91,7 +91,7 @@ def run(
             say("no file of SQuAD is in the data folder: answers are learned from the teaching questions")
         given, settings = settings, with_siblings(settings, check(settings))  # which leaves no model behind
         if settings is not given:
-            say(f"{settings.model} guesses no masked words: no sibling is tuned on them")
+            say(f"{settings.model} guesses no masked words: it is not fine-tuned on them")
         with locked(folder):
             sweep(folder)
             if force:
@@ -286,7 +286,7 @@ def siblings(settings: Settings, folder: Path, say: Callable[[str], None]) -> li
     places = list(settings.tuned)
     if not places:
         for one in settings.to_tune():
-            say(f"the sibling fine-tuned on {one.task}, seed {one.seed} …")
+            say(f"the model fine-tuned on {one.task}, seed {one.seed} …")
         places = mapped(partial(sibling, settings, folder / "models"), settings.to_tune(), "siblings")
         for stale in (folder / "models").glob(".*.checkpoint"):  # of trainings that nobody asks for now
             shutil.rmtree(stale, ignore_errors=True)

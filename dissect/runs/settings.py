@@ -172,7 +172,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _either(self) -> "Settings":
         if self.tuned and self.siblings:
-            raise ValueError("tuned names the models to compare with: leave siblings out, or tuned")
+            raise ValueError("--tuned names the models to compare with: leave --siblings out, or --tuned")
         return self
 
     @field_validator("tuned", mode="before")

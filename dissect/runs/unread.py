@@ -27,8 +27,8 @@ READ_IN: dict[str, Callable[[Chapter], bool]] = {
 }
 # What to do where a chapter that is asked for would read it, and does not.
 INSTEAD = {
-    "questions": "name qa in siblings, as in ner,qa",
-    "tuning": "name siblings, such as ner,ner, in the place of tuned models",
+    "questions": "name qa in --siblings, as in ner,qa",
+    "tuning": "name --siblings, such as ner,ner, instead of tuned models",
 }
 OF_OWN = ("tag_column", "word_column")
 

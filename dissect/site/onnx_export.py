@@ -56,7 +56,7 @@ class Dissected(nn.Module):
         if has_stacks(decomposer.model) or decomposer.model.main_input_name != "input_ids":
             raise UnsupportedModel(
                 f"models of the family {decomposer.config.model_type!r} are not exported: give one that "
-                "reads text with a single stack of layers, such as BERT and its kin"
+                "reads text with a single stack of layers, such as BERT"
             )
         self.base = decomposer.base
         self.names = decomposer.names
@@ -159,7 +159,7 @@ def graph_of(loaded: Loaded) -> onnx.ModelProto:
         reason = str(error.__cause__ or error).strip().splitlines()[0][:160]
         raise UnsupportedModel(
             f"{loaded.label} ({loaded.model.config.model_type}) cannot be exported: PyTorch's exporter "
-            f"does not follow its forward pass ({reason}); BERT and its kin can"
+            f"does not follow its forward pass ({reason}); it follows BERT's"
         ) from None
     finally:
         quiet.setLevel(level)

@@ -11,9 +11,9 @@ from dissect.errors import DissectError
 # table's name before it where one table uses the name otherwise.
 COLUMNS: dict[str, tuple[str, str]] = {
     "accuracy": ("number", "share of test items that are right, 0 to 1"),
-    "adjusted_r2": ("number", "R² less what so many inputs explain by chance"),
-    "agreement": ("number", "F1 of one predictor's answers against the other's, mean over runs, 0 to 1"),
-    "altered": ("text", "what was taken from the embedding: nothing, c, length, scale"),
+    "adjusted_r2": ("number", "R² minus what equally many inputs explain by chance"),
+    "agreement": ("number", "F1 of one predictor's answers against the other's, mean over seeds, 0 to 1"),
+    "altered": ("text", "what was removed from the embedding: nothing, c, length, scale"),
     "change": ("text", "none, swap, layer twice, h twice or f twice"),
     "chapter": ("text", "the chapter with the evidence"),
     "checkpoint": ("text", "the model's name, or the last part of its folder"),
@@ -53,7 +53,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "loss": ("number", "loss on the development items of the weights that were kept, in nats"),
     "low": ("number", "lower end of the 95 % interval over seeds and test items"),
     "macro_f1": ("number", "F1 of each tag, mean over tags, 0 to 1"),
-    "mean": ("number", "mean: of importance over word pieces, of scores over runs"),
+    "mean": ("number", "mean: of importance over word pieces, of scores over seeds"),
     "model": ("text", "the model's part in the run: pretrained, or fine-tuned on what"),
     "model_a": ("text", "one model"),
     "model_b": ("text", "the other"),
@@ -64,7 +64,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "pieces": ("whole", "how many word pieces were used"),
     "predictor": (
         "text",
-        "who predicts: pretrained, trained afterwards, learned; knn, classifier, most frequent sense, "
+        "who predicts: pretrained, trained afterwards, learned; knn, classifier (the probe), most frequent sense, "
         "document's majority (these two see no vector, and have the empty subset alone); base, finetuned; "
         "permuted: the negative control, a probe on a term that was permuted among the items",
     ),
@@ -82,10 +82,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "senses_documents_search.score": ("number", "accuracy on the development items, 0 to 1"),
     "entities_search.score": ("number", "macro-F1 over tags on the development words, 0 to 1"),
     "second": ("whole", "the second of two layers, or the first again"),
-    "seed": ("whole", "run: of the initial weights"),
+    "seed": ("whole", "seed of the initial weights"),
     "senses": ("whole", "how many senses it has"),
     "sentences": ("whole", "how many sentences the head learned from"),
-    "share": ("number", "of the made-up runs, 0 to 1"),
+    "share": ("number", "of the simulated runs, 0 to 1"),
     "sentence": ("text", "the chapter's example sentence"),
     "siblings.share": ("number", "that score, 0 to 1; none where nothing was held out"),
     "siblings.items": ("whole", "how many sentences or questions were held out"),
@@ -97,11 +97,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "finer_logits.term": ("text", "i, h, f or c; bias: the head's own"),
     "finer_sources.source": ("whole", "the place in the sentence of the token it came from, from 0"),
     "spearman": ("number", "Spearman's rank correlation over word pieces, −1 to 1"),
-    "split": ("text", "what is kept together when items are parted: by item, nothing; by document, texts"),
+    "split": ("text", "what is kept together when items are split: by item, nothing; by document, texts"),
     "state": ("text", "complete or pruned"),
     "std": (
         "number",
-        "standard deviation, over n: of importance over word pieces, of scores over runs",
+        "standard deviation, over n: of importance over word pieces, of scores over seeds",
     ),
     "stood": ("text", "what the model read at the target: mask, another piece, the word itself"),
     "target": ("text", "the term that the map is to give"),
@@ -121,7 +121,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "verdict": ("text", "replicated, contradicted, mixed, undecided or not testable"),
     "weight_decay": ("number", "of AdamW"),
     "weights": ("text", "trained, or random: of the same architecture, as first drawn"),
-    "world": ("text", "what is true in the made-up runs"),
+    "world": ("text", "what is true in the simulated runs"),
     "word": ("text", "a candidate for the next word"),
 }
 

@@ -135,7 +135,7 @@ def test_what_copies_learn_from_is_read():
     [
         ({"siblings": "qa"}, "siblings=.*name ner among them"),
         ({"siblings": "ner,chess"}, "siblings=.*"),
-        ({"siblings": "ner", "tuned": ["a"]}, "leave siblings out, or tuned"),
+        ({"siblings": "ner", "tuned": ["a"]}, "leave --siblings out, or --tuned"),
     ],
 )
 def test_copies_that_cannot_be_are_refused(options, why):

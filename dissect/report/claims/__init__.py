@@ -32,7 +32,7 @@ __all__ = [
 Tables = Mapping[str, pd.DataFrame]  # a run's tables by name, as `results` keeps them
 OPEN = {
     "undecided": "The data do not decide it.",
-    "mixed": "Some of what it compares is so, and some the other way round.",
+    "mixed": "Some of what it compares is as claimed, and some the other way round.",
     NOT_TESTABLE: "This run cannot tell.",
 }
 RUNS = 200  # made-up ones, a world

@@ -23,7 +23,7 @@ def entities_vary(run: Evidence) -> list[Part]:
     for name in MODELS:
         scores = run.scores("entities", name, "macro_f1")
         deviations = [of.mean(1).std(ddof=1) for terms, of in scores.items() if terms]
-        label = f"from the worst to the best of {runs} runs − {points} points, {name}"
+        label = f"from the worst to the best of {runs} seeds − {points} points, {name}"
         spread = width * np.array(deviations)[None] - points / 100
         parts.append(Difference(label, spread))
     return parts

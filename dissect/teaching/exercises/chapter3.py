@@ -152,7 +152,7 @@ def other_baselines(labels: np.ndarray, split: Split) -> Iterator[tuple[str, flo
         yield elsewhere, float(np.mean(some == most_frequent(some)))
     part = materials.by_target()
     yield (
-        "That is the accuracy where targets are parted one by one; take `given.by_sentence()`.",
+        "That is the accuracy if targets are split one by one; take `given.by_sentence()`.",
         float(np.mean(labels[part.test] == most_frequent(labels[part.train]))),
     )
     times = Counter(train.tolist())
@@ -206,7 +206,7 @@ def other_leaks(split: Split) -> Iterator[tuple[str, float]]:
 
 @checks("3.4")
 def leak(answer: Any) -> None:
-    said = numbers(answer, (2,), "two shares: parted by target, parted by sentence")
+    said = numbers(answer, (2,), "two shares: split by target, split by sentence")
     source = np.array(materials.masked().source)
     right = [among(source[s.test], source[s.train]) for s in (materials.by_target(), materials.by_sentence())]
     off = [not same(a, b) for a, b in zip(said, right, strict=True)]
