@@ -65,8 +65,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "predictor": (
         "text",
         "who predicts: pretrained, trained afterwards, learned; knn, classifier (the probe), most frequent "
-        "sense, document's majority (these two see no vector, and have the empty subset alone); base, finetuned; "
-        "permuted: the negative control, a probe on a term that was permuted among the items",
+        "sense, document's majority (these two see no vector, and have the empty subset alone); base, "
+        "finetuned; permuted: the negative control, a probe on a term that was permuted among the items",
     ),
     "quantity": (
         "text",
