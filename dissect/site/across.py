@@ -190,7 +190,7 @@ PICTURES = """## Pictures
 
 :::{figure} _run/across-importance.png
 :name: fig-across-importance
-:alt: A panel a model: lines of the mean importance of the four terms over the layers, each with a band of \
+:alt: A panel for each model: lines of the mean importance of the four terms over the layers, with a band of \
 one standard deviation.
 
 Importance by layer in the pretrained model of each run, and in BERT as the paper has it.
@@ -198,11 +198,11 @@ Importance by layer in the pretrained model of each run, and in BERT as the pape
 
 :::{figure} _run/across-senses.png
 :name: fig-across-senses
-:alt: A panel a run: the accuracy of the two-layer probe on word senses by subset of the terms, a row a \
-subset in the paper's order: the paper's as a hollow circle, the run's filled.
+:alt: A panel for each run: the accuracy of the two-layer probe on word senses, with a row for each subset \
+of the terms in the paper's order: the paper's as a hollow circle, the run's filled.
 
 The two-layer probe on word senses, by subset.
-Rows are in the paper's order, so where a run orders the subsets alike, its points move to the right as the \
+Rows are in the paper's order: if a run orders the subsets alike, its points move to the right as the \
 circles do.
 :::
 """

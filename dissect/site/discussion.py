@@ -17,9 +17,9 @@ from dissect.site.scorecard import chip, counted
 
 FILE = "discussion.md"
 TITLES = {
-    "replicated": "What is as the paper says",
-    "contradicted": "What is otherwise",
-    "mixed": "What is so in part, and in part the other way round",
+    "replicated": "What agrees with the paper",
+    "contradicted": "What contradicts the paper",
+    "mixed": "What agrees in part, and in part is the other way round",
     "undecided": "What this run does not decide",
     "not testable": "What this run cannot test",
 }
@@ -63,7 +63,7 @@ def summary(verdicts: pd.DataFrame) -> str:
     """The verdicts in sentences, by what they are, in Markdown."""
     lines = [
         "This page is made from the verdicts of this run.",
-        f"Its author's own words would stand here, from a file `{FILE}` in the run's folder.",
+        f"A file `{FILE}` in the run's folder, with its author's own words, would replace it.",
         "",
         f"{counted(verdicts)} The [scorecard](scorecard.md) has their numbers and criteria.",
     ]

@@ -20,11 +20,11 @@ CARD = ("family", "layers", "width", "parameters")
 SORTABLE = "::::{div} sortable\n%s\n::::\n"
 SCRIPT = '<script defer src="../_static/sort.js"></script>\n\n'
 INTERVALS = (
-    "Below, a number has half of its 95 % interval beside it, where the run has one; "
-    "a column's head sorts the table by it.\n"
+    "In the tables, ± gives half of the 95 % interval, if the run has one; "
+    "the head of a column sorts by that column.\n"
 )
 ALT = {
-    True: "A line a subset of the terms, a point a run with its 95 % interval; the table has the numbers.",
+    True: "A line for each subset of the terms, with a 95 % interval at each run; the table has the numbers.",
     False: "Points with 95 % intervals, one run below another; the table has the numbers.",
 }
 

@@ -133,7 +133,7 @@ def tasks_differ(run: Evidence) -> list[Part]:
     apart = [x for (a, b), x in last.items() if tuned[a] != tuned[b]]
     alike = [x for (a, b), x in last.items() if tuned[a] == tuned[b]]
     if not apart:
-        raise NotTestable("it takes models fine-tuned on two tasks")
+        raise NotTestable("the claim needs models fine-tuned on two tasks")
     between = np.mean(apart, axis=0)
     parts: list[Part] = [
         Difference(f"{below} − ρ between tasks, last layer", below - between, unit="", effect=below)
@@ -154,7 +154,9 @@ def departs_earlier(run: Evidence) -> list[Part]:
         if (names := [name for name, of in tuned.items() if of == task])
     }
     if len(lower) < 2:
-        raise NotTestable("it takes a model fine-tuned on question answering, and one on named entities")
+        raise NotTestable(
+            "the claim needs a model fine-tuned on question answering, and one on named entities"
+        )
     label = "ρ of h, named entities − question answering, lower half of the layers"
     return [Difference(label, lower[ENTITIES] - lower[ANSWERS], unit="", effect=MATTERS)]
 

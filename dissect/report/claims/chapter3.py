@@ -15,8 +15,8 @@ def refuse_next_words(run: Evidence) -> None:
     """Raise `NotTestable` where the model was asked for next words."""
     if readings.next_words(run.tables):
         raise NotTestable(
-            "it takes a model that guesses masked words: this one was asked for the next word, which is a "
-            "question of the same kind and not the one that the claim is on"
+            "the claim needs a model that guesses masked words: this one was asked for the next "
+            "word, a similar question but not the one that the claim is about"
         )
 
 
@@ -36,13 +36,13 @@ def whole_head(run: Evidence) -> tuple[str, Scores]:
     refuse_next_words(run)
     kind = readings.whole_head(run.table("masked_words"))
     if kind is None:
-        raise NotTestable("it takes a model with a head for masked words (dissect tune --task mlm)")
+        raise NotTestable("the claim needs a model with a head for masked words (dissect tune --task mlm)")
     masked = run.scores("masked_words", kind, MASKED)["i+h+f+c"]
     lead = estimate(masked - run.scores("masked_words", "learned", MASKED)[""])
     if lead.interval()[0] <= 0:
         raise NotTestable(
             f"the {kind} head does not guess: where [MASK] stood it is {100 * lead.value:+.1f} points from "
-            "the most frequent word piece; it takes one that does (dissect tune --task mlm, --head)"
+            "the most frequent word piece; the claim needs one that does (dissect tune --task mlm, --head)"
         )
     return kind, run.scores("masked_words", kind)
 

@@ -41,8 +41,8 @@ def feedforward_not_needed(run: Evidence) -> list[Part]:
         scores = run.scores("entities", name, "macro_f1")
         if estimate(scores["i+h+f+c"] - scores[""]).interval()[0] <= 0:
             raise NotTestable(
-                f"a probe on the whole embedding ({name}) does not surely beat the baseline, so there is "
-                "nothing to miss: it takes one that does"
+                f"a probe on the whole embedding ({name}) does not certainly beat the baseline, so there is "
+                "nothing to miss: the claim needs one that does"
             )
     return [
         Equivalence(f"{a} − {b}, {name}", scores[a] - scores[b], bound=margin)

@@ -38,7 +38,7 @@ class Evidence:
     def _arrays(self, name: str, *keys: str) -> dict[tuple, np.ndarray]:
         found = arrays(self.table(name), *keys)
         if any(pseudo.shape[-1] < 2 for pseudo in found.values()):
-            raise NotTestable("it takes test items of two sentences or more")
+            raise NotTestable("the claim needs test items of two sentences or more")
         return found
 
     def scores(self, experiment: str, predictor: str, score: str = "accuracy") -> Scores:
@@ -82,7 +82,7 @@ class Evidence:
             tasks |= dict.fromkeys(own[own == "tags"].index, "tags")
         first, *tuned = dict.fromkeys(self.table("importance_groups")["model"])
         if not tuned:
-            raise NotTestable("it takes a fine-tuned model (dissect tune)")
+            raise NotTestable("the claim needs a fine-tuned model (dissect tune)")
         return first, {name: tasks.get(name, "") for name in tuned}
 
     def correlation(self, a: str, b: str) -> dict[str, np.ndarray]:
@@ -96,7 +96,9 @@ def steady(predictor: str, scores: Scores) -> Scores:
     if not scores:
         raise NotTestable(f"this run has no predictor {predictor}")
     if predictor not in STEADY and any(len(pseudo) < 2 for pseudo in scores.values()):
-        raise NotTestable("one seed says nothing of others: it takes two or more, better five (--seeds)")
+        raise NotTestable(
+            "one seed says nothing of others: the claim needs two or more, better five (--seeds)"
+        )
     return scores
 
 
@@ -112,7 +114,7 @@ def mean_of(pseudos: Iterable[np.ndarray], takes: str) -> np.ndarray:
     """
     given = list(pseudos)
     if not given:
-        raise NotTestable(f"it takes {takes}")
+        raise NotTestable(f"the claim needs {takes}")
     return np.mean(given, axis=0)
 
 

@@ -53,10 +53,10 @@ def judged(parts: Sequence[Part]) -> Verdict:
         NotTestable: A number is missing, or what is compared is the same item by item.
     """
     if any(part.missing for part in parts):
-        raise NotTestable("a score that it compares is missing (nan): it takes more sentences")
+        raise NotTestable("a score that it compares is missing (nan): the claim needs more sentences")
     if all(part.idle for part in parts) or any(part.idle for part in parts if isinstance(part, Equivalence)):
         raise NotTestable("what it compares is the same for every item, as where a probe learns nothing or a "
-                          "term is zero: it takes a run in which there is a difference")  # fmt: skip
+                          "term is zero: the claim needs a run in which there is a difference")  # fmt: skip
     which = verdicts_of([part.observed for part in parts])[0]
     unit = "" if any(part.unit == "" for part in parts) else " points"
     numbers = "; ".join(part.shown for part in parts) + unit
