@@ -169,7 +169,12 @@ def test_the_first_page_is_light(browser, site: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "page"),
-    [("feed-forward", "Glossary"), ("anisotropy", "Glossary"), ("cite", "How to cite")],
+    [
+        ("feed-forward", "Glossary"),
+        ("anisotropy", "Glossary"),
+        ("cite", "How to cite"),
+        ("related work", "Related work"),
+    ],
 )
 def test_search_finds_without_a_server(browser, site: Path, word: str, page: str) -> None:
     tab = browser.new_page()
