@@ -185,6 +185,18 @@ def test_search_finds_without_a_server(browser, site: Path, word: str, page: str
     assert page in " ".join(hits)
 
 
+def test_what_is_copied_has_no_prompts(browser, site: Path) -> None:
+    with opened(browser, site / "book" / "decomposition.html", WIDTHS["desktop"], "light") as (tab, _trouble):
+        tab.evaluate("document.querySelector('article').prepend(document.createElement('textarea'))")
+        tab.locator(".copybtn").nth(1).click(force=True)  # it shows on hover
+        tab.focus("textarea")
+        tab.keyboard.press("Control+V")
+        copied = tab.input_value("textarea")
+    assert copied.startswith("from dissect.decomposition.families import family_of\n")
+    assert "for sublayer in row.sublayers:\n    print(" in copied
+    assert ">>>" not in copied and "LayerNorm" not in copied  # nor what is printed
+
+
 def test_mathematics_is_rendered_where_there_is_any(browser, site: Path) -> None:
     page = site / "notebooks" / "1-derivation.html"
     with opened(browser, page, WIDTHS["desktop"], "light") as (tab, _trouble):
