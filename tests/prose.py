@@ -17,12 +17,12 @@ from dissect.site.prose import QUOTE
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 EXTENSIONS = set(CONFIG["parse"]["myst_enable_extensions"])
-DIRECTIVE = re.compile(r"\{([\w:-]+)\}")
+DIRECTIVE = re.compile(r"\{?([\w:-]+)")
 OPTIONS = re.compile(r"\A(?:---\n[\s\S]*?\n---\n|(?::[\w-]+:.*\n)+)")
 TERM = re.compile(r"^(\S.*)\n(?=  \S)", re.MULTILINE)  # of a glossary
 # Directives whose text is prose; the others hold code, formulas, data or the names of files.
 OF_PROSE = {"admonition", "note", "tip", "warning", "dropdown", "figure", "glossary", "exercise", "solution",
-            "grid", "grid-item-card", "div", "card", "seealso", "important", "caution"}  # fmt: skip
+            "grid", "grid-item-card", "div", "card", "seealso", "important", "caution", "notes"}  # fmt: skip
 QUOTED = "blockquote"  # others' words
 HEADS = {"heading_open", "th_open", "td_open", "dt_open"}  # no sentences
 END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[A-Z0-9“\"(‘§])")
