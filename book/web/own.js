@@ -100,7 +100,7 @@
     } }, `Load the model (${(whole / 1e6).toFixed(0)} MB)`);
     const { error } = built;
     const about = el("p", { class: "note" },
-      `For sentences of your own: ${built.model} then runs in this page, and nothing that you type leaves your device. ` +
+      `For sentences of your own: ${built.model} runs in this page, and nothing that you type leaves your device. ` +
       `Its weights are rounded to 8 bits; on ${error.sentences} sentences this moved an importance by ` +
       `${error.mean.toFixed(4)} on average and ${error.max.toFixed(3)} at most. It reads up to ${built.longest} tokens.`);
     const offered = [button, bar];

@@ -137,7 +137,8 @@ window.explore = (() => {
 
   /** A chart in an element of its own; draw fills it with rows and parameters, under a name. */
   const chart = (kind, click = () => {}) => {
-    const inside = el("div", { class: "chart" }); // which Vega gives a role of its own
+    // Vega names every mark; here the picture has one name, and a table the numbers.
+    const inside = el("div", { class: "chart", "aria-hidden": "true" });
     const holder = el("div", { role: "img", "aria-label": "" }, inside);
     let [view, wanted] = [null, null];
     const draw = (name, rows, parameters) => {
@@ -155,7 +156,7 @@ window.explore = (() => {
       const filled = { ...data.charts[kind], params, height, datasets: { rows } };
       // Without `ast` it would make functions out of text, which the page's policy forbids.
       ({ view } = await vegaEmbed(inside, filled, { actions: false, ast: true, renderer: "svg", logLevel: 1 }));
-      view.addEventListener("click", (_, item) => { if (item?.datum) click(item.datum); });
+      view.addEventListener("click", (_, item) => { if (item?.datum?.place != null) click(item.datum); });
       if (wanted.rows !== rows) draw(holder.getAttribute("aria-label"), wanted.rows, wanted.parameters);
     };
     return { holder, draw, start };

@@ -21,7 +21,7 @@
 
   const sideOf = (name, n) => {
     const select = el("select", { onchange: () => show(n, side.offered[+select.value]) });
-    const bars = chart("bars", ({ token }) => pick(n, parseInt(token, 10)));
+    const bars = chart("bars", ({ place }) => pick(n, place));
     const side = {
       name, n, select, bars, sentence: null, offered: [], own: [],
       note: el("p", { class: "note", role: "status" }),
@@ -92,11 +92,14 @@
 
   /** The bars of a side in a layer: the four terms on one another, or the subset where measures do not add up. */
   const barsOf = (side, layer) =>
-    side.sentence.tokens.flatMap((text, token) =>
-      state.measure === "importance"
-        ? ALL.map((n) => ({ token: `${token} ${text}`, term: TERMS[n], value: value(side, layer, token, [n]),
-                            picked: state.picked.has(TERMS[n]) }))
-        : [{ token: `${token} ${text}`, term: "S", value: value(side, layer, token), picked: true }]);
+    side.sentence.tokens.flatMap((text, place) => {
+      const token = { place, token: `${place} ${text}` };
+      if (state.measure !== "importance") {
+        return [{ ...token, term: "S", terms: subset(), value: value(side, layer, place), picked: true }];
+      }
+      return ALL.map((n) => ({ ...token, term: TERMS[n], terms: TERMS[n], value: value(side, layer, place, [n]),
+                               picked: state.picked.has(TERMS[n]) }));
+    });
 
   /** One axis for all layers of both, so that the slider moves the bars and not the axis. */
   const limits = () => {

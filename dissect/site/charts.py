@@ -16,7 +16,9 @@ import vl_convert
 from dissect.decomposition import TERMS, subsets
 from dissect.report import figures
 
+Layered = alt.LayerChart | alt.FacetChart  # as Altair types what it lays on one another
 Rows = list[dict[str, Any]]
+Grid = Sequence[Sequence[float | None]]
 SUBSET = "S"  # the sum of the terms that were picked, where it is drawn as one
 GREY = "#7f8794"
 SERIES = ("#7a5cc4", "#c0522d")  # left and right; 3 : 1 at least on white and on the dark theme
@@ -26,8 +28,7 @@ BAR = 22  # pixels
 FAINT = 0.35  # what was not picked
 NARROW = 0.1  # of the axis: a bar below this has no room for its letter
 LINE = "#8888"  # grids and axes, in either theme
-CONFIG = {
-    "aria": False,  # a picture has one name, and its table the numbers
+CONFIG: dict[str, Any] = {
     "background": "transparent",
     "view": {"stroke": None},
     "axis": {
@@ -40,11 +41,12 @@ CONFIG = {
 WITHOUT_NUMBER = "slice(datum.label, indexof(datum.label, ' ') + 1)"  # tokens recur, so they are numbered
 
 
-def bars(rows: Rows | None = None, low: float = 0, high: float = 1) -> alt.LayerChart:
+def bars(rows: Rows | None = None, low: float = 0, high: float = 1) -> Layered:
     """Bars of one sentence in one layer, a token a row.
 
     Args:
-        rows: Each with token ("2 crane"), term or `SUBSET`, value, and whether it is picked.
+        rows: Each with place and token ("2 crane"), term or `SUBSET`, value, whether it is picked, and for the
+            pointer the names of its terms.
         low: Where the axis begins.
         high: Where it ends.
     """
@@ -52,7 +54,8 @@ def bars(rows: Rows | None = None, low: float = 0, high: float = 1) -> alt.Layer
     colours = [*figures.COLOURS.values(), GREY]
     scale = alt.Scale(domainMin=alt.expr("low"), domainMax=alt.expr("high"), nice=False)
     axis = alt.Axis(orient="top", tickCount=4, format=".2~f", grid=False)
-    token = alt.Y("token:N", sort=None, title=None, axis=alt.Axis(labelExpr=WITHOUT_NUMBER, ticks=False))
+    by_place = alt.EncodingSortField("place", op="min")  # else a token that comes new would come last
+    token = alt.Y("token:N", sort=by_place, title=None, axis=alt.Axis(labelExpr=WITHOUT_NUMBER, ticks=False))
     picked = alt.condition("datum.picked", alt.value(1), alt.value(FAINT))
     base = alt.Chart().transform_calculate(order=f"indexof({order}, datum.term)").encode(y=token)
     drawn = base.mark_bar(cursor="pointer").encode(
@@ -60,9 +63,9 @@ def bars(rows: Rows | None = None, low: float = 0, high: float = 1) -> alt.Layer
         color=alt.Color("term:N", scale=alt.Scale(domain=order, range=colours), legend=None),
         order=alt.Order("order:Q"),
         opacity=picked,
-        tooltip=["token:N", "term:N", alt.Tooltip("value:Q", format=".3f")],
+        tooltip=["token:N", "terms:N", alt.Tooltip("value:Q", format=".3f")],
     )
-    room = f"datum.picked && abs(datum.value) > {NARROW} * (high - low)"
+    room = f"datum.picked && datum.term != '{SUBSET}' && abs(datum.value) > {NARROW} * (high - low)"
     letters = base.mark_text(fontSize=11, color="black", fontStyle="italic").encode(
         x=alt.X("value:Q", stack="zero", bandPosition=0.5),
         order=alt.Order("order:Q"),
@@ -75,7 +78,7 @@ def bars(rows: Rows | None = None, low: float = 0, high: float = 1) -> alt.Layer
     return layered([drawn, letters, zero], rows).add_params(*limits).properties(height=height)
 
 
-def lines(rows: Rows | None = None, now: int = 0) -> alt.LayerChart:
+def lines(rows: Rows | None = None, now: int = 0) -> Layered:
     """A token of each of two sentences, layer by layer.
 
     Args:
@@ -100,7 +103,7 @@ def lines(rows: Rows | None = None, now: int = 0) -> alt.LayerChart:
     return layered([rule, chart], rows).add_params(alt.param(name="now", value=now)).properties(height=200)
 
 
-def importance(rows: Rows | None = None, low: float = 0, high: float = 1) -> alt.LayerChart:
+def importance(rows: Rows | None = None, low: float = 0, high: float = 1) -> Layered:
     """Importance of the terms by layer in one model, with one standard deviation.
 
     Args:
@@ -124,13 +127,15 @@ def importance(rows: Rows | None = None, low: float = 0, high: float = 1) -> alt
         "term:N", legend=None, scale=alt.Scale(domain=list(TERMS), range=[SHAPES[term] for term in TERMS])
     )
     line = base.mark_line().encode(y="mean:Q")
-    told = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "std")]
-    points = base.mark_point(filled=True).encode(y="mean:Q", shape=shape, tooltip=["term:N", "layer:Q", *told])
+    told = ["term:N", "layer:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "std"))]
+    points = base.mark_point(filled=True).encode(
+        y="mean:Q", shape=shape, tooltip=["term:N", "layer:Q", *told]
+    )
     limits = alt.param(name="low", value=low), alt.param(name="high", value=high)
     return layered([band, line, points], rows).add_params(*limits).properties(height=230)
 
 
-def layered(parts: Sequence[alt.Chart], rows: Rows | None) -> alt.LayerChart:
+def layered(parts: Sequence[alt.Chart], rows: Rows | None) -> Layered:
     """Charts on one another: of the rows that are given, or of those that the page's script fills in."""
     data = alt.NamedData("rows") if rows is None else alt.InlineData(rows)
     return alt.layer(*parts, data=data)
@@ -148,7 +153,7 @@ def specifications() -> dict[str, dict[str, Any]]:
 # ---- still pictures ----
 
 
-def agreement(above: Sequence[Sequence[float | None]], below: Sequence[Sequence[float | None]]) -> alt.LayerChart:
+def agreement(above: Sequence[Sequence[float | None]], below: Sequence[Sequence[float | None]]) -> Layered:
     """Agreement of subsets by subsets, in percent: one predictor above the diagonal, one below."""
     names = subsets()[1:]
     rows = [
@@ -176,7 +181,7 @@ def min_max(rows: Rows) -> list[float]:
     return [min(percents), max(percents)]
 
 
-def key() -> alt.Chart:
+def key() -> Layered:
     """What the four colours and shapes stand for, in a row of its own."""
     rows = [{"term": term, "name": NAMES[term]} for term in TERMS]
     chart = alt.Chart(alt.InlineData(rows)).encode(x=alt.X("term:N", sort=None, axis=None))
@@ -189,12 +194,17 @@ def key() -> alt.Chart:
     return alt.layer(marks, words).properties(width=alt.Step(130), height=20)
 
 
-def titled(chart: alt.LayerChart, title: str, width: int = 330) -> alt.LayerChart:
+def title(text: str) -> alt.TitleParams:
+    """What stands over a chart of a still picture."""
+    return alt.TitleParams(text, fontSize=12, fontWeight="normal")
+
+
+def titled(chart: Layered, text: str, width: int = 330) -> Layered:
     """A chart among others on a still picture."""
-    return chart.properties(width=width, title=alt.TitleParams(title, fontSize=12, fontWeight="normal"))
+    return chart.properties(width=width, title=title(text))
 
 
-def still(charts: Sequence[alt.LayerChart], columns: int = 2, with_key: bool = True) -> str:
+def still(charts: Sequence[Layered], columns: int = 2, with_key: bool = True) -> str:
     """Charts as one picture, in SVG, on white.
 
     Args:

@@ -147,7 +147,7 @@ def version(name: str) -> str:
 
 
 def make(loaded: Loaded, folder: Path) -> None:
-    """Fill a folder with the runtime, the tokenizer, the graph, and `built.json` on their sizes and its error.
+    """Fill a folder with the runtime, the tokenizer, the graph, and `built.json`: their sizes, its error.
 
     Raises:
         DissectError: npm or the export fails, or the graph misses PyTorch's numbers by more than `MOST`.

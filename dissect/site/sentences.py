@@ -17,7 +17,8 @@ from dissect.models import Loaded, fingerprint
 from dissect.report import figures
 from dissect.site import charts
 from dissect.site.across import Run
-from dissect.site.markdown import markdown, table
+from dissect.site.markdown import markdown
+from dissect.site.markdown import table as in_markdown
 from dissect.site.page_model import LANGUAGE, MODEL, NAME, SCRIPTS, SOURCES, STATIC, STYLE, products
 
 PAIR = 2  # sentences that the page opens with: the first of the prepared ones, with a word in two senses
@@ -151,9 +152,8 @@ def tables(data: Data) -> str:
             (markdown(token), *(f"{share:z.2f}" for share in shares(ten)))
             for token, ten in zip(sentence["tokens"], sentence["gram"][-1], strict=True)
         ]
-        texts.append(
-            f"“{markdown(sentence['text'])}”, importance in the last layer:\n\n{table(head, rows, right=4)}\n"
-        )
+        name = f"“{markdown(sentence['text'])}”, importance in the last layer:"
+        texts.append(f"{name}\n\n{in_markdown(head, rows, right=4)}\n")
     return "\n".join(texts)
 
 
@@ -170,7 +170,9 @@ def stills(data: Data) -> dict[str, str]:
     )
     above, *others = data["matrices"]
     below = next((one for one in others if one["task"] == above["task"]), above)
-    drawn["explore-agreement"] = charts.still([charts.agreement(above["grid"], below["grid"])], with_key=False)
+    drawn["explore-agreement"] = charts.still(
+        [charts.agreement(above["grid"], below["grid"])], with_key=False
+    )
     return drawn
 
 
@@ -180,7 +182,7 @@ def bars(sentence: Data, pair: Sequence[Data]) -> Any:
     low = min(0.0, *(sum(x for x in four if x < 0) for four in every))
     high = max(1.0, *(sum(x for x in four if x > 0) for four in every))
     drawn = [
-        {"token": f"{n} {token}", "term": term, "value": share, "picked": True}
+        {"place": n, "token": f"{n} {token}", "term": term, "value": share, "picked": True}
         for n, (token, ten) in enumerate(zip(sentence["tokens"], sentence["gram"][-1], strict=True))
         for term, share in zip(TERMS, shares(ten), strict=True)
     ]

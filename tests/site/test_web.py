@@ -102,7 +102,9 @@ class Visit:
         self.tab.on("request", lambda request: self.asked.append(request.url))
         self.tab.set_default_timeout(120_000)
         self.tab.goto(address)
-        self.tab.wait_for_function("document.querySelectorAll('#explore-sentence .chart svg').length === 3")
+        self.tab.wait_for_function(
+            "() => document.querySelectorAll('#explore-sentence .chart svg').length === 3"
+        )
 
     def load(self) -> None:
         self.tab.click("text=Load the model")
@@ -129,9 +131,9 @@ class Visit:
         return self.tab.eval_on_selector_all(f"{table} tbody tr", rows)
 
     def says(self, start: str) -> None:
-        """Wait until the status line begins with `start`."""
-        self.tab.wait_for_function(
-            "start => document.querySelector('#explore-sentence .status').textContent.startsWith(start)", arg=start
+        """Wait until the status line has the text `start`."""
+        self.tab.wait_for_selector(
+            f"#explore-sentence .status:has-text({json.dumps(start, ensure_ascii=False)})"
         )
 
 
@@ -179,6 +181,8 @@ def test_ten_sentences_in_the_browser_are_those_of_the_graph_whose_error_is_stat
         assert missed.mean() < 10 * error["mean"] < 0.05, sentence
         cells = [[float(cell.replace("−", "-")) for cell in row[1:]] for row in seen.cells(".heat")]
         assert np.abs(np.array(cells)[: len(shown["tokens"])] - seen.importance()[..., 1].T).max() < 6e-3
+    names = seen.tab.locator("#explore-sentence .chart").first.locator(".role-axis-label text")
+    assert names.all_text_contents()[-len(shown["tokens"]) :] == shown["tokens"]  # in their order
     assert not seen.trouble
     assert all(one.startswith((address, "data:")) for one in seen.asked)
 
@@ -190,7 +194,9 @@ def test_subsets_have_the_length_and_the_cosine_of_the_sum(visit, bare, minilm) 
     ask = """some => explore.sentences.sides[0].sentence.gram.map(tokens => tokens.map(ten =>
         [explore.MEASURES.importance(ten, some), explore.MEASURES.cosine(ten, some)]))"""
     for subset in subsets()[1:]:
-        found = np.array(seen.tab.evaluate(ask, [TERMS.index(term) for term in subset.split("+")]), dtype=float)
+        found = np.array(
+            seen.tab.evaluate(ask, [TERMS.index(term) for term in subset.split("+")]), dtype=float
+        )
         for layer, parts in enumerate(layers):
             e, part = parts.embedding[0], parts[subset][0]
             there = part.norm(dim=-1) > 1e-6  # at layer 0, h and f are nothing, and have no direction
@@ -248,7 +254,9 @@ def test_both_sides_may_be_the_readers_own_and_a_link_brings_them_back(visit, se
     for side, sentence in enumerate(own):
         seen.dissect(sentence, side)
     assert [seen.shown(side)["text"] for side in (0, 1)] == own
-    options = seen.tab.eval_on_selector_all("#explore-sentence select option", "all => all.map(one => one.textContent)")
+    options = seen.tab.eval_on_selector_all(
+        "#explore-sentence select option", "all => all.map(one => one.textContent)"
+    )
     assert options.count(own[0]) == options.count(own[1]) == 1
     seen.tab.click("text=Copy a link")
     seen.says("The link")
@@ -256,7 +264,7 @@ def test_both_sides_may_be_the_readers_own_and_a_link_brings_them_back(visit, se
     again.says("This link keeps “A heron & a crane.” and “<b>No</b> crane”")
     assert [again.shown(side)["text"] for side in (0, 1)] == sentences.prepared()[:2]
     again.load()
-    again.tab.wait_for_function("explore.sentences.sides[1].sentence.own")
+    again.tab.wait_for_function("() => explore.sentences.sides[1].sentence.own")
     assert [again.shown(side)["text"] for side in (0, 1)] == own
     assert not again.trouble
 
