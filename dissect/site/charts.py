@@ -45,7 +45,7 @@ def bars(rows: Rows | None = None, low: float = 0, high: float = 1) -> Layered:
     """Bars of one sentence in one layer, a token a row.
 
     Args:
-        rows: Each with place and token ("2 crane"), term or `SUBSET`, value, whether it is picked, and for the
+        rows: Each with place, token ("2 crane"), term or `SUBSET`, value, whether it is picked, and for the
             pointer the names of its terms.
         low: Where the axis begins.
         high: Where it ends.
@@ -200,7 +200,13 @@ def title(text: str) -> alt.TitleParams:
 
 
 def titled(chart: Layered, text: str, width: int = 330) -> Layered:
-    """A chart among others on a still picture."""
+    """A chart among others on a still picture.
+
+    Args:
+        chart: Of one sentence or model.
+        text: Its title.
+        width: In pixels.
+    """
     return chart.properties(width=width, title=title(text))
 
 

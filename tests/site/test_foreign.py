@@ -231,7 +231,7 @@ def test_a_page_names_its_scripts_and_allows_no_other():
     assert not any("http" in source or source == "*" for sources in rules.values() for source in sources)
     assert "'unsafe-inline'" not in rules["script-src"] and rules["img-src"] == ["'self'", "data:"]
     assert page.index("Content-Security-Policy") < page.index("<script")
-    model = '<script type="application/json" id="os-data">'
+    model = '<script type="application/json" id="explore-data">'
     assert "wasm" in policy.secured(PAGE.format(head="", body=model)) and "wasm" not in page
 
 
