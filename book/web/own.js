@@ -46,7 +46,7 @@
       return text && !known;
     });
     if (waiting.length && dissect) ownOnes();
-    else if (waiting.length) say(`This link keeps “${waiting.join("” and “")}”: they take the model.`);
+    else if (waiting.length) say(`This link keeps “${waiting.join("” and “")}”: dissecting takes the model.`);
     tool.root.scrollIntoView();
   };
 

@@ -153,7 +153,8 @@ window.explore = (() => {
       const { rows, parameters } = wanted;
       const params = data.charts[kind].params.map((one) => ({ ...one, value: parameters[one.name] }));
       const { height } = { ...data.charts[kind], ...parameters };
-      const filled = { ...data.charts[kind], params, height, datasets: { rows } };
+      const datasets = { ...data.charts[kind].datasets, rows };
+      const filled = { ...data.charts[kind], params, height, datasets };
       // Without `ast` it would make functions out of text, which the page's policy forbids.
       ({ view } = await vegaEmbed(inside, filled, { actions: false, ast: true, renderer: "svg", logLevel: 1 }));
       view.addEventListener("click", (_, item) => { if (item?.datum?.place != null) click(item.datum); });

@@ -119,6 +119,8 @@ def test_the_page_opens_with_two_sentences_side_by_side(tab, states) -> None:
     tool = tab.locator("#explore-sentence")
     shown = [tool.get_by_label(f"{side} sentence").evaluate(CHOSEN) for side in ("Left", "Right")]
     assert shown == PAIR
+    rules = tool.locator(".mark-rule.role-mark line")  # where bars are zero, and at the layer
+    assert rules.count() == 3 and all(float(rule.bounding_box()["height"]) > 100 for rule in rules.all())
     told = tool.locator(".detail").all_inner_texts()
     assert len(told) == 2 and all(text.startswith(f"crane, layer {len(states) - 1}: ") for text in told)
     token = 2

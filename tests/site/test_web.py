@@ -280,6 +280,7 @@ def test_from_the_disk_prepared_sentences_are_shown_and_why(visit, whole, minilm
         select.select_option(label=sentence)
         assert seen.shown()["text"] == sentence
         assert np.abs(seen.importance() - theirs(minilm, sentence)).max() < 1e-4
+    assert seen.tab.locator(".mark-rule.role-mark line").count() == 3  # zero of the bars, and the layer
     assert "was trained on English text" in seen.tab.inner_text("#explore-sentence")
     assert not seen.trouble
     assert all(one.startswith(("file:", "data:")) for one in seen.asked)
@@ -366,12 +367,13 @@ def test_an_npm_that_fails_is_a_reason_and_leaves_nothing(tmp_path: Path, monkey
     assert not list(tmp_path.rglob("*.onnx"))
 
 
-def test_a_graph_that_is_far_off_is_not_built_in(minilm, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("off", [0.5, float("nan")])
+def test_a_graph_that_is_far_off_is_not_built_in(minilm, tmp_path: Path, monkeypatch, off: float) -> None:
     from dissect.site import onnx_export
 
     monkeypatch.setattr(page_model, "fetch_runtime", lambda folder: None)
     monkeypatch.setattr(onnx_export, "graph_of", lambda loaded: None)
-    monkeypatch.setattr(onnx_export, "save", lambda *args, **options: {"error": {"mean": float("nan")}})
+    monkeypatch.setattr(onnx_export, "save", lambda *args, **options: {"error": {"mean": off}})
     with pytest.raises(DissectError, match="missed PyTorch's importance"):
         page_model.make(minilm, tmp_path)
 
