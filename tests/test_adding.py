@@ -88,7 +88,7 @@ def test_a_chapter_is_a_notebook_a_row_and_a_line(copy):
         copy,
         "A chapter",
         "_toc.yml",
-        "      - file: book/your-sentence\n",
+        "      - file: book/scorecard\n",
         "      - file: notebooks/9-lengths\n",
     )
     said = run(copy, "dissect.cli", "run", "--sections", "9", "--limit", "23", "--name", "mine")

@@ -32,7 +32,7 @@ def site(
         bool, typer.Option("--pdf", help="Also print the book to book.pdf beside the site; needs Chromium.")
     ] = False,
     live: Annotated[
-        bool, typer.Option(help="Build in the model that dissects the reader's own sentences (130 MB).")
+        bool, typer.Option(help="Build in the model that dissects the reader's own sentences (40 MB).")
     ] = True,
 ) -> None:
     """Build the book of a run that is finished, without executing anything."""

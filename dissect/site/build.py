@@ -101,7 +101,7 @@ def build_site(
     shown = [runs[0], across.paper(), *([] if row else runs[1:])]  # on Explore this run comes first
     with_paper = [across.paper(), *runs]
     judged = in_a_row.verdicts(row) if row else across.judged(with_paper)
-    loaded = sentences.loaded_for(manifest.place(folder, told.settings.model))
+    explored = sentences.read(shown, sentences.loaded_for(manifest.place(folder, told.settings.model)))
     texts = {
         "summary": this_run.summary(told),
         "scorecard": scorecard.page(verdicts, tables),
@@ -112,13 +112,14 @@ def build_site(
         "across": in_a_row.page(row, judged) if row else across.page(with_paper) + across.PICTURES,
         "tables": tables_page.page(),
         **exercises.pages(told),
-        "explore": sentences.page(sentences.read(shown, loaded)),
+        "explore": sentences.page(explored),
+        "explore-tables": sentences.tables(explored),
         "first": home.page(told, verdicts, tables),
         "cite": citation.page(told.date[:10]),
         **japanese.parts(told, verdicts, tables),
     }
     drawn = in_a_row.pictures(row) if row else across.pictures(with_paper)
-    pictures = drawn | sentences.pictures(shown, loaded)
+    pictures: dict[str, Figure | str] = {**drawn, **sentences.stills(explored)}
     texts |= {JUDGED % name: scorecard.of_chapter(name, verdicts) for name in told.chapters}
     if folder.resolve().parent != PUBLISHED:
         texts["discussion"] = discussion.page(verdicts, folder)
@@ -158,7 +159,7 @@ def build(
     told: Manifest,
     included: Mapping[str, str],
     out: Path,
-    pictures: Mapping[str, Figure] | None = None,
+    pictures: Mapping[str, Figure | str] | None = None,
     with_pdf: bool = False,
     live: bool = False,
 ) -> Path:
@@ -170,9 +171,9 @@ def build(
         included: Markdown on the run by name, which pages of the book include: "summary", "scorecard",
             "verdicts", "criteria", "across", and of a rerun "discussion", which takes the place of that page.
         out: Replaced when the build has succeeded, and left as it was when not.
-        pictures: Figures by name, which pages show.
+        pictures: Figures by name, or SVG, which pages show.
         with_pdf: Also print the book to book.pdf beside `out`, and link to it from the site.
-        live: Build in the model that dissects the reader's own sentences: 130 MB, and half a minute.
+        live: Build in the model that dissects the reader's own sentences: 40 MB, and half a minute.
 
     Raises:
         DissectError: There is no checkout of the repository, or no chapter, or the build fails; the log is
@@ -192,8 +193,8 @@ def build(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         staged = Path(scratch) / "book"
         stage(folder, told, {"pdf": pdf.ABSENT, "downloads": downloads(), **included}, staged)
-        for name, figure in (pictures or {}).items():
-            figure.savefig(staged / "book" / "_run" / f"{name}.png", dpi=110, bbox_inches="tight")
+        for name, picture in (pictures or {}).items():
+            draw(picture, staged / "book" / "_run" / name)
         if with_pdf:
             shutil.copyfile(printed(staged, log), out.with_name("book.pdf"))
         with ThreadPoolExecutor(1) as beside:  # the page's model is made while the pages are
@@ -244,6 +245,14 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
         (book / "_run" / f"{name}.png").write_bytes(picture)
     else:
         (book / "headline.md").write_text(NO_HEADLINE % first, encoding="utf-8")
+
+
+def draw(picture: Figure | str, place: Path) -> None:
+    """Write a figure as PNG, and text of SVG as it is; the ending is put after the name in `place`."""
+    if isinstance(picture, str):
+        place.with_suffix(".svg").write_text(picture, encoding="utf-8")
+    else:
+        picture.savefig(place.with_suffix(".png"), dpi=110, bbox_inches="tight")
 
 
 def downloads() -> str:

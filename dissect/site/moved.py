@@ -5,6 +5,7 @@ from pathlib import Path
 
 CHAPTERS = "book/chapters"
 API = "book/api"
+PAGES = {"book/your-sentence.html": "book/explore.html#sentence"}
 # Once each function of the reference had a page: the folder of some, the page that has them now, their names.
 FUNCTIONS = (
     ("models", "decomposition", "families-family-of families-known"),
@@ -70,7 +71,7 @@ def addresses(html: Path) -> dict[str, str]:
     }
     led[f"{API}/measures.html"] = f"{API}/experiments.html#measures-importance"
     chapters = sorted((html / "notebooks").glob("*.html"))
-    return led | {f"{CHAPTERS}/{page.name}": f"notebooks/{page.name}" for page in chapters}
+    return PAGES | led | {f"{CHAPTERS}/{page.name}": f"notebooks/{page.name}" for page in chapters}
 
 
 def lead_on(html: Path) -> None:

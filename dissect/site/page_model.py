@@ -1,6 +1,6 @@
-"""The page "Dissect your own sentence": its prepared sentences, and the model that runs in it.
+"""The scripts of the page Explore, and the model that runs in it and dissects the reader's own sentences.
 
-What a browser needs to run the model, the graphs of `dissect.site.onnx_export` and two npm packages, is made
+What a browser needs to run the model, the graph of `dissect.site.onnx_export` and two npm packages, is made
 once and kept in the user's cache. Where it cannot be made, the page shows its prepared sentences and
 says why.
 """
@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,23 @@ import torch
 from dissect import hashing
 from dissect.corpora import text
 from dissect.corpora.files import cache
-from dissect.decomposition import TERMS, Decomposer, Parts
+from dissect.decomposition import TERMS, Parts
 from dissect.errors import DissectError
 from dissect.models import PACKAGED, Loaded, fingerprint, load, tokenizer_sha256
 from dissect.places import ROOT
-from dissect.site.markdown import table
+from dissect.site import charts
 
 SOURCES = ROOT / "book" / "web"
 MODEL = next(iter(PACKAGED))  # the page's model, of every site: the one that pip installs
-STATIC = "sentence"  # the folder under _static that this page alone loads from
-SCRIPTS = ("page.js", "page.css", "live.js")
-VARIANTS = {"int8": "small.onnx", "float32": "exact.onnx"}
+NAME = "all-MiniLM-L6-v2"  # as readers know it
+LANGUAGE = "English"  # of the text that it was trained on, as its card says
+STATIC = "explore"  # the folder under _static that this page alone loads from
+CHARTS = "vega.js"
+# In the order in which they build on one another; live.js is loaded on demand.
+SCRIPTS = (CHARTS, "parts.js", "sentences.js", "runs.js", "built.js", "own.js")
+STYLE = "explore.css"
+GRAPH = "small.onnx"
+MOST = 0.01  # by which the small graph's importance may be off on average
 # Of the npm packages: the file there, and its name here (a name that every server knows how to send).
 RUNTIME = {
     "onnxruntime-web/dist/ort.wasm.bundle.min.mjs": "ort.js",
@@ -42,40 +47,19 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 MADE_WITH = ("torch", "transformers", "tokenizers", "numpy", "onnx", "onnxscript", "onnxruntime")
 NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
 PATIENCE = 120  # seconds that npm may take
-DECIMALS = 7  # of products: as exact as float32; a page rounds once, where it shows a number
+DIGITS = 7  # of products: as exact as float32; a page rounds once, where it shows a number
 
 
-# ---- the page, and what it shows without a model ----
+# ---- the page without a model ----
 
 
 def stage(book: Path) -> None:
-    """Put the page's scripts and prepared sentences into a staged book, the folder `book`."""
+    """Put the page's scripts into a staged book, the folder `book`; built.js says that there is no model."""
     LEFT_OUT.put(book)  # until there is more
-    for name in SCRIPTS:
-        shutil.copyfile(SOURCES / name, book / "_static" / STATIC / name)
-    sentences = (SOURCES / "examples.txt").read_text(encoding="utf-8").splitlines()
-    data, first = prepared(load(MODEL, "cpu"), sentences)
-    page = (SOURCES / "page.html").read_text(encoding="utf-8")
-    (book / "_run" / "sentences.html").write_text(data + page, encoding="utf-8")
-    (book / "_run" / "sentence.md").write_text(first, encoding="utf-8")
-
-
-def prepared(loaded: Loaded, sentences: Sequence[str]) -> tuple[str, str]:
-    """Sentences dissected: as data for the page's script, and the first as a table in Markdown."""
-    decomposer = Decomposer(loaded.model)
-    dissected: list[dict[str, Any]] = []
-    for n, sentence in enumerate(sentences):
-        batch = loaded.tokenizer(sentence, return_tensors="pt", truncation=False)
-        layers = decomposer.layers(**batch)
-        tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
-        upper = [products(parts) for parts in layers]
-        dissected.append({"text": sentence, "tokens": tokens, "upper": upper})
-        if n == 0:
-            first = as_table(sentence, tokens, upper[-1])
-    data = json.dumps({"model": loaded.label, "sentences": dissected}, separators=(",", ":"))
-    # "<" would end the element in which the data stands
-    escaped = data.replace("<", "\\u003c")
-    return f'<script type="application/json" id="os-data">{escaped}</script>\n', first
+    folder = book / "_static" / STATIC
+    for source in (*SOURCES.glob("*.js"), SOURCES / STYLE):
+        shutil.copyfile(source, folder / source.name)
+    (folder / CHARTS).write_text(charts.script(), encoding="utf-8")
 
 
 def products(parts: Parts) -> list[list[float]]:
@@ -87,24 +71,7 @@ def products(parts: Parts) -> list[list[float]]:
     gram = torch.einsum("xtd,ytd->txy", terms, terms)
     rows, columns = torch.triu_indices(len(TERMS), len(TERMS))
     of_e = gram.sum((1, 2))[:, None]
-    return [[round(x, DECIMALS) for x in ten] for ten in (gram[:, rows, columns] / of_e).tolist()]
-
-
-def as_table(sentence: str, tokens: Sequence[str], upper: Sequence[Sequence[float]]) -> str:
-    """The importance of the terms of one sentence, in Markdown, by the sums that the page's script makes.
-
-    Args:
-        sentence: The text.
-        tokens: Its word pieces.
-        upper: By token, as `products` has them.
-    """
-    of_term = ((0, 1, 2, 3), (1, 4, 5, 6), (2, 5, 7, 8), (3, 6, 8, 9))
-    rows = [
-        (f"`{token}`", *(f"{sum(ten[n] for n in four):z.3f}" for four in of_term))
-        for token, ten in zip(tokens, upper, strict=True)
-    ]
-    head = ["token", "i, input", "h, attention", "f, feed-forward", "c, biases"]
-    return f"“{sentence}”, importance at the last layer:\n\n{table(head, rows, right=4)}\n"
+    return [[float(f"{x:.{DIGITS}g}") for x in ten] for ten in (gram[:, rows, columns] / of_e).tolist()]
 
 
 # ---- the model in the page ----
@@ -180,26 +147,25 @@ def version(name: str) -> str:
 
 
 def make(loaded: Loaded, folder: Path) -> None:
-    """Fill a folder with the runtime, the tokenizer, the graphs, and `built.json` on their sizes and errors.
+    """Fill a folder with the runtime, the tokenizer, the graph, and `built.json`: their sizes, its error.
 
     Raises:
-        DissectError: npm or the export fails.
+        DissectError: npm or the export fails, or the graph misses PyTorch's numbers by more than `MOST`.
     """
     fetch_runtime(folder)  # first, since it fails sooner
     from dissect.site import onnx_export  # its packages may be missing
 
     write_tokenizer(loaded, folder)
-    graph = onnx_export.graph_of(loaded)
-    variants = {}
-    for variant, file in VARIANTS.items():
-        about = onnx_export.save(loaded, graph, folder / file, quantise=variant == "int8")
-        variants[variant] = {"file": file, "bytes": about["bytes"], "error": about["error"]}
+    about = onnx_export.save(loaded, onnx_export.graph_of(loaded), folder / GRAPH, quantise=True)
+    if not about["error"]["mean"] <= MOST:
+        raise DissectError(
+            f"the model's small graph missed PyTorch's importance by {about['error']['mean']:.3f} on average"
+        )
     built: dict[str, Any] = {
-        "model": loaded.label,
+        "model": NAME,
         "longest": about["longest"],
-        "layers": about["layers"],
-        "shared": {name: (folder / name).stat().st_size for name in (*RUNTIME.values(), *TOKENIZER)},
-        "variants": variants,
+        "files": {name: (folder / name).stat().st_size for name in (*RUNTIME.values(), *TOKENIZER, GRAPH)},
+        "error": about["error"],
     }
     (folder / "built.json").write_text(json.dumps(built), encoding="utf-8")
 

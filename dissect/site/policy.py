@@ -34,7 +34,7 @@ POLICY = (
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'"
 )
 WEBASSEMBLY = "'wasm-unsafe-eval'"  # the model in the page is a program of that kind
-WITH_MODEL = 'id="os-data"'  # what the page with the model has
+WITH_MODEL = 'id="explore-data"'  # what the page with the model has
 
 
 def secure(site: Path) -> None:

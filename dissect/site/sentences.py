@@ -1,7 +1,7 @@
 """The data behind the page Explore: a few sentences dissected, and the tables of all runs, as JSON.
 
-The script of the page (book/_static/explore.js) draws them; for print, and where no script runs, the
-page has pictures of the same.
+The scripts of the page (book/web) draw them with the charts of `dissect.site.charts`; for print, and where
+no script runs, the page has still pictures of the same.
 """
 
 import json
@@ -9,26 +9,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from dissect import models
 from dissect.decomposition import TERMS, Decomposer, subsets
 from dissect.errors import DissectError
-from dissect.experiments.explain import explain
-from dissect.models import Loaded
+from dissect.models import Loaded, fingerprint
 from dissect.report import figures
+from dissect.site import charts
 from dissect.site.across import Run
 from dissect.site.markdown import markdown
-from dissect.site.page_model import products
+from dissect.site.markdown import table as in_markdown
+from dissect.site.page_model import LANGUAGE, MODEL, NAME, SCRIPTS, SOURCES, STATIC, STYLE, products
 
-DEFAULT = "minilm"
-# From the chapters and from the teaching corpus: one word in two senses, a name, a repeated word.
-SENTENCES = (
-    "The crane lifted a steel beam over the river.",
-    "A crane stood in the shallow river.",
-    "She bit into the apple and wondered whether Apple would ever call her back.",
-    "After the merger, our little bank lost its name, its manager and its fern.",
-)
+PAIR = 2  # sentences that the page opens with: the first of the prepared ones, with a word in two senses
 MATRICES = {
     "senses_agreement": ("word senses", {"knn": "kNN", "classifier": "probe"}),
     "entities_agreement": ("named entities", {"base": "pretrained", "finetuned": "fine-tuned"}),
@@ -37,18 +30,23 @@ Data = dict[str, Any]
 
 
 def loaded_for(name: str) -> Loaded:
-    """The run's own model; the default one where that is not to be had, as when a run was copied here.
+    """The run's own model; the page's own where that is not to be had, as when a run was copied here.
 
     Raises:
-        DissectError: The default is not there either.
+        DissectError: The page's own is not there either.
     """
     try:
         return models.load(name, "cpu")
     except DissectError:
-        return models.load(DEFAULT, "cpu")
+        return models.load(MODEL, "cpu")
 
 
-def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
+def prepared() -> list[str]:
+    """The sentences that are dissected when a site is built."""
+    return (SOURCES / "examples.txt").read_text(encoding="utf-8").splitlines()
+
+
+def dissected(loaded: Loaded, sentences: Sequence[str]) -> Data:
     """Sentences by token and layer: `gram` is (layers + 1, tokens, 10), see `products`."""
     decomposer = Decomposer(loaded.model)
     found = []
@@ -57,7 +55,7 @@ def dissected(loaded: Loaded, sentences: Sequence[str] = SENTENCES) -> Data:
         layers = [products(parts) for parts in decomposer.each_layer(**batch)]
         tokens = loaded.tokenizer.convert_ids_to_tokens(batch["input_ids"][0].tolist())
         found.append({"text": sentence, "tokens": tokens, "gram": layers})
-    return {"model": loaded.label, "sentences": found}
+    return {"label": loaded.label, "unknown": loaded.tokenizer.unk_token, "sentences": found}
 
 
 def curves(runs: Sequence[Run]) -> list[Data]:
@@ -102,38 +100,105 @@ def grid(rows: pd.DataFrame) -> list[list[float | None]]:
 
 
 def read(runs: Sequence[Run], loaded: Loaded) -> Data:
-    """All that the page shows; runs: first the one whose book is built."""
+    """All that the page shows.
+
+    Args:
+        runs: First the one whose book is built.
+        loaded: Its model. Prepared sentences are dissected with this one and with the page's own.
+    """
+    page_model = models.load(MODEL, "cpu")
+    same = fingerprint(loaded.model) == fingerprint(page_model.model)
     return {
         "terms": {term: figures.COLOURS[term] for term in TERMS},
+        "series": charts.SERIES,
         "subsets": subsets()[1:],
-        "dissected": dissected(loaded),
+        "models": [
+            *([] if same else [dissected(loaded, prepared())]),
+            dissected(page_model, prepared()) | {"label": NAME, "own": True, "language": LANGUAGE},
+        ],
         "curves": curves(runs),
         "matrices": matrices(runs),
+        "charts": charts.specifications(),
     }
 
 
 def page(data: Data) -> str:
-    """The data as an element that the page includes; nothing in it can end the element."""
+    """The data as an element that the page includes, and what draws it; nothing in it can end the element."""
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    model = markdown(data["dissected"]["model"])
+    names = " and ".join(markdown(model["label"]) for model in data["models"])
+    loads = "".join(f'<script defer src="../_static/{STATIC}/{name}"></script>\n' for name in SCRIPTS)
     return (
-        f"The sentences were dissected with {model} when this site was built.\n\n"
-        f'<script type="application/json" id="explore-data">{text}</script>\n'
+        f"The prepared sentences were dissected with {names} when this site was built.\n\n"
+        f'<link rel="stylesheet" href="../_static/{STATIC}/{STYLE}">\n'
+        f'<script type="application/json" id="explore-data">{text}</script>\n{loads}'
     )
 
 
-def pictures(runs: Sequence[Run], loaded: Loaded) -> dict[str, Figure]:
-    """What the page shows in print and without a script, by file name; runs: the paper's among them."""
-    table = pd.concat(
-        [run.tables["importance"].assign(run=run.name) for run in runs if "importance" in run.tables],
-        ignore_index=True,
+# ---- in print, and where no script runs ----
+
+
+def shares(ten: Sequence[float]) -> list[float]:
+    """Importance of the four terms, from the products of a token: each the sum of a row of sixteen."""
+    places = ((0, 1, 2, 3), (1, 4, 5, 6), (2, 5, 7, 8), (3, 6, 8, 9))
+    return [sum(ten[n] for n in four) for four in places]
+
+
+def tables(data: Data) -> str:
+    """The pair of sentences that the page opens with, as tables of importance in the last layer."""
+    head = ["token", *charts.NAMES.values()]
+    texts = []
+    for sentence in data["models"][0]["sentences"][:PAIR]:
+        rows = [
+            (markdown(token), *(f"{share:z.2f}" for share in shares(ten)))
+            for token, ten in zip(sentence["tokens"], sentence["gram"][-1], strict=True)
+        ]
+        name = f"“{markdown(sentence['text'])}”, importance in the last layer:"
+        texts.append(f"{name}\n\n{in_markdown(head, rows, right=4)}\n")
+    return "\n".join(texts)
+
+
+def stills(data: Data) -> dict[str, str]:
+    """Pictures of what the page shows, in SVG, by file name; without data there is no picture of it."""
+    pair = data["models"][0]["sentences"][:PAIR]
+    drawn = {"explore-sentence": charts.still([bars(sentence, pair) for sentence in pair])}
+    low, high = limits(data["curves"])
+    drawn["explore-importance"] = charts.still(
+        [
+            charts.titled(charts.importance(rows(curve), low, high), f"{curve['run']}: {curve['model']}")
+            for curve in data["curves"]
+        ]
     )
-    table["model"] = table["run"] + "\n" + table["model"]
-    shown = next(run for run in runs if "senses_agreement" in run.tables)
-    agreement = shown.tables["senses_agreement"]
-    title = f"{shown.name}, word senses: kNN above the diagonal, the probe below"
-    return {
-        "explore-sentence": figures.sentence_importance(explain(loaded, SENTENCES[0])),
-        "explore-importance": figures.importance_by_layer(table),
-        "explore-agreement": figures.agreement(agreement, above="knn", below="classifier", title=title),
-    }
+    above, *others = data["matrices"]
+    below = next((one for one in others if one["task"] == above["task"]), above)
+    drawn["explore-agreement"] = charts.still(
+        [charts.agreement(above["grid"], below["grid"])], with_key=False
+    )
+    return drawn
+
+
+def bars(sentence: Data, pair: Sequence[Data]) -> Any:
+    """The still bars of one of a pair of sentences in the last layer, on the axis of both."""
+    every = [shares(ten) for one in pair for ten in one["gram"][-1]]
+    low = min(0.0, *(sum(x for x in four if x < 0) for four in every))
+    high = max(1.0, *(sum(x for x in four if x > 0) for four in every))
+    drawn = [
+        {"place": n, "token": f"{n} {token}", "term": term, "value": share, "picked": True}
+        for n, (token, ten) in enumerate(zip(sentence["tokens"], sentence["gram"][-1], strict=True))
+        for term, share in zip(TERMS, shares(ten), strict=True)
+    ]
+    return charts.titled(charts.bars(drawn, low, high), sentence["text"])
+
+
+def rows(curve: Data) -> list[Data]:
+    """The rows of a chart of importance."""
+    return [
+        {"layer": layer, "term": term, "mean": mean, "std": std}
+        for term, line in curve["lines"].items()
+        for layer, (mean, std) in enumerate(zip(line["mean"], line["std"], strict=True))
+    ]
+
+
+def limits(found: Sequence[Data]) -> tuple[float, float]:
+    """The lowest and highest that curves with their bands come to; 0 and 1 are among them."""
+    every = [row["mean"] + side * row["std"] for curve in found for row in rows(curve) for side in (-1, 1)]
+    return min([0.0, *every]), max([1.0, *every])

@@ -59,7 +59,7 @@ def test_jupyter_book_builds_a_clone_without_a_warning(plain: Path) -> None:
     assert 'id="exercise-1-1"' in exercises and "dissect site" not in exercises
     pages = {place.stem: place.read_text(encoding="utf-8") for place in (plain / "book").glob("*.html")}
     unfilled = {name for name, text in pages.items() if "fills this in from a run" in text}
-    assert unfilled == {"index", "scorecard", "across", "explore", "your-sentence", "teach", "downloads"}
+    assert unfilled == {"index", "scorecard", "across", "explore", "teach", "downloads"}
     assert not [name for name, text in pages.items() if "&lt;&lt;minilm" in text or "&lt;&lt;paper" in text]
 
 
@@ -81,7 +81,7 @@ def test_parts_that_are_there_are_not_filled_in(kept: str) -> None:
     [
         "```{include} ../_run/times.md\n```",
         ":::{figure} _run/across-senses.png\n:name: fig\n\nIts caption.\n:::",
-        "```{raw} html\n:file: _run/sentences.html\n```",
+        "```{raw} html\n:file: _run/explore.html\n```",
     ],
 )
 def test_a_sentence_stands_in_the_place_of_a_part(part: str) -> None:

@@ -1,8 +1,10 @@
 """The page Explore shows what PyTorch and the tables say, by pointer and by keyboard, and in print."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 import pandas as pd
 import pytest
@@ -10,9 +12,10 @@ import torch
 
 from dissect.decomposition.decomposer import Decomposer
 from dissect.decomposition.parts import TERMS, members, subsets
-from dissect.site import across, sentences
+from dissect.site import across, charts, moved, page_model, sentences
 
-SENTENCE = sentences.SENTENCES[0]
+PAIR = sentences.prepared()[:2]
+SENTENCE = PAIR[0]
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +25,11 @@ def states(minilm) -> list:
 
 
 def measured(states: list, subset: str, layer: int, token: int) -> dict[str, float]:
-    """Share, cosine and length of a subset, from the vectors themselves."""
+    """Importance, cosine and length of a subset, from the vectors themselves."""
     e = states[layer].embedding[0, token].double()
     x = states[layer][subset][0, token].double()
     return {
-        "share": (e @ x / (e @ e)).item(),
+        "importance": (e @ x / (e @ e)).item(),
         "cosine": torch.cosine_similarity(e, x, dim=0).item(),
         "length": (x.norm() / e.norm()).item(),
     }
@@ -42,7 +45,7 @@ def test_the_products_tell_every_subset(minilm, states) -> None:
         for subset in subsets()[1:]:
             some = members(subset)
             wanted = measured(states, subset, layer, token)
-            assert gram[some].sum().item() == pytest.approx(wanted["share"], abs=1e-3)
+            assert gram[some].sum().item() == pytest.approx(wanted["importance"], abs=1e-3)
             assert gram[some][:, some].sum().clamp(min=0).sqrt().item() == pytest.approx(
                 wanted["length"], abs=1e-2
             )
@@ -80,20 +83,25 @@ def test_a_run_without_tables_has_nothing_to_show() -> None:
 
 
 def test_the_data_cannot_end_their_element() -> None:
-    data = {"dissected": {"model": "</script><b>"}, "run": "</script>"}
+    data = {"models": [{"label": "</script><b>"}], "run": "</script>"}
     text = sentences.page(data).partition('id="explore-data">')[2]
-    assert text.count("</script>") == 1
     assert json.loads(text.partition("</script>")[0]) == data
 
 
 def test_a_model_that_is_not_here_is_replaced_by_the_default(tmp_path: Path) -> None:
-    assert sentences.loaded_for(str(tmp_path / "elsewhere")).label == sentences.DEFAULT
+    assert sentences.loaded_for(str(tmp_path / "elsewhere")).label == page_model.MODEL
 
 
 @pytest.fixture
 def tab(browser, site: Path) -> Iterator:
     tab = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    tab.trouble = []
+    tab.on(
+        "console", lambda line: tab.trouble.append(line.text) if line.type in ("error", "warning") else None
+    )
+    tab.on("pageerror", lambda error: tab.trouble.append(str(error)))
     tab.goto((site / "book" / "explore.html").as_uri())
+    tab.wait_for_function("() => document.querySelectorAll('.explore-tool .chart svg').length === 5")
     yield tab
     tab.close()
 
@@ -102,93 +110,146 @@ def number(text: str) -> float:
     return float(text.replace("−", "-"))
 
 
+def sentence_table(tab, side: str):
+    return tab.get_by_role("table", name=f"Tokens by layers, {side}")
+
+
+def test_the_page_opens_with_two_sentences_side_by_side(tab, states) -> None:
+    """Without a click, from the disk: a word in two senses, attention's part of it in every layer."""
+    tool = tab.locator("#explore-sentence")
+    shown = [tool.get_by_label(f"{side} sentence").evaluate(CHOSEN) for side in ("Left", "Right")]
+    assert shown == PAIR
+    rules = tool.locator(".mark-rule.role-mark line")  # where bars are zero, and at the layer
+    assert rules.count() == 3 and all(float(rule.bounding_box()["height"]) > 100 for rule in rules.all())
+    told = tool.locator(".detail").all_inner_texts()
+    assert len(told) == 2 and all(text.startswith(f"crane, layer {len(states) - 1}: ") for text in told)
+    token = 2
+    cells = sentence_table(tab, "left").locator("tbody tr").nth(token).locator("td").all_inner_texts()
+    wanted = [measured(states, "h", layer, token)["importance"] for layer in range(len(states))]
+    assert [number(cell) for cell in cells] == pytest.approx(wanted, abs=0.006)
+    assert not tab.trouble
+
+
+CHOSEN = "select => select.selectedOptions[0].textContent"
+
+
 def test_a_subset_a_layer_and_a_measure_can_be_picked(tab, states) -> None:
     tool = tab.locator("#explore-sentence")
-    tool.get_by_role("checkbox", name="h attention").check()
+    for box in ("i input", "c biases"):
+        tool.get_by_role("checkbox", name=box).check()
     tool.get_by_role("checkbox", name="i input").uncheck()
-    tool.get_by_role("checkbox", name="c biases").check()
-    tool.get_by_label("Layer", exact=True).fill("3")
-    for measure in ("share", "cosine", "length"):
+    tool.get_by_role("slider").fill("3")
+    tool.locator("details").first.evaluate("one => { one.open = true; }")
+    for measure in ("importance", "cosine", "length"):
         tool.get_by_label("Measure", exact=True).select_option(label=measure)
         for token in (1, 2, 5):
-            shown = tool.locator(".bars li").nth(token).locator(".value").inner_text()
-            assert number(shown) == pytest.approx(measured(states, "h+c", 3, token)[measure], abs=0.006)
-            cell = tool.locator("tbody tr").nth(token).locator("td").nth(6).inner_text()
+            cell = (
+                sentence_table(tab, "left").locator("tbody tr").nth(token).locator("td").nth(6).inner_text()
+            )
             assert number(cell) == pytest.approx(measured(states, "h+c", 6, token)[measure], abs=0.006)
+            bars = tool.locator("details table").first.locator("tbody tr").nth(token).locator("td")
+            four = [measured(states, subset, 3, token)[measure] for subset in (*TERMS, "h+c")]
+            assert [number(text) for text in bars.all_inner_texts()] == pytest.approx(four, abs=0.006)
+    assert not tab.trouble
 
 
-def test_the_table_is_walked_by_keyboard(tab, states) -> None:
+BARS = "#explore-sentence .mark-rect.role-mark >> nth=0 >> path"
+
+
+def test_the_bars_are_as_long_as_the_numbers(tab, states) -> None:
+    """Importance is a length in pixels: two bars stand to each other as their numbers do."""
     tool = tab.locator("#explore-sentence")
-    tool.locator("tbody td").first.focus()
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+    tool.get_by_label("Measure", exact=True).select_option(label="length")
+    tool.get_by_role("slider").fill("4")
+    count = len(states[4].embedding[0])
+    tab.wait_for_function(
+        "([bars, count]) => document.querySelector(bars).querySelectorAll('path').length === count",
+        arg=["#explore-sentence .mark-rect.role-mark", count],
+    )
+    bars = tab.locator(BARS).evaluate_all("bars => bars.map(bar => bar.getBBox().width)")
+    wanted = [measured(states, "h", 4, token)["length"] for token in range(count)]
+    assert [bar / bars[1] for bar in bars] == pytest.approx([x / wanted[1] for x in wanted], abs=0.01)
+
+
+def test_the_table_is_walked_by_keyboard_and_moves_the_pictures(tab, states) -> None:
+    tool = tab.locator("#explore-sentence")
+    sentence_table(tab, "left").locator("tbody td").first.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
         tab.keyboard.press(key)
-    told = tool.locator(".detail").inner_text()
-    assert told.startswith("crane, layer 2: shares i")
-    share = number(told.partition("i: share ")[2].partition(",")[0])
-    assert share == pytest.approx(measured(states, "i", 2, 2)["share"], abs=0.006)
-    tab.keyboard.press("Enter")
-    assert tool.get_by_label("Layer", exact=True).input_value() == "2"
-    assert tool.locator("tbody td[tabindex='0']").count() == 1
+    told = tool.locator(".detail").first.inner_text()
+    assert told.startswith("lifted, layer 2: importance i")
+    assert shares(told) == pytest.approx(
+        {term: measured(states, term, 2, 3)["importance"] for term in TERMS}, abs=0.006
+    )
+    assert tool.get_by_role("slider").input_value() == "2"
+    assert "left: lifted" in tool.locator(".series").first.inner_text()
+    assert sentence_table(tab, "left").locator("td[tabindex='0']").count() == 1
+
+
+def test_a_bar_can_be_clicked(tab) -> None:
+    tab.locator(BARS).nth(4 * 5 + 1).click(force=True)  # on its letter
+    tab.wait_for_selector("#explore-sentence .detail >> text=steel")
 
 
 def shares(told: str) -> dict[str, float]:
-    """The four numbers in "…: shares i 0.55, h 0.07, …"."""
-    listed = told.partition("shares ")[2].partition(". ")[0]
+    """The four numbers in "…: importance i 0.55, h 0.07, …"."""
+    listed = told.partition("importance ")[2].partition(". ")[0]
     return {term: number(value) for term, value in (one.split() for one in listed.split(", "))}
 
 
-def test_a_cell_and_a_bar_tell_by_pointer(tab, states) -> None:
-    """Shares of the token and layer under the pointer, as the vectors have them."""
+def test_a_link_keeps_the_sentences_and_what_was_picked(tab, browser, site: Path) -> None:
     tool = tab.locator("#explore-sentence")
-    detail = tool.locator(".detail")
-    for token, layer in ((2, 4), (5, 1)):
-        tool.locator("tbody tr").nth(token).locator("td").nth(layer).hover()
-        told = detail.inner_text()
-        assert f"layer {layer}: shares" in told
-        assert shares(told) == pytest.approx(
-            {term: measured(states, term, layer, token)["share"] for term in TERMS}, abs=0.006
-        )
-    chosen = int(tool.get_by_label("Layer", exact=True).input_value())
-    tool.locator(".bars li").nth(3).hover()
-    told = detail.inner_text()
-    assert f"layer {chosen}: shares" in told
-    assert shares(told)["f"] == pytest.approx(measured(states, "f", chosen, 3)["share"], abs=0.006)
+    tool.get_by_label("Left sentence").select_option(label=sentences.prepared()[2])
+    tool.get_by_role("checkbox", name="f feed-forward").check()
+    tool.get_by_label("Measure", exact=True).select_option(label="cosine")
+    tool.get_by_role("slider").fill("4")
+    tool.get_by_role("button", name="Copy a link").click()
+    tab.wait_for_selector("#explore-sentence .status:has-text('The link')")
+    other = browser.new_page()
+    other.goto(tab.url)
+    other.wait_for_function("() => window.explore?.sentences")
+    again = other.locator("#explore-sentence")
+    assert again.get_by_label("Left sentence").evaluate(CHOSEN) == sentences.prepared()[2]
+    assert again.get_by_label("Right sentence").evaluate(CHOSEN) == PAIR[1]
+    assert again.get_by_role("slider").input_value() == "4"
+    assert again.get_by_label("Measure", exact=True).evaluate(CHOSEN) == "cosine"
+    assert again.get_by_role("checkbox", checked=True).count() == 2
+    assert other.evaluate("document.querySelector('#explore-sentence').getBoundingClientRect().top") < 200
+    other.close()
 
 
-def test_curves_tell_the_layer_under_the_pointer(tab) -> None:
-    tool = tab.locator("#explore-curves")
-    bert = across.paper().tables["importance"]
-    name = bert["model"].iloc[0]
-    tool.get_by_label("Right", exact=True).select_option(label=name)
-    panel = tool.locator(".panel").nth(1)
-    panel.scroll_into_view_if_needed()
-    told = set()
-    for along in (0.1, 0.5, 0.9):
-        box = panel.locator("svg").bounding_box()
-        tab.mouse.move(box["x"] + along * box["width"], box["y"] + 0.5 * box["height"])
-        layer = int(panel.locator("caption").inner_text().removeprefix("Layer ").partition(" ")[0])
-        table = bert[(bert["model"] == name) & (bert["layer"] == layer)].set_index("term")["mean"]
-        shown = [number(text) for text in panel.locator("tr td:nth-of-type(1)").all_inner_texts()]
-        assert shown == pytest.approx([table.get(term, 0) for term in TERMS], abs=0.006)
-        told.add(layer)
-    assert len(told) == 3
+def test_what_stands_in_a_link_is_text(browser, site: Path) -> None:
+    tab = browser.new_page()
+    evil = "<img src=x onerror='window.harmed=1'><b>x</b>"
+    tab.goto((site / "book/explore.html").as_uri() + f"#left={quote(evil)}&terms=zz&layer=-1&measure=nothing")
+    tab.wait_for_function("() => window.explore?.sentences")
+    assert evil in tab.locator("#explore-sentence .status").inner_text()
+    assert not tab.evaluate("window.harmed") and tab.locator(".explore-tool b", has_text="x").count() == 0
+    assert tab.evaluate("[...explore.sentences.state.picked]") == ["h"]
+    tab.close()
 
 
-def test_models_can_be_switched(tab) -> None:
-    tool = tab.locator("#explore-curves")
+def test_curves_are_the_tables_and_models_can_be_switched(tab) -> None:
+    tool = tab.locator("#explore-importance")
     bert = across.paper().tables["importance"]
     for name in list(dict.fromkeys(bert["model"])):
         tool.get_by_label("Right", exact=True).select_option(label=name)
-        panel = tool.locator(".panel").nth(1)
-        assert name in panel.locator(".title").inner_text()
-        last = bert[(bert["model"] == name) & (bert["layer"] == 12)].set_index("term")["mean"]
-        shown = [number(text) for text in panel.locator("tr td:nth-of-type(1)").all_inner_texts()]
-        assert shown == pytest.approx([last[term] for term in TERMS], abs=0.006)
+        side = tool.locator(".side").nth(1)
+        assert name in side.locator(".title").inner_text()
+        for layer in (1, 12):
+            table = bert[(bert["model"] == name) & (bert["layer"] == layer)].set_index("term")
+            cells = side.locator("tbody tr").nth(layer).locator("td").all_inner_texts()
+            for text, term in zip(cells, TERMS, strict=True):
+                shown = [number(part) for part in text.split(" ± ")]
+                assert shown == pytest.approx(table.loc[term, ["mean", "std"]].tolist(), abs=0.006)
+    tool.get_by_role("checkbox", name="i input").uncheck()
+    assert tool.locator(".side").nth(1).locator("thead th").count() == 3
+    assert not tab.trouble
 
 
 def test_subsets_can_be_brought_out(tab, small_run: Path) -> None:
     tool = tab.locator("#explore-agreement")
-    tool.get_by_role("checkbox", name="h", exact=True).check()
+    tool.get_by_role("checkbox", name="h attention").check()
     table = pd.read_parquet(small_run / "results" / "senses_agreement.parquet")
     knn = table[table["predictor"] == "knn"]
     inside = knn["terms_a"].str.contains("h").astype(int) + knn["terms_b"].str.contains("h").astype(int)
@@ -196,26 +257,6 @@ def test_subsets_can_be_brought_out(tab, small_run: Path) -> None:
     rows = tool.locator("table.values tbody tr")
     shown = [number(rows.nth(n).locator("td").first.inner_text().removesuffix(" %")) for n in range(3)]
     assert shown == pytest.approx(wanted, abs=0.1)
-
-
-@pytest.mark.parametrize("where", ["print", "no script"])
-def test_a_prepared_sentence_stands_where_no_sentence_can_be_dissected(browser, site: Path, where) -> None:
-    context = browser.new_context(java_script_enabled=where == "print")
-    tab = context.new_page()
-    tab.goto((site / "book" / "your-sentence.html").as_uri())
-    tool = tab.locator("#own-sentence")
-    table = tab.locator(".own-sentence-static table" if where == "no script" else "#os-tokens table")
-    if where == "print":  # the sentence that was picked, without what picks it
-        assert tool.locator(".os-controls").is_visible()
-        tab.emulate_media(media="print")
-    assert table.is_visible() and not any(t.is_visible() for t in tool.locator("form, .os-controls").all())
-    rows = table.locator("tbody tr")
-    for n in range(rows.count()):
-        texts = rows.nth(n).locator("td").all_inner_texts()
-        four = [number(text) for text in (texts[-4:] if where == "no script" else texts[:4])]
-        assert sum(four) == pytest.approx(1, abs=0.021)  # four numbers of two places
-    assert rows.count() > 4
-    context.close()
 
 
 @pytest.mark.parametrize("where", ["print", "no script"])
@@ -228,6 +269,12 @@ def test_the_pictures_stand_where_the_tools_cannot(browser, site: Path, where: s
         assert not any(pictures.nth(n).is_visible() for n in range(3))
         tab.emulate_media(media="print")
     assert pictures.count() == 3 and all(pictures.nth(n).is_visible() for n in range(3))
+    tables = tab.locator("div.explore-static table")
+    assert tables.count() == len(PAIR) and all(table.is_visible() for table in tables.all())
+    for row in tables.first.locator("tbody tr").all():
+        assert sum(number(text) for text in row.locator("td").all_inner_texts()[-4:]) == pytest.approx(
+            1, abs=0.021
+        )
     assert not any(tool.is_visible() for tool in tab.locator(".explore-tool").all())
     context.close()
 
@@ -245,3 +292,33 @@ def test_a_cell_of_agreement_is_the_pictures_number(tab, site: Path) -> None:
     grid = data["matrices"][0]["grid"]
     expected = [[f"{grid[a][b]:.0f}" for b in range(a + 1, 15)] for a in range(15)]
     assert [row[a + 1 :] for a, row in enumerate(cells)] == expected
+
+
+def test_without_the_model_the_page_is_light(browser, site: Path) -> None:
+    """As a server sends it that compresses text; the charting scripts are the half of it."""
+    tab = browser.new_page()
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto((site / "book" / "explore.html").as_uri())
+    tab.wait_for_selector("#explore-agreement td")
+    tab.wait_for_load_state("networkidle")
+    tab.close()
+    files = {Path(unquote(urlsplit(address).path)) for address in asked if address.startswith("file:")}
+    assert site / "_static" / page_model.STATIC / page_model.CHARTS in files
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < LIGHT
+
+
+LIGHT = 1_000_000  # bytes
+
+
+def test_the_charts_come_in_a_script_that_defines_one_name() -> None:
+    """The bundle and Sphinx's own scripts both call something `_`."""
+    assert charts.script().startswith("(() => {") and "window.vegaEmbed" in charts.script()
+
+
+def test_the_former_page_leads_to_the_tool(site: Path) -> None:
+    page = (site / "book" / "your-sentence.html").read_text(encoding="utf-8")
+    assert "book/explore.html#sentence" in page
+    assert moved.PAGES["book/your-sentence.html"] == "book/explore.html#sentence"
+    explore = (site / "book" / "explore.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in explore for name in ("sentence", "importance", "agreement"))
