@@ -16,6 +16,7 @@ def framed(app: Sphinx, config: Config) -> None:
 
     date = Path(app.srcdir) / DATE
     options = config.html_theme_options
+    options["logo"] = {"text": config.html_title}  # else that of the home page would be its empty one
     options["extra_footer"] = citation.footer(
         date.read_text(encoding="utf-8") if date.is_file() else "", options.get("repository_url", "")
     )
