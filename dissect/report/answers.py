@@ -6,8 +6,9 @@ import pandas as pd
 
 from dissect.decomposition import TERMS, Parts
 from dissect.models import AFTERWARDS, PRETRAINED
+from dissect.report import intervals as uncertain
 from dissect.report import published, readings
-from dissect.report.readings import odd_ones, whole_head, without_control
+from dissect.report.readings import called, odd_ones, whole_head, without_control
 
 # The same subset with h, and with f in its place.
 H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
@@ -40,26 +41,44 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences.
+    """Mean over seeds, standard deviation over seeds, and the 95 % interval over test sentences.
 
-    Shares are shown in percent, cross-entropy in nats. The negative control is left to `control`.
+    Shares are shown in percent, cross-entropy in nats, with the digits that the intervals of the column
+    give them. The negative control is left to `control`.
 
     Args:
         intervals: Predictor, score, terms, mean, std, low, high.
 
     Returns:
-        "mean ± std [low, high]"; a row a subset, a column a predictor and score. A predictor that sees no
-        vector has a row alone, and "–" in the others.
+        "mean ± std [low, high]", without a deviation that is rounded to nothing, and "as none" where the
+        predictor did what it does without terms; a row a subset, a column a predictor and score. A
+        predictor that sees no vector has a row alone, and "–" in the others.
     """
-    columns: dict[str, dict[str, str]] = {}
-    for row in without_control(intervals).itertuples():
-        factor, digits = (1, 2) if row.score == "cross_entropy" else (100, 1)
-        mean, std, low, high = (factor * value for value in (row.mean, row.std, row.low, row.high))
-        column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
-        column[str(row.terms) or "none"] = (
-            f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-        )
+    shown = without_control(intervals).assign(terms=lambda of: of["terms"].replace("", "none"))
+    columns = {
+        f"{called(predictor)}: {called(score)}": _column(part.set_index("terms"), score)
+        for (predictor, score), part in shown.groupby(["predictor", "score"], sort=False)
+    }
     return pd.DataFrame(columns).rename_axis(columns="terms").fillna("–")
+
+
+def _column(part: pd.DataFrame, score: str) -> dict[str, str]:
+    """A predictor's score by subset, as it is written.
+
+    Args:
+        part: Mean, std, low, high; a row a subset.
+        score: Its name.
+    """
+    numbers = (1 if score == "cross_entropy" else 100) * part[["mean", "std", "low", "high"]]
+    digits = uncertain.of_all(numbers["low"], numbers["high"])
+    none = numbers.loc["none"] if "none" in numbers.index else None
+    written = {}
+    for terms, row in numbers.iterrows():
+        mean, std, low, high = (f"{value:z.{digits}f}" for value in row)
+        spread = f" ± {std}" if float(std) else ""
+        same = none is not None and terms != "none" and row.equals(none)
+        written[str(terms)] = "as none" if same else f"{mean}{spread} [{low}, {high}]"
+    return written
 
 
 def control(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -74,11 +93,12 @@ def control(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for row in readings.of_control(pairs).itertuples():
-        factor, digits, unit = (1, 3, "nats") if row.score == "cross_entropy" else (100, 2, "points")
-        shown = [f"{factor * value + 0.0:+.{digits}f}" for value in (row.difference, row.low, row.high)]
+        factor, unit = (1, "nats") if row.score == "cross_entropy" else (100, "points")
+        digits = uncertain.digits(factor * (row.high - row.low) / 2)
+        shown = [f"{factor * value:+z.{digits}f}" for value in (row.difference, row.low, row.high)]
         decided = "undecided" if row.low <= 0 <= row.high else "decided"
         rows.append(
-            (f"permuted {row.terms} less none: {str(row.score).replace('_', ' ')}",
+            (f"permuted {row.terms} less none: {called(str(row.score))}",
              f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}", f"{row.p:.3f}", decided)
         )  # fmt: skip
     return titled(pd.DataFrame(rows, columns=["negative control", "difference", "p", "the data say"]))
@@ -87,7 +107,7 @@ def control(pairs: pd.DataFrame) -> pd.DataFrame:
 def by_what_stood(
     stood: pd.DataFrame, subsets: Sequence[str] = ("", "i", "h", "f", "i+h+f+c")
 ) -> pd.DataFrame:
-    """Accuracy by what the model read at the target, mean over runs.
+    """Accuracy by what the model read at the target, mean over seeds, to the digits that so few targets give.
 
     Args:
         stood: Predictor, terms, seed, stood, accuracy, targets.
@@ -97,12 +117,14 @@ def by_what_stood(
         A row a predictor and subset, a column a kind of target, with how many there are.
     """
     means, kinds = readings.by_what_stood(without_control(stood))
+    # half of the widest interval of a share of so many, in points
+    digits = {kind: uncertain.digits(98 / count**0.5) if count else 0 for kind, count in kinds.items()}
     rows = {}
     for predictor in dict.fromkeys(means.index.get_level_values("predictor")):
         for terms in subsets:
             shares = means.loc[(predictor, terms)]
-            rows[f"{predictor}: {terms or 'none'}"] = [
-                f"{shares[kind]:.1%}" if kinds[kind] else "no target" for kind in kinds
+            rows[f"{called(predictor)}: {terms or 'none'}"] = [
+                f"{shares[kind]:.{digits[kind]}%}" if kinds[kind] else "no target" for kind in kinds
             ]
     columns = [f"{kind} ({count} targets)" for kind, count in kinds.items()]
     shown = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
