@@ -19,7 +19,7 @@ WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in nam
 CALLED = {
     "knn": "kNN", "classifier": "probe", "learned": "learned head", PRETRAINED: f"{PRETRAINED} head",
     AFTERWARDS: f"head {AFTERWARDS}", "base": "pretrained model", "finetuned": "fine-tuned model",
-    "macro_f1": "macro-F1", "entity_f1": "entity F1",
+    "macro_f1": "macro-F1", "cross_entropy": "cross-entropy", "entity_f1": "entity F1",
 }  # fmt: skip
 
 

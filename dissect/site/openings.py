@@ -127,7 +127,7 @@ def visualisation(tables: Tables) -> str:
     first, tuned = readings.models_of(tables["importance"])
     of = readings.shares(tables["importance"], first)
     paper = readings.shares(published.importance(), published.COUNTERPARTS["pretrained"])
-    (begins, ends), (begun, ended) = ((share(one["i"].iloc[n]) for n in (0, -1)) for one in (of, paper))
+    (begins, ends), (begun, ended) = ([share(one["i"].iloc[n]) for n in (0, -1)] for one in (of, paper))
     told = [
         f"{bold('i')}, the word itself, makes up {begins} of the embedding after the first layer and {ends} "
         f"after the last; in the paper's BERT it is {begun} and {ended}.",

@@ -100,9 +100,22 @@ def test_intervals_are_told_in_percent_and_in_nats():
     ]
     table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
     told = answers.certainty(table)
-    assert told.loc["none", "learned: accuracy"] == "50.0 ± 1.0 [45.0, 55.0]"
-    assert told.loc["h", "learned: cross entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
+    assert told.loc["none", "learned head: accuracy"] == "50 ± 1 [45, 55]"
+    assert told.loc["h", "learned head: cross-entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
     assert answers.certainty(table).shape == (2, 2)
+
+
+def test_a_number_has_the_digits_that_its_interval_gives_it():
+    """No deviation that is rounded to nothing, and no row that says again what the baseline does."""
+    rows = [("learned", "accuracy", "", 0.061, 0.0, 0.05, 0.07),
+            ("learned", "accuracy", "c", 0.061, 0.0, 0.05, 0.07),
+            ("learned", "accuracy", "h", 0.1234, 0.00001, 0.11, 0.13),
+            ("knn", "accuracy", "h", 0.1234, 0.0, 0.1233, 0.1235)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
+    told = answers.certainty(table)
+    learned = told["learned head: accuracy"]
+    assert learned.to_dict() == {"none": "6.1 [5.0, 7.0]", "c": "as none", "h": "12.3 [11.0, 13.0]"}
+    assert told.loc["h", "kNN: accuracy"] == "12.340 [12.330, 12.350]"
 
 
 BLIND = {"most frequent sense": 0.25, "document's majority": 0.375}
@@ -157,16 +170,19 @@ def test_what_a_split_lets_be_copied_is_told_of_this_run():
     assert told.loc["by item"].tolist() == [10, "0.0%", "12.5%"]
 
 
+def legend_of(axis):
+    return [text.get_text() for text in axis.figure.legends[0].get_texts()]
+
+
 def test_who_sees_no_vector_is_a_line_across_the_picture():
     axis = figures.scores_by_subset(with_baselines(), "accuracy", "accuracy", hue="predictor").axes[0]
-    across = {line.get_label(): line.get_ydata() for line in axis.lines if line.get_label() in BLIND}
-    assert {name: float(y[0]) for name, y in across.items()} == {name: 100 * of for name, of in BLIND.items()}
-    legend = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert legend == ["knn", "classifier", *BLIND]
-    assert len(axis.get_xticks()) == 16
+    across = {line.get_label(): line.get_xdata() for line in axis.lines if line.get_label() in BLIND}
+    assert {name: float(x[0]) for name, x in across.items()} == {name: 100 * of for name, of in BLIND.items()}
+    assert legend_of(axis) == ["kNN", "probe", *BLIND]
+    assert len(axis.get_yticks()) == 16
     alone = scored("learned", {"": 0.5})  # a table of the empty subset alone has dots, not a line
     axis = figures.scores_by_subset(alone, "accuracy", "accuracy", hue="predictor").axes[0]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["learned"]
+    assert legend_of(axis) == ["learned head"]
     plt.close("all")
 
 
