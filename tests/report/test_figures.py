@@ -227,9 +227,10 @@ BOTH = pd.concat([shares().assign(term="h"), shares().assign(term="f")])
 SOURCES = shares(["source"], 9).assign(token="harbour")
 LOGITS = pd.DataFrame([(t, k, w, 0.1 * k) for t in "hf" for k in range(1, 13) for w in ("river", "bird")],
                       columns=["term", "layer", "word", "logit"])  # fmt: skip
-MEASURED = [("masked words", "learned", "accuracy", "trained", "i+h+f+c", 0.5, 0.4, 0.6)]
-DOTS = pd.DataFrame(MEASURED * 3, columns=["experiment", "predictor", "score", "weights", "terms", "mean", "low",
-                                           "high"])  # fmt: skip
+DOTS = pd.DataFrame(
+    [("masked words", "learned", "accuracy", "trained", "i+h+f+c", 0.5, 0.4, 0.6)],
+    columns=["experiment", "predictor", "score", "weights", "terms", "mean", "low", "high"],
+)
 PICTURES = {
     "importance": lambda: figures.importance_by_layer(importances(SEVEN)),
     "beside the paper": lambda: figures.importance_beside_paper(importances(SEVEN), published.importance()),
