@@ -276,19 +276,25 @@ NEXT_WORDS = (
 )
 
 
-def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
-    """f under both heads, the best single term, and what c is worth to the head for whole embeddings."""
+def masked_words(scores: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """f under both heads, the best single term, and what c is worth to the head for whole embeddings.
+
+    Args:
+        scores: Predictor, terms, seed, accuracy.
+        intervals: Predictor, score, low, high, by which numbers are rounded.
+    """
+    told = _digits(intervals, "learned", "accuracy")
     learned = readings.percent(scores, "learned")
     kind = whole_head(scores)
     whole = readings.percent(scores, str(kind))
     single = learned[list(TERMS)]
     rows = [
         ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",
-         f"{learned['f']:.1f} % (baseline {learned['']:.1f} %)"),
-        ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.1f} %"),
+         f"{learned['f']:.{told}f} % (baseline {learned['']:.{told}f} %)"),
+        ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.{told}f} %"),
     ]  # fmt: skip
     none = "the model has no such head"
-    f_alone = none if whole.empty else f"{whole['f']:.1f} % ({kind})"
+    f_alone = none if whole.empty else f"{whole['f']:.{told}f} % ({kind})"
     rows.insert(
         0, (f"Accuracy of f alone, {WHOLE}", f"{published.F_ALONE_PRETRAINED_HEAD} % ({PRETRAINED})", f_alone)
     )
@@ -303,21 +309,28 @@ def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
     return compare(rows)
 
 
-def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """h against f in its place, the worth of f, the odd ones out, and what is right without a vector."""
+def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """h against f in its place, the worth of f, the odd ones out, and what is right without a vector.
+
+    Args:
+        scores: Predictor, terms, seed, accuracy.
+        agreement: Predictor, terms_a, terms_b, agreement.
+        intervals: Predictor, score, low, high, by which numbers are rounded.
+    """
+    told = _digits(intervals, "classifier", "accuracy")
     paper = readings.percent(published.senses(), "classifier")
     probe, knn = (readings.percent(scores, predictor) for predictor in ("classifier", "knn"))
     rows = []
     for a, b in H_FOR_F:
         rows.append(
             (f"{a} against {b}, probe", f"{paper[a]:.1f} and {paper[b]:.1f} %",
-             f"{probe[a]:.1f} and {probe[b]:.1f} %")
+             f"{probe[a]:.{told}f} and {probe[b]:.{told}f} %")
         )  # fmt: skip
     whole, less = "i+h+f+c", "i+h+c"
     rows += [
         (f"{less} against {whole}, probe", f"{paper[less]:.1f} and {paper[whole]:.1f} %",
-         f"{probe[less]:.1f} and {probe[whole]:.1f} %"),
-        ("h against f, kNN", "h higher", f"{knn['h']:.1f} and {knn['f']:.1f} %"),
+         f"{probe[less]:.{told}f} and {probe[whole]:.{told}f} %"),
+        ("h against f, kNN", "h higher", f"{knn['h']:.{told}f} and {knn['f']:.{told}f} %"),
         ("Who agrees least with the others, probe?",
          ", ".join(odd_ones(published.senses_agreement(), "classifier")),
          ", ".join(odd_ones(agreement, "classifier"))),
@@ -326,12 +339,19 @@ def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
          ", ".join(odd_ones(agreement, "knn"))),
     ]  # fmt: skip
     rows += [
-        (f"No vector: {name}", "–", f"{of:.1f} %") for name, of in readings.without_vectors(scores).items()
+        (f"No vector: {name}", "–", f"{of:.{told}f} %")
+        for name, of in readings.without_vectors(scores).items()
     ]
     return compare(rows)
 
 
-def senses_by_split(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _digits(intervals: pd.DataFrame, predictor: str, score: str) -> int:
+    """The digits that a predictor's intervals give its scores in percent."""
+    of = intervals[(intervals["predictor"] == predictor) & (intervals["score"] == score)]
+    return uncertain.of_all(100 * of["low"], 100 * of["high"])
+
+
+def senses_by_split(splits: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> pd.DataFrame:
     """Accuracy in percent with the same items parted in several ways, a column each.
 
     Rows are the baselines without vectors, and kNN and the probe on each term, on both sublayers' terms and
@@ -339,14 +359,16 @@ def senses_by_split(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Args:
         splits: Predictor, terms, seed, accuracy; by the name of the split.
+        intervals: Predictor, score, low, high of one of them, by which numbers are rounded.
     """
     columns = {}
+    told = _digits(intervals, "classifier", "accuracy")
     for split, scores in splits.items():
         found = readings.without_vectors(scores).rename(lambda name: f"no vector: {name}").to_dict()
         for predictor, said in (("knn", "kNN"), ("classifier", "probe")):
             of = readings.percent(scores, predictor)
             found |= {f"{said} on {terms}": of[terms] for terms in (*TERMS, "h+f", "i+h+f+c")}
-        columns[split] = pd.Series(found).map("{:.1f} %".format)
+        columns[split] = pd.Series(found).map(f"{{:.{told}f}} %".format)
     return titled(pd.DataFrame(columns).rename_axis("accuracy").reset_index())
 
 
@@ -380,19 +402,26 @@ def overlap_note(table: pd.DataFrame) -> str:
     )
 
 
-def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """The spread over runs, the worth of f, and the odd ones out, before and after fine-tuning."""
+def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """The spread over seeds, the worth of f, and the odd ones out, before and after fine-tuning.
+
+    Args:
+        scores: Predictor, terms, seed, macro_f1.
+        agreement: Predictor, terms_a, terms_b, agreement.
+        intervals: Predictor, score, low, high, by which numbers are rounded.
+    """
     theirs = published.entities_agreement()
     rows = []
     for predictor in ("base", "finetuned"):
         spread = readings.from_worst_to_best(scores, predictor, "macro_f1")
         with_f, without = readings.with_and_without_f(scores, predictor, "macro_f1")
+        told = _digits(intervals, predictor, "macro_f1")
         rows += [
-            (f"From the worst to the best run of a subset, {predictor}", "wide",
+            (f"From the worst to the best seed of a subset, {called(predictor)}", "wide",
              f"{spread.median():.1f} points (median), {spread.max():.1f} (largest)"),
-            (f"Subsets with f and with h but no f, {predictor}", "about the same",
-             f"{with_f:.1f} and {without:.1f} %"),
-            (f"Who agrees least with the others, {predictor}?",
+            (f"Subsets with f and with h but no f, {called(predictor)}", "about the same",
+             f"{with_f:.{told}f} and {without:.{told}f} %"),
+            (f"Who agrees least with the others, {called(predictor)}?",
              ", ".join(odd_ones(theirs, predictor)), ", ".join(odd_ones(agreement, predictor))),
         ]  # fmt: skip
     return compare(rows)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dissect.decomposition import TERMS
 from dissect.report import intervals, published, readings
+from dissect.report.claims import VERDICTS
 from dissect.site import scorecard
 from dissect.site.markdown import markdown
 
@@ -39,9 +40,14 @@ def page(chapter: str, tables: Tables, verdicts: pd.DataFrame) -> str:
         tables: The run's.
         verdicts: As `claims.verdicts` returns them.
     """
-    judged = verdicts[verdicts["chapter"] == chapter].astype(str)
-    marks = [scorecard.linked(row.claim, row.verdict) for row in judged.itertuples()]
-    claims = f"Claims of the paper, judged by this run: {' '.join(marks)}" if marks else ""
+    of = verdicts[verdicts["chapter"] == chapter].astype(str)
+    judged = {name: of[of["verdict"] == name]["claim"] for name in VERDICTS}
+    marks = [
+        f"{scorecard.chip(name, name)} {', '.join(map(scorecard.linked, which))}"
+        for name, which in judged.items()
+        if len(which)
+    ]
+    claims = f"The paper's claims, judged by this run: {'; '.join(marks)}." if marks else ""
     found = finding(chapter, tables)
     return "\n\n".join(filter(None, [f"{{.finding}}\n{found}" if found else "", claims]))
 
@@ -113,8 +119,10 @@ def derivation(tables: Tables) -> str:
     between = readings.most_dependent(tables["dependence"])
     low, high = readings.lowest_highest(tables["feedforward_r2"]["r2"])
     source, target = bold(str(between["source"])), bold(str(between["target"]))
+    digit, _, power = f"{error:.0e}".partition("e")
+    largest = f"${digit}\\cdot 10^{{{int(power)}}}$"
     return (
-        f"The four terms and the embedding differ by at most {error:.0e} of its length, in every check. "
+        f"The four terms and the embedding differ by at most {largest} of its length, in every check. "
         "The most that one term tells of another, by a linear map, is "
         f"{percent(100 * between['r2'])} of its variance: {target} from {source}. "
         f"A linear map in the place of a feed-forward reaches an $R^2$ of {low:.2f} to {high:.2f}."

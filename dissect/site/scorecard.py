@@ -41,9 +41,9 @@ def chip(verdict: str, text: str) -> str:
     return coloured(verdict, f"{MARKS[verdict]} {text}")
 
 
-def linked(claim: str, verdict: str) -> str:
-    """A verdict's mark and the claim's name, in the verdict's colour, leading to its row of the scorecard."""
-    return coloured(verdict, f"[{MARKS[verdict]} {claim}](#{anchor(claim)})")
+def linked(claim: str) -> str:
+    """A claim's name, which leads to its row of the scorecard."""
+    return f"[{claim}](#{anchor(claim)})"
 
 
 def anchor(claim: str) -> str:
@@ -162,7 +162,7 @@ def of_chapter(chapter: str, verdicts: pd.DataFrame) -> str:
         lines += ["This chapter goes on where the paper stops, and judges none of its claims.", ""]
     for row in part.itertuples():
         lines += [
-            f"**[{row.claim}](#{anchor(row.claim)}).** {row.text}", "",
+            f"**{linked(row.claim)}.** {row.text}", "",
             f": {chip(row.verdict, row.verdict)} {found(row.verdict, row.reading, row.numbers)}",
             f": The paper: {markdown(reported(row.claim))} ({row.source}).", "",
         ]  # fmt: skip

@@ -21,12 +21,18 @@ def scored(kind, values):
 LEARNED = dict.fromkeys(subsets(), 0.5) | {"f": 0.6, "": 0.2}
 
 
+SURE = pd.DataFrame(
+    [(kind, "accuracy", 0.5, 0.508) for kind in ("learned", "classifier")],
+    columns=["predictor", "score", "low", "high"],
+)
+
+
 def here(table):
     return table[answers.HERE]
 
 
 def test_masked_words_are_means_over_seeds():
-    told = here(answers.masked_words(scored("learned", LEARNED)))
+    told = here(answers.masked_words(scored("learned", LEARNED), SURE))
     assert told["Accuracy of f alone, learned head"] == "60.0 % (baseline 20.0 %)"
     assert told["The best single term, learned head"] == "f, 60.0 %"
 
@@ -34,7 +40,7 @@ def test_masked_words_are_means_over_seeds():
 def test_losses_by_taking_c_away_are_counted():
     other = dict.fromkeys(subsets(), 0.3) | {"f+c": 0.4, "i+f+c": 0.4, "h+f+c": 0.2}
     both = [scored("learned", LEARNED), scored("pretrained", other)]
-    told = here(answers.masked_words(pd.concat(both)))
+    told = here(answers.masked_words(pd.concat(both), SURE))
     (hurts,) = (answer for question, answer in told.items() if "taking c" in question)
     assert hurts == "in 2 of 4 subsets (pretrained)"
 
@@ -42,7 +48,7 @@ def test_losses_by_taking_c_away_are_counted():
 @pytest.mark.parametrize("kind", ["pretrained", "trained afterwards"])
 def test_a_head_for_whole_embeddings_is_named_for_what_it_is(kind):
     scores = pd.concat([scored("learned", LEARNED), scored(kind, dict.fromkeys(subsets(), 0.3))])
-    told = here(answers.masked_words(scores))
+    told = here(answers.masked_words(scores, SURE))
     assert told["Accuracy of f alone, head for whole embeddings"] == f"30.0 % ({kind})"
     assert kind in answers.heads_note(scores)
     note = answers.heads_note(scored("learned", LEARNED))
@@ -135,11 +141,11 @@ def test_who_sees_no_vector_is_told_from_who_has_terms():
         name: 100 * of for name, of in BLIND.items()
     }
     assert readings.without_vectors(scored("learned", LEARNED)).empty
-    told = here(answers.word_senses(with_baselines(), agreements()))
+    told = here(answers.word_senses(with_baselines(), agreements(), SURE))
     assert told["No vector: most frequent sense"] == "25.0 %"
     assert told["No vector: document's majority"] == "37.5 %"
     old = with_baselines().query("predictor in ('knn', 'classifier')")  # of runs made before
-    assert not [row for row in here(answers.word_senses(old, agreements())).index if "No vector" in row]
+    assert not [row for row in here(answers.word_senses(old, agreements(), SURE)).index if "No vector" in row]
 
 
 def test_a_row_that_a_predictor_has_not_is_a_dash():
@@ -152,7 +158,7 @@ def test_a_row_that_a_predictor_has_not_is_a_dash():
 
 def test_splits_stand_beside_one_another_with_the_baselines_first():
     told = answers.senses_by_split(
-        {"by item": with_baselines(h=0.625), "by document": with_baselines(f=0.75)}
+        {"by item": with_baselines(h=0.625), "by document": with_baselines(f=0.75)}, SURE
     )
     assert list(told.columns) == ["by item", "by document"]
     assert list(told.index[:2]) == [f"no vector: {name}" for name in BLIND]

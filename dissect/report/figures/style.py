@@ -34,7 +34,7 @@ OTHER = ("#555555", "v")  # of a subset that is no term
 TITLE: dict[str, Any] = {"parse_math": False}  # names may hold dollars
 IMPORTANCE = "importance  $e·x\\,/\\,e·e$"
 BASELINE = "none"  # how the empty subset is written in pictures
-WIDTH = 5.2  # inches; 350 px on a phone, where type of POINTS is then 10 px high
+WIDTH = 5.2  # inches; 342 px on a phone, where type of POINTS is then 10 px high
 POINTS = 11
 PANEL = 2.5  # inches: the height of one
 
@@ -146,7 +146,13 @@ def wrapped(text: str, width: int = 60) -> str:
 
 
 def title(axis: Axes, text: str, width: int = 28) -> None:
-    """The name of a panel, which may be data."""
+    """Name a panel.
+
+    Args:
+        axis: The panel.
+        text: Its name, which may be data.
+        width: Letters of a line.
+    """
     axis.set_title(wrapped(text, width), **TITLE)
 
 
