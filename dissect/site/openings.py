@@ -97,10 +97,16 @@ def bold(terms: str) -> str:
     return "$" + " + ".join(rf"\mathbf {name}" for name in names) + "$"
 
 
-def apart(points: float, low: float, high: float, unit: str = "points") -> str:
-    """A difference with its interval, and whether that holds 0."""
+def apart(points: float, low: float, high: float) -> str:
+    """A difference with its interval, and whether that holds 0.
+
+    Args:
+        points: The difference.
+        low: The lower end.
+        high: The upper end.
+    """
     digits = intervals.digits((high - low) / 2)
-    numbers = f"{points:+z.{digits}f} {unit} ({low:+z.{digits}f} to {high:+z.{digits}f})"
+    numbers = f"{points:+z.{digits}f} points ({low:+z.{digits}f} to {high:+z.{digits}f})"
     return f"{numbers}, an interval that {'holds' if low <= 0 <= high else 'leaves out'} 0"
 
 
