@@ -13,6 +13,7 @@ from dissect.site.markdown import markdown
 Tables = Mapping[str, pd.DataFrame]
 WHOLE = "+".join(TERMS)
 FULL = {"i": "the input", "h": "attention", "f": "the feed-forwards", "c": "the biases"}
+LINK = f"[each with its numbers](#{scorecard.SLUG})"
 NOT_TOLD = "The tables of this run lack numbers that the finding of this chapter is read from."
 OPENINGS: dict[str, tuple[tuple[str, ...], Callable[[Tables], str]]] = {}
 
@@ -33,21 +34,16 @@ def opening(chapter: str, *tables: str):
 
 
 def page(chapter: str, tables: Tables, verdicts: pd.DataFrame) -> str:
-    """What stands below a chapter's title: the finding, and its claims with their verdicts, in Markdown.
+    """What stands below a chapter's title: the finding, and how its claims came out, in Markdown.
 
     Args:
         chapter: Its name.
         tables: The run's.
         verdicts: As `claims.verdicts` returns them.
     """
-    of = verdicts[verdicts["chapter"] == chapter].astype(str)
-    judged = {name: of[of["verdict"] == name]["claim"] for name in VERDICTS}
-    marks = [
-        f"{scorecard.chip(name, name)} {', '.join(map(scorecard.linked, which))}"
-        for name, which in judged.items()
-        if len(which)
-    ]
-    claims = f"The paper's claims, judged by this run: {'; '.join(marks)}." if marks else ""
+    counts = readings.verdict_counts(verdicts[verdicts["chapter"] == chapter])
+    marks = [scorecard.chip(name, f"{counts[name]} {name}") for name in VERDICTS if counts[name]]
+    claims = f"The paper's claims, judged by this run: {', '.join(marks)} ({LINK})." if marks else ""
     found = finding(chapter, tables)
     return "\n\n".join(filter(None, [f"{{.finding}}\n{found}" if found else "", claims]))
 

@@ -15,6 +15,8 @@ MARKS = {
     "replicated": "✓", "contradicted": "✗", "mixed": "◐", "undecided": "?", "not testable": "–",
     REPORTED: "•",
 }  # fmt: skip
+END = "The paper's claims, judged by this run"  # the heading of a chapter's end
+SLUG = "the-papers-claims-judged-by-this-run"  # and its address
 # What of a chapter can be played with, and where.
 ONE_SENTENCE = (
     "In Explore, {ref}`take a sentence of yours apart <sentence>`, token by token and layer by layer."
@@ -44,11 +46,6 @@ def chip(verdict: str, text: str) -> str:
 def linked(claim: str) -> str:
     """A claim's name, which leads to its row of the scorecard."""
     return f"[{claim}](#{anchor(claim)})"
-
-
-def anchor(claim: str) -> str:
-    """Where a claim stands on the page of the scorecard."""
-    return f"claim-{claim.lower()}"
 
 
 def coloured(verdict: str, text: str) -> str:
@@ -157,7 +154,7 @@ def first() -> str:
 def of_chapter(chapter: str, verdicts: pd.DataFrame) -> str:
     """The claims that a chapter has the evidence of, judged, as its end, and the way on to Explore."""
     part = verdicts[verdicts["chapter"] == chapter].astype(str)
-    lines = ["## The paper's claims, judged by this run", ""]
+    lines = [f"## {END}", ""]
     if part.empty:
         lines += ["This chapter goes on where the paper stops, and judges none of its claims.", ""]
     for row in part.itertuples():

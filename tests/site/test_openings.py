@@ -86,8 +86,9 @@ def test_claims_are_told_with_their_verdicts_and_lead_to_the_scorecard():
     verdicts = claims.verdicts({})
     page = openings.page("2-visualisation", {}, verdicts)
     told = verdicts[verdicts["chapter"] == "2-visualisation"]["claim"]
-    board = scorecard.page(verdicts, {})
-    assert len(told) and all(f"](#claim-{name.lower()})" in page for name in told)
+    assert f"– {len(told)} not testable" in page and f"](#{scorecard.SLUG})" in page
+    end, board = scorecard.of_chapter("2-visualisation", verdicts), scorecard.page(verdicts, {})
+    assert len(told) and all(f"](#claim-{name.lower()})" in end for name in told)
     assert all(f"{{#claim-{name.lower()}}}" in board for name in told)
 
 
