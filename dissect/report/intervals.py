@@ -5,6 +5,8 @@ from math import floor, isfinite, log10
 
 import pandas as pd
 
+from dissect.report.readings import called
+
 MOST = 4  # digits after the point
 TWO = 3.55  # up to here the error's first digit says too little by itself, so it gets a second one
 
@@ -49,7 +51,7 @@ def written(table: pd.DataFrame, down: Sequence[str], across: str, factor: float
     parts = [_cells(part, factor) for _, part in table.groupby(across, sort=False)]
     cells = pd.concat(parts).assign(**{across: lambda of: of[across].replace("", "none")})
     for name in down:
-        cells[name] = cells[name].replace("", "none")
+        cells[name] = cells[name].replace("", "none").map(called)
     cells = cells.sort_index()
     wide = cells.pivot(index=list(down), columns=across, values="cell")
     rows = pd.MultiIndex.from_frame(cells[list(down)].drop_duplicates())

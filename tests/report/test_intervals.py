@@ -18,11 +18,11 @@ def test_digits_follow_from_the_error(error, digits):
 
 
 def test_a_column_has_digits_of_its_own():
-    rows = [("a", "wide", 0.5, 0.4, 0.6), ("a", "", 0.5, 0.499, 0.501), ("b", "wide", 0.25, 0.2, 0.3),
+    rows = [("knn", "wide", 0.5, 0.4, 0.6), ("knn", "", 0.5, 0.499, 0.501), ("b", "wide", 0.25, 0.2, 0.3),
             ("b", "", 0.25, 0.249, 0.251)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["task", "terms", "mean", "low", "high"])
     told = intervals.written(table, ["task"], "terms", 100)
-    assert list(told.columns) == ["wide", "none"] and list(told.index) == ["a", "b"]
+    assert list(told.columns) == ["wide", "none"] and list(told.index) == ["kNN", "b"]
     assert told["wide"].tolist() == ["50 [40, 60]", "25 [20, 30]"]
     assert told["none"].tolist() == ["50.00 [49.90, 50.10]", "25.00 [24.90, 25.10]"]
 

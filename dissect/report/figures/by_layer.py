@@ -18,6 +18,7 @@ from dissect.report.figures.style import (
     panels,
     title,
 )
+from dissect.report.readings import called
 
 
 @drawn
@@ -73,7 +74,7 @@ def causes(table: pd.DataFrame) -> Figure:
             label = f"{NAMES.get(term, term)}, {effect}"
             band(axis, of, "layer", look(term), label, "-" if effect == "cause" else "--", 100)
         axis.axhline(0, color="grey", linewidth=0.8)
-        title(axis, ", ".join(names))
+        title(axis, ", ".join(map(called, names)))
         axis.set(xlabel="layer", ylabel="accuracy lost (points)")
     legend_below(figure, axes)
     return figure
@@ -116,7 +117,7 @@ def updates(table: pd.DataFrame) -> Figure:
         for term in dict.fromkeys(part["term"]):
             band(axis, part[part["term"] == term], "layer", look(term), NAMES.get(term, term))
         axis.set(xlabel="layer", ylabel=labels[quantity])
-        title(axis, f"{predictor} head")
+        title(axis, called(predictor))
     legend_below(figure, axes)
     return figure
 
@@ -140,7 +141,7 @@ def layer_order(table: pd.DataFrame) -> Figure:
         none = part[part["kind"] == "none"]["mean"].mean()
         axis.axhline(none, color="grey", linewidth=0.8)
         axis.set(xlabel="first layer changed", ylabel=score.replace("_", " "))
-        title(axis, predictor)
+        title(axis, called(predictor))
         if part["mean"].max() > 20 * part["mean"].median() > 0:
             axis.set_yscale("symlog", linthresh=float(part["mean"].median()))
     legend_below(figure, axes)
