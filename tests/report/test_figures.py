@@ -133,6 +133,12 @@ def test_a_model_stands_beside_the_papers_of_its_task_at_the_same_depth():
     assert len({axis.get_ylim() for axis in panels}) == 1
 
 
+def test_models_of_other_depths_end_at_the_same_place():
+    deep = importances(["deep"], 12)
+    panels = visible(figures.importance_by_layer(pd.concat([importances(["flat"], 4), deep])))
+    assert [axis.lines[0].get_xdata()[-1] for axis in panels] == [1, 1]
+
+
 def scored(values, kinds=("learned",)):
     rows = [
         (kind, name, seed, values.get(name, 0.5)) for kind in kinds for name in subsets() for seed in (0, 1)

@@ -30,17 +30,18 @@ PAPERS: dict[str, Any] = {"linestyle": ":", "markerfacecolor": "white", "markers
 
 @drawn
 def importance_by_layer(table: pd.DataFrame, columns: int = 2) -> Figure:
-    """Mean importance of each term by layer with a band of one standard deviation; a panel a model.
+    """Mean importance of each term by relative depth with a band of one standard deviation; a panel a model.
 
     Args:
         table: Model, layer, term, mean, std.
         columns: Panels side by side.
     """
+    table = _by_depth(table)
     models = list(dict.fromkeys(table["model"]))
     figure, axes = panels(len(models), columns=columns, sharey=True)
     for axis, model in zip(axes, models, strict=True):
-        _terms(axis, table[table["model"] == model], "layer")
-        axis.set(xlabel="layer")
+        _terms(axis, table[table["model"] == model])
+        axis.set(xlabel="layer / layers")
         title(axis, model)
     _label_left(axes, IMPORTANCE)
     legend_below(figure, axes)
@@ -66,7 +67,7 @@ def importance_beside_paper(table: pd.DataFrame, paper: pd.DataFrame) -> Figure:
     for axis, model in zip(axes, [*models, *alone], strict=True):
         task = tasks.get(model, model)
         theirs = paper[paper["model"] == COUNTERPARTS.get(task)]
-        _terms(axis, table[table["model"] == model], "depth")
+        _terms(axis, table[table["model"] == model])
         for term in TERMS:
             line = theirs[theirs["term"] == term]
             axis.plot(line["depth"], line["mean"], color=COLOURS[term], marker=MARKERS[term], **PAPERS)
@@ -80,14 +81,14 @@ def importance_beside_paper(table: pd.DataFrame, paper: pd.DataFrame) -> Figure:
     return figure
 
 
-def _terms(axis: Axes, of: pd.DataFrame, where: str) -> None:
+def _terms(axis: Axes, of: pd.DataFrame) -> None:
     """A model's four terms with their bands."""
     for term in TERMS:
         line = of[of["term"] == term]
         colour, marker = look(term)
-        axis.plot(line[where], line["mean"], color=colour, marker=marker, markersize=5, label=NAMES[term])
+        axis.plot(line["depth"], line["mean"], color=colour, marker=marker, markersize=5, label=NAMES[term])
         low, high = line["mean"] - line["std"], line["mean"] + line["std"]
-        axis.fill_between(line[where], low, high, color=colour, alpha=0.15)
+        axis.fill_between(line["depth"], low, high, color=colour, alpha=0.15)
 
 
 def _by_depth(table: pd.DataFrame) -> pd.DataFrame:
