@@ -205,7 +205,7 @@ def word_senses(tables: Tables) -> str:
         f"With whole documents held out, the probe names {percent(probe['h'], digits)} of the senses from "
         f"{bold('h')} alone and {percent(probe['f'], digits)} from {bold('f')} alone: {apart(*difference)}. "
         f"From the whole embedding it names {percent(probe[WHOLE], digits)}{without}. "
-        f"The paper, with items parted at random, has {paper['h']:.1f} % for {bold('h')} and "
+        f"The paper, with items split at random, has {paper['h']:.1f} % for {bold('h')} and "
         f"{paper['f']:.1f} % for {bold('f')}."
     )
 
