@@ -6,8 +6,9 @@ import pandas as pd
 
 from dissect.decomposition import TERMS, Parts
 from dissect.models import AFTERWARDS, PRETRAINED
+from dissect.report import intervals as uncertain
 from dissect.report import published, readings
-from dissect.report.readings import odd_ones, whole_head, without_control
+from dissect.report.readings import called, odd_ones, whole_head, without_control
 
 # The same subset with h, and with f in its place.
 H_FOR_F = [("h", "f"), ("i+h", "i+f"), ("h+c", "f+c"), ("i+h+c", "i+f+c")]
@@ -40,26 +41,44 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def certainty(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Mean over runs, standard deviation over runs, and the 95 % interval over test sentences.
+    """Mean over seeds, standard deviation over seeds, and the 95 % interval over test sentences.
 
-    Shares are shown in percent, cross-entropy in nats. The negative control is left to `control`.
+    Shares are shown in percent, cross-entropy in nats, with the digits that the intervals of the column
+    give them. The negative control is left to `control`.
 
     Args:
         intervals: Predictor, score, terms, mean, std, low, high.
 
     Returns:
-        "mean ± std [low, high]"; a row a subset, a column a predictor and score. A predictor that sees no
-        vector has a row alone, and "–" in the others.
+        "mean ± std [low, high]", without a deviation that is rounded to nothing, and "as none" where the
+        predictor did what it does without terms; a row a subset, a column a predictor and score. A
+        predictor that sees no vector has a row alone, and "–" in the others.
     """
-    columns: dict[str, dict[str, str]] = {}
-    for row in without_control(intervals).itertuples():
-        factor, digits = (1, 2) if row.score == "cross_entropy" else (100, 1)
-        mean, std, low, high = (factor * value for value in (row.mean, row.std, row.low, row.high))
-        column = columns.setdefault(f"{row.predictor}: {str(row.score).replace('_', ' ')}", {})
-        column[str(row.terms) or "none"] = (
-            f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-        )
+    shown = without_control(intervals).assign(terms=lambda of: of["terms"].replace("", "none"))
+    columns = {
+        f"{called(predictor)}: {called(score)}": _column(part.set_index("terms"), score)
+        for (predictor, score), part in shown.groupby(["predictor", "score"], sort=False)
+    }
     return pd.DataFrame(columns).rename_axis(columns="terms").fillna("–")
+
+
+def _column(part: pd.DataFrame, score: str) -> dict[str, str]:
+    """A predictor's score by subset, as it is written.
+
+    Args:
+        part: Mean, std, low, high; a row a subset.
+        score: Its name.
+    """
+    numbers = (1 if score == "cross_entropy" else 100) * part[["mean", "std", "low", "high"]]
+    digits = uncertain.of_all(numbers["low"], numbers["high"])
+    none = numbers.loc["none"] if "none" in numbers.index else None
+    written = {}
+    for terms, row in numbers.iterrows():
+        mean, std, low, high = (f"{value:z.{digits}f}" for value in row)
+        spread = f" ± {std}" if float(std) else ""
+        same = none is not None and terms != "none" and row.equals(none)
+        written[str(terms)] = "as none" if same else f"{mean}{spread} [{low}, {high}]"
+    return written
 
 
 def control(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -74,11 +93,12 @@ def control(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for row in readings.of_control(pairs).itertuples():
-        factor, digits, unit = (1, 3, "nats") if row.score == "cross_entropy" else (100, 2, "points")
-        shown = [f"{factor * value + 0.0:+.{digits}f}" for value in (row.difference, row.low, row.high)]
+        factor, unit = (1, "nats") if row.score == "cross_entropy" else (100, "points")
+        digits = uncertain.digits(factor * (row.high - row.low) / 2)
+        shown = [f"{factor * value:+z.{digits}f}" for value in (row.difference, row.low, row.high)]
         decided = "undecided" if row.low <= 0 <= row.high else "decided"
         rows.append(
-            (f"permuted {row.terms} less none: {str(row.score).replace('_', ' ')}",
+            (f"permuted {row.terms} less none: {called(str(row.score))}",
              f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}", f"{row.p:.3f}", decided)
         )  # fmt: skip
     return titled(pd.DataFrame(rows, columns=["negative control", "difference", "p", "the data say"]))
@@ -87,7 +107,7 @@ def control(pairs: pd.DataFrame) -> pd.DataFrame:
 def by_what_stood(
     stood: pd.DataFrame, subsets: Sequence[str] = ("", "i", "h", "f", "i+h+f+c")
 ) -> pd.DataFrame:
-    """Accuracy by what the model read at the target, mean over runs.
+    """Accuracy by what the model read at the target, mean over seeds, to the digits that so few targets give.
 
     Args:
         stood: Predictor, terms, seed, stood, accuracy, targets.
@@ -97,12 +117,14 @@ def by_what_stood(
         A row a predictor and subset, a column a kind of target, with how many there are.
     """
     means, kinds = readings.by_what_stood(without_control(stood))
+    # half of the widest interval of a share of so many, in points
+    digits = {kind: uncertain.digits(98 / count**0.5) if count else 0 for kind, count in kinds.items()}
     rows = {}
     for predictor in dict.fromkeys(means.index.get_level_values("predictor")):
         for terms in subsets:
             shares = means.loc[(predictor, terms)]
-            rows[f"{predictor}: {terms or 'none'}"] = [
-                f"{shares[kind]:.1%}" if kinds[kind] else "no target" for kind in kinds
+            rows[f"{called(predictor)}: {terms or 'none'}"] = [
+                f"{shares[kind]:.{digits[kind]}%}" if kinds[kind] else "no target" for kind in kinds
             ]
     columns = [f"{kind} ({count} targets)" for kind, count in kinds.items()]
     shown = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -254,19 +276,25 @@ NEXT_WORDS = (
 )
 
 
-def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
-    """f under both heads, the best single term, and what c is worth to the head for whole embeddings."""
+def masked_words(scores: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """f under both heads, the best single term, and what c is worth to the head for whole embeddings.
+
+    Args:
+        scores: Predictor, terms, seed, accuracy.
+        intervals: Predictor, score, low, high, by which numbers are rounded.
+    """
+    told = _digits(intervals, "learned", "accuracy")
     learned = readings.percent(scores, "learned")
     kind = whole_head(scores)
     whole = readings.percent(scores, str(kind))
     single = learned[list(TERMS)]
     rows = [
         ("Accuracy of f alone, learned head", f"{published.F_ALONE_LEARNED_HEAD} %",
-         f"{learned['f']:.1f} % (baseline {learned['']:.1f} %)"),
-        ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.1f} %"),
+         f"{learned['f']:.{told}f} % (baseline {learned['']:.{told}f} %)"),
+        ("The best single term, learned head", "f", f"{single.idxmax()}, {single.max():.{told}f} %"),
     ]  # fmt: skip
     none = "the model has no such head"
-    f_alone = none if whole.empty else f"{whole['f']:.1f} % ({kind})"
+    f_alone = none if whole.empty else f"{whole['f']:.{told}f} % ({kind})"
     rows.insert(
         0, (f"Accuracy of f alone, {WHOLE}", f"{published.F_ALONE_PRETRAINED_HEAD} % ({PRETRAINED})", f_alone)
     )
@@ -281,21 +309,28 @@ def masked_words(scores: pd.DataFrame) -> pd.DataFrame:
     return compare(rows)
 
 
-def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """h against f in its place, the worth of f, the odd ones out, and what is right without a vector."""
+def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """h against f in its place, the worth of f, the odd ones out, and what is right without a vector.
+
+    Args:
+        scores: Predictor, terms, seed, accuracy.
+        agreement: Predictor, terms_a, terms_b, agreement.
+        intervals: Predictor, score, low, high, by which numbers are rounded.
+    """
+    told = _digits(intervals, "classifier", "accuracy")
     paper = readings.percent(published.senses(), "classifier")
     probe, knn = (readings.percent(scores, predictor) for predictor in ("classifier", "knn"))
     rows = []
     for a, b in H_FOR_F:
         rows.append(
             (f"{a} against {b}, probe", f"{paper[a]:.1f} and {paper[b]:.1f} %",
-             f"{probe[a]:.1f} and {probe[b]:.1f} %")
+             f"{probe[a]:.{told}f} and {probe[b]:.{told}f} %")
         )  # fmt: skip
     whole, less = "i+h+f+c", "i+h+c"
     rows += [
         (f"{less} against {whole}, probe", f"{paper[less]:.1f} and {paper[whole]:.1f} %",
-         f"{probe[less]:.1f} and {probe[whole]:.1f} %"),
-        ("h against f, kNN", "h higher", f"{knn['h']:.1f} and {knn['f']:.1f} %"),
+         f"{probe[less]:.{told}f} and {probe[whole]:.{told}f} %"),
+        ("h against f, kNN", "h higher", f"{knn['h']:.{told}f} and {knn['f']:.{told}f} %"),
         ("Who agrees least with the others, probe?",
          ", ".join(odd_ones(published.senses_agreement(), "classifier")),
          ", ".join(odd_ones(agreement, "classifier"))),
@@ -304,12 +339,19 @@ def word_senses(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
          ", ".join(odd_ones(agreement, "knn"))),
     ]  # fmt: skip
     rows += [
-        (f"No vector: {name}", "–", f"{of:.1f} %") for name, of in readings.without_vectors(scores).items()
+        (f"No vector: {name}", "–", f"{of:.{told}f} %")
+        for name, of in readings.without_vectors(scores).items()
     ]
     return compare(rows)
 
 
-def senses_by_split(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _digits(intervals: pd.DataFrame, predictor: str, score: str) -> int:
+    """The digits that a predictor's intervals give its scores in percent."""
+    of = intervals[(intervals["predictor"] == predictor) & (intervals["score"] == score)]
+    return uncertain.of_all(100 * of["low"], 100 * of["high"])
+
+
+def senses_by_split(splits: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> pd.DataFrame:
     """Accuracy in percent with the same items parted in several ways, a column each.
 
     Rows are the baselines without vectors, and kNN and the probe on each term, on both sublayers' terms and
@@ -317,14 +359,16 @@ def senses_by_split(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Args:
         splits: Predictor, terms, seed, accuracy; by the name of the split.
+        intervals: Predictor, score, low, high of one of them, by which numbers are rounded.
     """
     columns = {}
+    told = _digits(intervals, "classifier", "accuracy")
     for split, scores in splits.items():
         found = readings.without_vectors(scores).rename(lambda name: f"no vector: {name}").to_dict()
         for predictor, said in (("knn", "kNN"), ("classifier", "probe")):
             of = readings.percent(scores, predictor)
             found |= {f"{said} on {terms}": of[terms] for terms in (*TERMS, "h+f", "i+h+f+c")}
-        columns[split] = pd.Series(found).map("{:.1f} %".format)
+        columns[split] = pd.Series(found).map(f"{{:.{told}f}} %".format)
     return titled(pd.DataFrame(columns).rename_axis("accuracy").reset_index())
 
 
@@ -358,19 +402,26 @@ def overlap_note(table: pd.DataFrame) -> str:
     )
 
 
-def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """The spread over runs, the worth of f, and the odd ones out, before and after fine-tuning."""
+def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """The spread over seeds, the worth of f, and the odd ones out, before and after fine-tuning.
+
+    Args:
+        scores: Predictor, terms, seed, macro_f1.
+        agreement: Predictor, terms_a, terms_b, agreement.
+        intervals: Predictor, score, low, high, by which numbers are rounded.
+    """
     theirs = published.entities_agreement()
     rows = []
     for predictor in ("base", "finetuned"):
         spread = readings.from_worst_to_best(scores, predictor, "macro_f1")
         with_f, without = readings.with_and_without_f(scores, predictor, "macro_f1")
+        told = _digits(intervals, predictor, "macro_f1")
         rows += [
-            (f"From the worst to the best run of a subset, {predictor}", "wide",
+            (f"From the worst to the best seed of a subset, {called(predictor)}", "wide",
              f"{spread.median():.1f} points (median), {spread.max():.1f} (largest)"),
-            (f"Subsets with f and with h but no f, {predictor}", "about the same",
-             f"{with_f:.1f} and {without:.1f} %"),
-            (f"Who agrees least with the others, {predictor}?",
+            (f"Subsets with f and with h but no f, {called(predictor)}", "about the same",
+             f"{with_f:.{told}f} and {without:.{told}f} %"),
+            (f"Who agrees least with the others, {called(predictor)}?",
              ", ".join(odd_ones(theirs, predictor)), ", ".join(odd_ones(agreement, predictor))),
         ]  # fmt: skip
     return compare(rows)

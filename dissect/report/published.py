@@ -13,6 +13,13 @@ MODELS = ("bert-base-uncased", "google-bert/bert-base-uncased")  # the pretraine
 F_ALONE_PRETRAINED_HEAD = 1.36
 F_ALONE_LEARNED_HEAD = 53.77
 
+# The models of Figure 1, by what a run calls those that they stand beside.
+COUNTERPARTS = {
+    "pretrained": "bert-base-uncased",
+    "ner": "dslim/bert-base-NER-uncased",
+    "qa": "twmkn9/bert-base-uncased-squad2",
+}
+
 
 def importance() -> pd.DataFrame:
     """Figure 1: model, layer, term, mean, std of e·x / e·e; three models, Europarl."""
@@ -33,6 +40,12 @@ def senses() -> pd.DataFrame:
     """`senses_accuracy` as a run has it: predictor, terms, seed, accuracy (0 to 1)."""
     table = senses_accuracy().rename(columns={"run": "seed"}).assign(predictor="classifier")
     return table.assign(accuracy=table["accuracy"] / 100)
+
+
+def masked_words() -> pd.DataFrame:
+    """The values of the text as a run has them: predictor, terms, accuracy (0 to 1)."""
+    rows = [("learned", "f", F_ALONE_LEARNED_HEAD / 100), ("pretrained", "f", F_ALONE_PRETRAINED_HEAD / 100)]
+    return pd.DataFrame(rows, columns=["predictor", "terms", "accuracy"])
 
 
 def senses_agreement() -> pd.DataFrame:

@@ -9,11 +9,23 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dissect.decomposition import TERMS, subsets
-from dissect.models import KINDS
+from dissect.models import AFTERWARDS, KINDS, PRETRAINED
 from dissect.tables import CONTROL
 
 WITH_F = [name for name in subsets() if "f" in name]
 WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
+
+# What a reader calls predictors, models and scores, by their names in tables.
+CALLED = {
+    "knn": "kNN", "classifier": "probe", "learned": "learned head", PRETRAINED: f"{PRETRAINED} head",
+    AFTERWARDS: f"head {AFTERWARDS}", "base": "pretrained model", "finetuned": "fine-tuned model",
+    "macro_f1": "macro-F1", "cross_entropy": "cross-entropy", "entity_f1": "entity F1",
+}  # fmt: skip
+
+
+def called(name: str) -> str:
+    """What a reader calls a predictor or a score of a table."""
+    return CALLED.get(name, str(name).replace("_", " "))
 
 
 # ---- scores: predictor, terms, seed, and a column a score ----

@@ -37,6 +37,7 @@ from dissect.site import (
     in_a_row,
     japanese,
     moved,
+    openings,
     page_model,
     pdf,
     policy,
@@ -57,6 +58,7 @@ START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 COPIED = ("_config.yml", "_toc.yml")
 LEFT = ("__pycache__", ".*", "_build", "node_modules")
+FOUND = "found-%s"  # its opening
 # The home page's picture: its chapter, and its name there.
 JUDGED = "judged-%s"  # the end of a chapter, among what is included
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
@@ -121,6 +123,7 @@ def build_site(
     drawn = in_a_row.pictures(row) if row else across.pictures(with_paper)
     pictures: dict[str, Figure | str] = {**drawn, **sentences.stills(explored)}
     texts |= {JUDGED % name: scorecard.of_chapter(name, verdicts) for name in told.chapters}
+    texts |= {FOUND % name: openings.page(name, tables, verdicts) for name in told.chapters}
     if folder.resolve().parent != PUBLISHED:
         texts["discussion"] = discussion.page(verdicts, folder)
     page = build(folder, told, texts, out, pictures, with_pdf, live)
@@ -226,7 +229,8 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
     (staged / "notebooks").mkdir()
     for source in sorted(NOTEBOOKS.glob("*.ipynb")):
         executed = folder / "notebooks" / source.name
-        chapter = chapters.chapter(source, executed, told, included.get(JUDGED % source.stem, ""))
+        end, opening = (included.get(which % source.stem, "") for which in (JUDGED, FOUND))
+        chapter = chapters.chapter(source, executed, told, end, opening)
         quiz.put(chapter, source.stem, before=1)  # the evidence, which is the end
         nbformat.write(chapter, staged / "notebooks" / source.name)
     (book / "_run" / "date.txt").write_text(told.date[:10], encoding="utf-8")

@@ -25,6 +25,9 @@ MARKS = re.compile(r"[<>{}\[\]$!&\\:]|`{3,}|~{3,}")  # what elements, links, pic
 PNG = b"\x89PNG\r\n\x1a\n"
 OF_CELLS = {name: {"align", "colspan", "rowspan"} for name in ("td", "th")}
 LEADING_AWAY = {"a", "area", "img", "map"}  # elements of HTML with addresses
+SUMMARY = "## Summary"
+OPENING = "opening"  # the tag of the cell whose picture a chapter opens with
+INJECTED = "injected-parameters"
 KINDS = ("text/plain", "text/html", "text/markdown", "image/png")
 GLUED = "application/papermill.record/"
 NOT_RUN = """:::{{admonition}} Left out
@@ -40,7 +43,7 @@ Here is that code with what came of it.
 :::"""
 
 
-def chapter(source: Path, executed: Path, told: Manifest, end: str = "") -> NotebookNode:
+def chapter(source: Path, executed: Path, told: Manifest, end: str = "", opening: str = "") -> NotebookNode:
     """A chapter of a run, to be written where Jupyter Book reads it.
 
     Args:
@@ -48,6 +51,7 @@ def chapter(source: Path, executed: Path, told: Manifest, end: str = "") -> Note
         executed: The run's; it need not exist.
         told: The run's manifest.
         end: Markdown that goes before the last cell, which lists the evidence.
+        opening: Markdown that goes below the title, with the chapter's picture.
 
     Raises:
         DissectError: The executed notebook is damaged.
@@ -63,13 +67,48 @@ def chapter(source: Path, executed: Path, told: Manifest, end: str = "") -> Note
         book.cells += [new_markdown_cell(OTHER, id="other"), *ran]
     if end:
         book.cells.insert(len(book.cells) - 1, new_markdown_cell(end, id="judged"))
-    book.cells.insert(1, this_run.box(told, source.stem))
+    if opening:
+        open_with(book, opening)
+    below = 1 + next(n for n, cell in enumerate(book.cells) if SUMMARY in cell.source)
+    book.cells.insert(below, this_run.box(told, source.stem))
     return book
+
+
+def open_with(book: NotebookNode, opening: str) -> None:
+    """Put what was found, and the picture of it, between a chapter's title and its summary.
+
+    The picture is that of the cell tagged `opening`, which then says where it stands.
+
+    Args:
+        book: The chapter; it is changed.
+        opening: Markdown.
+    """
+    title, _, rest = book.cells[0].source.partition("\n")
+    book.cells[0].source = f"{title}\n\n{opening}"
+    after = [new_markdown_cell(rest.strip(), id="summary")]
+    drawn = next((cell for cell in book.cells if OPENING in cell.metadata.get("tags", [])), None)
+    if drawn is not None and any("image/png" in output.get("data", {}) for output in drawn.outputs):
+        after.insert(0, picture_of(drawn))
+        name = drawn.metadata.mystnb.figure.name
+        pointer = new_markdown_cell(f"This draws {{numref}}`{name}`, at the head of the chapter.", id="drawn")
+        book.cells.insert(book.cells.index(drawn) + 1, pointer)
+        del drawn.metadata["mystnb"]
+    book.cells[1:1] = after
+
+
+def picture_of(drawn: NotebookNode) -> NotebookNode:
+    """A cell with the picture of another, its caption and nothing else; the other one loses the picture."""
+    pictures = [output for output in drawn.outputs if "image/png" in output.get("data", {})]
+    drawn.outputs = [output for output in drawn.outputs if output not in pictures]
+    return new_code_cell(
+        "# drawn below", id="opening", outputs=pictures,
+        metadata={"tags": ["remove-input"], "mystnb": drawn.metadata.mystnb},
+    )  # fmt: skip
 
 
 def is_injected(cell: NotebookNode) -> bool:
     """Whether papermill says that it put a cell in, with the parameters."""
-    return "injected-parameters" in cell.metadata.get("tags", [])
+    return INJECTED in cell.metadata.get("tags", [])
 
 
 def with_one_injected(cells: list[NotebookNode]) -> list[NotebookNode]:
@@ -85,7 +124,7 @@ def shown(cell: NotebookNode, name: str) -> NotebookNode:
     return new_code_cell(
         cell.source,
         id="injected" if injected else name,
-        metadata={"tags": ["injected-parameters"]} if injected else {},
+        metadata={"tags": [INJECTED, "hide-input"]} if injected else {},
         outputs=[harmless(output) for output in cell.outputs],
         execution_count=cell.execution_count,
     )

@@ -15,6 +15,21 @@ MARKS = {
     "replicated": "✓", "contradicted": "✗", "mixed": "◐", "undecided": "?", "not testable": "–",
     REPORTED: "•",
 }  # fmt: skip
+END = "The paper's claims, judged by this run"  # the heading of a chapter's end
+SLUG = "the-papers-claims-judged-by-this-run"  # and its address
+# What of a chapter can be played with, and where.
+ONE_SENTENCE = (
+    "In Explore, {ref}`take a sentence of yours apart <sentence>`, token by token and layer by layer."
+)
+MATRICES = "In Explore, {ref}`pick the subsets whose agreement is shown <agreement>`, here and in the paper."
+EXPLORE = {
+    "1-derivation": ONE_SENTENCE,
+    "2-visualisation": "In Explore, {ref}`set these curves of two models side by side <importance>`.",
+    "4-wsd": MATRICES,
+    "5-ner": MATRICES,
+    "6-finer": ONE_SENTENCE,
+    "7-controls": "In Explore, {ref}`set the curves of importance of two models side by side <importance>`.",
+}
 EARLIER = """:::{admonition} This run was made before these criteria
 :class: warning
 It did not keep what version 2 of the criteria asks for, so most claims are not testable by it.
@@ -26,6 +41,11 @@ Run it again to have it judged. What the first version said is in the appendix.
 def chip(verdict: str, text: str) -> str:
     """A verdict's mark and some text, in the verdict's colour."""
     return coloured(verdict, f"{MARKS[verdict]} {text}")
+
+
+def linked(claim: str) -> str:
+    """A claim's name, which leads to its row of the scorecard."""
+    return f"[{claim}](#{anchor(claim)})"
 
 
 def coloured(verdict: str, text: str) -> str:
@@ -132,19 +152,19 @@ def first() -> str:
 
 
 def of_chapter(chapter: str, verdicts: pd.DataFrame) -> str:
-    """The claims that a chapter has the evidence of, judged, as its end; "" where it has none."""
+    """The claims that a chapter has the evidence of, judged, as its end, and the way on to Explore."""
     part = verdicts[verdicts["chapter"] == chapter].astype(str)
+    lines = [f"## {END}", ""]
     if part.empty:
-        return ""
-    lines = ["## The paper's claims, judged by this run", ""]
+        lines += ["This chapter goes on where the paper stops, and judges none of its claims.", ""]
     for row in part.itertuples():
         lines += [
-            f"**{row.claim}.** {row.text}", "",
+            f"**{linked(row.claim)}.** {row.text}", "",
             f": {chip(row.verdict, row.verdict)} {found(row.verdict, row.reading, row.numbers)}",
             f": The paper: {markdown(reported(row.claim))} ({row.source}).", "",
         ]  # fmt: skip
     lines += [
         "The [scorecard](../book/scorecard.md) says how a verdict comes about, and how often one is wrong.",
-        "[Explore](../book/explore.md) shows the terms sentence by sentence.",
+        EXPLORE.get(chapter, "In [Explore](../book/explore.md) sentences come apart term by term."),
     ]
     return "\n".join(lines)

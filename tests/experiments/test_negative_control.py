@@ -109,10 +109,10 @@ def test_a_control_is_told_with_its_interval_and_whether_it_is_decided():
     told = answers.control(pairs)
     assert told["the data say"].tolist() == ["undecided", "decided"]
     assert told["difference"].tolist() == [
-        "+1.00 [-1.00, +3.00] points", "+0.200 [+0.100, +0.300] nats",
+        "+1.0 [-1.0, +3.0] points", "+0.20 [+0.10, +0.30] nats",
     ]  # fmt: skip
     assert list(told.index) == [
-        "permuted f less none: accuracy", "permuted f less none: cross entropy",
+        "permuted f less none: accuracy", "permuted f less none: cross-entropy",
     ]  # fmt: skip
 
 
@@ -121,5 +121,5 @@ def test_pictures_and_means_leave_the_control_out():
         [("permuted", "accuracy", "f", 0.1, 0, 0.1, 0.1), ("learned", "accuracy", "f", 0.2, 0, 0.1, 0.3)],
         columns=["predictor", "score", "terms", "mean", "std", "low", "high"],
     )
-    assert list(answers.certainty(intervals).columns) == ["learned: accuracy"]
+    assert list(answers.certainty(intervals).columns) == ["learned head: accuracy"]
     assert readings.without_control(intervals)["predictor"].tolist() == ["learned"]

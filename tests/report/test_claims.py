@@ -408,8 +408,10 @@ def test_the_page_shows_every_claim_with_its_verdict_and_reading():
     assert set(table["verdict"]) <= set(VERDICTS) and "made before" not in text
     assert all(one.criterion in criteria(table) for one in CLAIMS.values())
     ends = "".join(of_chapter(chapter, table) for chapter in CHAPTERS)
-    assert all(f"**{name}.**" in ends for name in CLAIMS)
+    assert all(f"**[{name}](#claim-{name.lower()}).**" in ends for name in CLAIMS)
     assert all(reading.rstrip(".") in ends for reading in table["reading"])
+    assert "judges none of its claims" in of_chapter("6-finer", table)
+    assert "<sentence>" in of_chapter("6-finer", table) and "<agreement>" in of_chapter("4-wsd", table)
 
 
 def test_a_run_of_before_says_so_and_keeps_its_first_verdicts():

@@ -21,12 +21,18 @@ def scored(kind, values):
 LEARNED = dict.fromkeys(subsets(), 0.5) | {"f": 0.6, "": 0.2}
 
 
+SURE = pd.DataFrame(
+    [(kind, "accuracy", 0.5, 0.508) for kind in ("learned", "classifier")],
+    columns=["predictor", "score", "low", "high"],
+)
+
+
 def here(table):
     return table[answers.HERE]
 
 
 def test_masked_words_are_means_over_seeds():
-    told = here(answers.masked_words(scored("learned", LEARNED)))
+    told = here(answers.masked_words(scored("learned", LEARNED), SURE))
     assert told["Accuracy of f alone, learned head"] == "60.0 % (baseline 20.0 %)"
     assert told["The best single term, learned head"] == "f, 60.0 %"
 
@@ -34,7 +40,7 @@ def test_masked_words_are_means_over_seeds():
 def test_losses_by_taking_c_away_are_counted():
     other = dict.fromkeys(subsets(), 0.3) | {"f+c": 0.4, "i+f+c": 0.4, "h+f+c": 0.2}
     both = [scored("learned", LEARNED), scored("pretrained", other)]
-    told = here(answers.masked_words(pd.concat(both)))
+    told = here(answers.masked_words(pd.concat(both), SURE))
     (hurts,) = (answer for question, answer in told.items() if "taking c" in question)
     assert hurts == "in 2 of 4 subsets (pretrained)"
 
@@ -42,7 +48,7 @@ def test_losses_by_taking_c_away_are_counted():
 @pytest.mark.parametrize("kind", ["pretrained", "trained afterwards"])
 def test_a_head_for_whole_embeddings_is_named_for_what_it_is(kind):
     scores = pd.concat([scored("learned", LEARNED), scored(kind, dict.fromkeys(subsets(), 0.3))])
-    told = here(answers.masked_words(scores))
+    told = here(answers.masked_words(scores, SURE))
     assert told["Accuracy of f alone, head for whole embeddings"] == f"30.0 % ({kind})"
     assert kind in answers.heads_note(scores)
     note = answers.heads_note(scored("learned", LEARNED))
@@ -100,9 +106,22 @@ def test_intervals_are_told_in_percent_and_in_nats():
     ]
     table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
     told = answers.certainty(table)
-    assert told.loc["none", "learned: accuracy"] == "50.0 ± 1.0 [45.0, 55.0]"
-    assert told.loc["h", "learned: cross entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
+    assert told.loc["none", "learned head: accuracy"] == "50 ± 1 [45, 55]"
+    assert told.loc["h", "learned head: cross-entropy"] == "2.50 ± 0.10 [2.40, 2.60]"
     assert answers.certainty(table).shape == (2, 2)
+
+
+def test_a_number_has_the_digits_that_its_interval_gives_it():
+    """No deviation that is rounded to nothing, and no row that says again what the baseline does."""
+    rows = [("learned", "accuracy", "", 0.061, 0.0, 0.05, 0.07),
+            ("learned", "accuracy", "c", 0.061, 0.0, 0.05, 0.07),
+            ("learned", "accuracy", "h", 0.1234, 0.00001, 0.11, 0.13),
+            ("knn", "accuracy", "h", 0.1234, 0.0, 0.1233, 0.1235)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["predictor", "score", "terms", "mean", "std", "low", "high"])
+    told = answers.certainty(table)
+    learned = told["learned head: accuracy"]
+    assert learned.to_dict() == {"none": "6.1 [5.0, 7.0]", "c": "as none", "h": "12.3 [11.0, 13.0]"}
+    assert told.loc["h", "kNN: accuracy"] == "12.340 [12.330, 12.350]"
 
 
 BLIND = {"most frequent sense": 0.25, "document's majority": 0.375}
@@ -122,11 +141,11 @@ def test_who_sees_no_vector_is_told_from_who_has_terms():
         name: 100 * of for name, of in BLIND.items()
     }
     assert readings.without_vectors(scored("learned", LEARNED)).empty
-    told = here(answers.word_senses(with_baselines(), agreements()))
+    told = here(answers.word_senses(with_baselines(), agreements(), SURE))
     assert told["No vector: most frequent sense"] == "25.0 %"
     assert told["No vector: document's majority"] == "37.5 %"
     old = with_baselines().query("predictor in ('knn', 'classifier')")  # of runs made before
-    assert not [row for row in here(answers.word_senses(old, agreements())).index if "No vector" in row]
+    assert not [row for row in here(answers.word_senses(old, agreements(), SURE)).index if "No vector" in row]
 
 
 def test_a_row_that_a_predictor_has_not_is_a_dash():
@@ -139,7 +158,7 @@ def test_a_row_that_a_predictor_has_not_is_a_dash():
 
 def test_splits_stand_beside_one_another_with_the_baselines_first():
     told = answers.senses_by_split(
-        {"by item": with_baselines(h=0.625), "by document": with_baselines(f=0.75)}
+        {"by item": with_baselines(h=0.625), "by document": with_baselines(f=0.75)}, SURE
     )
     assert list(told.columns) == ["by item", "by document"]
     assert list(told.index[:2]) == [f"no vector: {name}" for name in BLIND]
@@ -157,16 +176,19 @@ def test_what_a_split_lets_be_copied_is_told_of_this_run():
     assert told.loc["by item"].tolist() == [10, "0.0%", "12.5%"]
 
 
+def legend_of(axis):
+    return [text.get_text() for text in axis.figure.legends[0].get_texts()]
+
+
 def test_who_sees_no_vector_is_a_line_across_the_picture():
     axis = figures.scores_by_subset(with_baselines(), "accuracy", "accuracy", hue="predictor").axes[0]
-    across = {line.get_label(): line.get_ydata() for line in axis.lines if line.get_label() in BLIND}
-    assert {name: float(y[0]) for name, y in across.items()} == {name: 100 * of for name, of in BLIND.items()}
-    legend = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert legend == ["knn", "classifier", *BLIND]
-    assert len(axis.get_xticks()) == 16
+    across = {line.get_label(): line.get_xdata() for line in axis.lines if line.get_label() in BLIND}
+    assert {name: float(x[0]) for name, x in across.items()} == {name: 100 * of for name, of in BLIND.items()}
+    assert legend_of(axis) == ["kNN", "probe", *BLIND]
+    assert len(axis.get_yticks()) == 16
     alone = scored("learned", {"": 0.5})  # a table of the empty subset alone has dots, not a line
     axis = figures.scores_by_subset(alone, "accuracy", "accuracy", hue="predictor").axes[0]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["learned"]
+    assert legend_of(axis) == ["learned head"]
     plt.close("all")
 
 

@@ -412,7 +412,7 @@ def test_nothing_in_somebody_elses_run_is_obeyed(small_run, tmp_path):
         shown = chapters.chapter(source, executed, told)
         ours = nbformat.read(source, as_version=4)
         assert shown.metadata == ours.metadata
-        known = [cell.metadata for cell in ours.cells] + [{"tags": ["injected-parameters"]}, {}]
+        known = [cell.metadata for cell in ours.cells] + [{"tags": ["injected-parameters", "hide-input"]}, {}]
         assert all(cell.metadata in known for cell in shown.cells)
         assert not any("{raw}" in cell.source for cell in shown.cells)
         injected = [cell for cell in shown.cells if "injected-parameters" in cell.metadata.get("tags", [])]
