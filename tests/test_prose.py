@@ -36,11 +36,7 @@ CheckRegistry().register_many(__register__)  # what the command does first
 
 JAPANESE = "book/ja.md"
 ENGLISH = {name: page for name, page in pages().items() if name != JAPANESE}
-UNEDITED = {  # until what rewrites them is merged
-    "book/explore.md", "book/your-sentence.md", "notebooks/2-visualisation.ipynb", "notebooks/4-wsd.ipynb",
-}  # fmt: skip
-EDITED = [pytest.param(name, marks=[pytest.mark.xfail()] * (name in UNEDITED)) for name in ENGLISH]
-BY_PAGE = pytest.mark.parametrize("name", EDITED)
+BY_PAGE = pytest.mark.parametrize("name", ENGLISH)
 
 
 def against(said: str) -> list[str]:
