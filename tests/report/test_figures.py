@@ -282,3 +282,13 @@ def test_colour_never_tells_alone(name):
                     line.get_color()
                 )
         assert looks and all(len(colours) == 1 for colours in looks.values())
+
+
+def test_terms_are_drawn_head_to_tail_and_their_sum_from_start_to_end():
+    figure = figures.head_to_tail({"i": [2, 0], "h": [1, 1.5], "c": [-2, -2]})
+    (axis,) = visible(figure)
+    arrows = [one for one in axis.texts if not one.get_text()]
+    ways = [(tuple(one.get_position()), tuple(one.xy)) for one in arrows]
+    assert ways == [((0, 0), (2, 0)), ((2, 0), (3, 1.5)), ((3, 1.5), (1, -0.5)), ((0, 0), (1, -0.5))]
+    names = [one.get_text() for one in axis.texts if one.get_text()]
+    assert [name[1] for name in names] == ["i", "h", "c", "e"]

@@ -27,6 +27,7 @@ from dissect.report.figures.importance import (
     sentence_importance,
 )
 from dissect.report.figures.matrices import agreement, agreement_beside_paper, term_dependence
+from dissect.report.figures.plane import head_to_tail
 from dissect.report.figures.runs import (
     along_runs,
     cost_by_tokens,
@@ -39,7 +40,7 @@ from dissect.report.figures.style import BASELINE, COLOURS, NAMES
 __all__ = [
     "BASELINE", "COLOURS", "NAMES",
     "agreement", "agreement_beside_paper", "along_runs", "causes", "cost_by_tokens", "dots",
-    "feedforward_r2", "importance_between", "importance_beside_paper", "importance_by_layer",
+    "feedforward_r2", "head_to_tail", "importance_between", "importance_beside_paper", "importance_by_layer",
     "importance_correlation", "layer_order", "lines_by_layer", "logits_by_layer", "runs_one_below_another",
     "scores_by_subset", "senses_beside_paper", "sentence_importance", "shares_by_head", "shares_by_layer",
     "shares_by_source", "term_dependence", "trained_and_random", "units", "updates",
