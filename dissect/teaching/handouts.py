@@ -71,7 +71,7 @@ def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
     notebook = nbformat.read(source, as_version=4)
     opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
     notebook.cells = [opening, new_code_cell(CELL, id="ready"), *others]
-    quiz.put(notebook, source.stem)
+    quiz.put(notebook, source.stem, book=False)
     exercises = of_chapter(chapter)
     if exercises:
         notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))

@@ -17,11 +17,7 @@ from dissect.errors import DissectError
 TITLE = "## Check yourself"
 HOW = "Open the answer that you would give."
 RIGHT, WRONG = "Right.", "Not so."
-FOLDED = """<details class="quiz"><summary>
-
-{answer}
-
-</summary>
+FOLDED = """<details class="quiz"><summary>{answer}</summary>
 
 {verdict} {said}
 
@@ -62,32 +58,42 @@ def question(words: dict) -> Question:
     return Question(words["asked"], options)
 
 
-def page(chapter: str) -> str:
+def page(chapter: str, book: bool = True) -> str:
     """The questions of a chapter in Markdown that a browser folds; "" where it has none.
 
     Args:
         chapter: The name of its notebook.
+        book: For the book, which sets formulas in a paragraph of its own alone; Jupyter does within a line.
     """
     asked = quizzes().get(chapter, ())
-    parts = [f"**{n}.** {one.asked}\n\n{folded(one.options)}" for n, one in enumerate(asked, start=1)]
+    parts = [f"**{n}.** {one.asked}\n\n{folded(one.options, book)}" for n, one in enumerate(asked, start=1)]
     return "\n\n".join([TITLE, HOW, *parts]) if parts else ""
 
 
-def folded(options: tuple[Option, ...]) -> str:
-    """Answers that open to what is said to them, in Markdown."""
+def folded(options: tuple[Option, ...], book: bool) -> str:
+    """Answers that open to what is said to them, in Markdown.
+
+    Args:
+        options: What may be answered.
+        book: See `page`.
+    """
+    room = "\n\n" if book else ""
     return "\n\n".join(
-        FOLDED.format(answer=one.answer, verdict=RIGHT if one.right else WRONG, said=one.said)
+        FOLDED.format(
+            answer=f"{room}{one.answer}{room}", verdict=RIGHT if one.right else WRONG, said=one.said
+        )
         for one in options
     )
 
 
-def put(notebook: NotebookNode, chapter: str, before: int = 0) -> None:
+def put(notebook: NotebookNode, chapter: str, before: int = 0, book: bool = True) -> None:
     """Put the questions of a chapter into a notebook.
 
     Args:
         notebook: It is changed.
         chapter: The name of the chapter's notebook.
         before: So many cells are to stand after them.
+        book: See `page`.
     """
-    if text := page(chapter):
+    if text := page(chapter, book):
         notebook.cells.insert(len(notebook.cells) - before, new_markdown_cell(text, id="quiz"))

@@ -36,7 +36,8 @@ def test_hand_outs_have_them_before_the_exercises(chapter: str) -> None:
     number = list(CHAPTERS).index(chapter) + 1
     cells = handouts.with_exercises(NOTEBOOKS / f"{chapter}.ipynb", number, "student").cells
     places = {cell.id: n for n, cell in enumerate(cells)}
-    assert cells[places["quiz"]].source == quiz.page(chapter)
+    source = cells[places["quiz"]].source
+    assert source == quiz.page(chapter, book=False) and "<summary>\n" not in source
     assert places["quiz"] < places.get("exercises", len(cells))
 
 
