@@ -22,6 +22,7 @@ from dissect.experiments.probes import Training
 from dissect.experiments.word_senses import sense_terms, word_senses
 from dissect.models.loading import Loaded
 from dissect.places import ROOT
+from dissect.report import figures
 from dissect.teaching.exercises import materials
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -38,7 +39,7 @@ def little(before: str = "", old: str = "", new: str = "") -> dict[str, Any]:
 
     before: code before the line that calls `encode`; old, new: what is written in the place of what.
     """
-    space: dict[str, Any] = {"torch": torch, "seed": 0}
+    space: dict[str, Any] = {"torch": torch, "figures": figures, "seed": 0}
     code = cells(NOTEBOOKS[0], "code")
     first, last = (next(n for n, c in enumerate(code) if word in c) for word in ("d, heads", "toy_error ="))
     assert any(old in cell for cell in code[first : last + 1])
