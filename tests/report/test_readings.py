@@ -90,7 +90,10 @@ def test_chapter_page_and_prose_tell_one_mean():
         columns=["predictor", "terms_a", "terms_b", "agreement"],
     )
     run = across.Run("one", "", {"senses": table})
-    assert answers.word_senses(table, agreed)[answers.HERE]["h against f, probe"] == "50.0 and 37.5 %"
+    sure = pd.DataFrame(
+        [("classifier", "accuracy", 0.48, 0.52)], columns=["predictor", "score", "low", "high"]
+    )
+    assert answers.word_senses(table, agreed, sure)[answers.HERE]["h against f, probe"] == "50.0 and 37.5 %"
     told = across.numbers([run])["one"]
     assert told["word senses, probe on h and on f (accuracy)"] == "50.0 and 37.5 %"
     prose = quoted.filled(
@@ -100,8 +103,11 @@ def test_chapter_page_and_prose_tell_one_mean():
 
 
 def test_who_tells_numbers_reads_them_off_no_table_himself():
-    """Means and spreads are `readings`' business, but for one sentence's and one claim's layers."""
-    own = {"largest_sources", "units_apart", "finer"}
+    """Means and spreads are `readings`' business, but for one sentence's and one claim's layers.
+
+    One function groups rows to lay them out as a table, and computes nothing of them.
+    """
+    own = {"largest_sources", "units_apart", "finer", "certainty"}
     files = [Path(str(module.__file__)) for module in (answers, across, quoted)]
     judges = list(Path(str(claims.__file__)).parent.glob("*.py"))
     assert len(judges) > 5

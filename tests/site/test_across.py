@@ -1,18 +1,19 @@
 """Runs beside one another, and numbers in prose: each against the tables they come from."""
 
-import json
 import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
 from dissect import DissectError
-from dissect.places import PUBLISHED
+from dissect.places import PUBLISHED, ROOT
 from dissect.report import answers, published
 from dissect.runs import manifest
+from dissect.runs.kernels import code_cells
 from dissect.site import across
 from dissect.site.prose import filled
 from dissect.tables import results
@@ -133,9 +134,11 @@ def test_a_number_that_no_run_has_is_an_error(quote):
 TOLD = {
     "visualisation": lambda t: answers.visualisation(t["importance"], published.importance()),
     "tuning": lambda t: answers.tuning(t["correlation"]),
-    "masked_words": lambda t: answers.masked_words(t["masked_words"]),
-    "word_senses": lambda t: answers.word_senses(t["senses"], t["senses_agreement"]),
-    "named_entities": lambda t: answers.named_entities(t["entities"], t["entities_agreement"]),
+    "masked_words": lambda t: answers.masked_words(t["masked_words"], t["masked_words_intervals"]),
+    "word_senses": lambda t: answers.word_senses(t["senses"], t["senses_agreement"], t["senses_intervals"]),
+    "named_entities": lambda t: answers.named_entities(
+        t["entities"], t["entities_agreement"], t["entities_intervals"]
+    ),
     "largest_sources": lambda t: answers.largest_sources(t["finer_sources"]),
     "units_apart": lambda t: answers.units_apart(t["finer_units"]),
 }
@@ -143,16 +146,36 @@ TOLD = {
 
 @pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/")), ids=lambda folder: folder.name)
 def test_published_chapters_tell_the_numbers_of_their_tables(folder):
-    """As scorecard and prose read them today: a chapter had 2.5 points beside the scorecard's 2.6."""
+    """As scorecard and prose read them today: a chapter had 2.5 points beside the scorecard's 2.6.
+
+    What was executed with other code than today's chapter is shown as such, and tells them as it did then.
+    """
+    seen = tables_told(folder)
+    if not seen:
+        pytest.skip("the run was made with other code than the chapters have now: run it again")
+    assert seen >= 4
+
+
+def test_a_runs_chapters_tell_the_numbers_of_their_tables(small_run):
+    assert tables_told(small_run) == len(TOLD)
+
+
+def tables_told(folder: Path) -> int:
+    """How many tables of answers a run's chapters show, each with what its tables say."""
     tables, seen = results.read(folder / "results"), 0
     for file in (folder / "notebooks").glob("*.ipynb"):
-        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
-            called = re.search(r"findings\.(\w+)\(", "".join(cell["source"]))
-            if cell["cell_type"] == "code" and called and called[1] in TOLD:
-                (html,) = (out["data"]["text/html"] for out in cell["outputs"] if "data" in out)
-                assert cells("".join(html)) == cells(TOLD[called[1]](tables)._repr_html_())
-                seen += 1
-    assert seen >= 4
+        if code(file) == code(ROOT / "notebooks" / file.name):
+            for cell in code_cells(nbformat.read(file, as_version=4)):
+                called = re.search(r"findings\.(\w+)\(", cell.source)
+                if called and called[1] in TOLD:
+                    (html,) = (out["data"]["text/html"] for out in cell["outputs"] if "data" in out)
+                    assert cells("".join(html)) == cells(TOLD[called[1]](tables)._repr_html_())
+                    seen += 1
+    return seen
+
+
+def code(notebook: Path) -> list[str]:
+    return [cell.source for cell in code_cells(nbformat.read(notebook, as_version=4))]
 
 
 def cells(html: str) -> list[str]:

@@ -110,7 +110,7 @@ def test_runs_that_are_compared_stand_in_a_row_where_they_are_many(monkeypatch, 
         return out
 
     monkeypatch.setattr(build, "build", built)
-    monkeypatch.setattr(build.sentences, "pictures", lambda *_: {})
+    monkeypatch.setattr(build.sentences, "stills", lambda *_: {})
     for others in (1, 6):
         build.build_site(MINILM, tmp_path, lambda _: None, others=[MPNET] * others)
     few, more = texts
