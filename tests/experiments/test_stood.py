@@ -115,7 +115,7 @@ def test_the_chapter_shows_each_kind_of_target_with_their_number():
     counts = {kind: world(False).stood.count(kind) for kind in STOOD}
     assert [column.split(" (")[0] for column in shown.columns] == list(STOOD)
     assert sum(int(column.split("(")[1].split()[0]) for column in shown.columns) <= sum(counts.values())
-    assert shown.loc["pretrained: i+h+f+c", shown.columns[0]] == "100.0%"
+    assert shown.loc[f"{readings.called('pretrained')}: i+h+f+c", shown.columns[0]] == "100%"
 
 
 def test_targets_that_nothing_is_told_of_are_masked_ones():
