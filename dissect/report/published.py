@@ -8,6 +8,8 @@ import pandas as pd
 FOLDER = Path(str(files("dissect") / "data" / "published"))
 SOURCE = "Mickus et al. (2022)"
 MODELS = ("bert-base-uncased", "google-bert/bert-base-uncased")  # the pretrained one, by its two names
+SHAPE = {"family": "bert", "layers": "12", "width": "768"}  # of which a model's card tells
+CORPORA = {"text": "europarl", "senses": "semcor", "entities": "wnut16"}
 
 # Single values of the text, in percent: masked-word accuracy of f alone, bert-base-uncased.
 F_ALONE_PRETRAINED_HEAD = 1.36

@@ -58,9 +58,9 @@ START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 COPIED = ("_config.yml", "_toc.yml")
 LEFT = ("__pycache__", ".*", "_build", "node_modules")
+JUDGED = "judged-%s"  # the end of a chapter, among what is included
 FOUND = "found-%s"  # its opening
 # The home page's picture: its chapter, and its name there.
-JUDGED = "judged-%s"  # the end of a chapter, among what is included
 HEADLINE = next((name, chapter.headline) for name, chapter in CHAPTERS.items() if chapter.headline)
 GLUED = "application/papermill.record/image/png"
 NO_HEADLINE = (

@@ -69,7 +69,7 @@ def chapter(source: Path, executed: Path, told: Manifest, end: str = "", opening
         book.cells.insert(len(book.cells) - 1, new_markdown_cell(end, id="judged"))
     if opening:
         open_with(book, opening)
-    below = 1 + next(n for n, cell in enumerate(book.cells) if SUMMARY in cell.source)
+    below = 1 + next((n for n, cell in enumerate(book.cells) if SUMMARY in cell.source), 0)
     book.cells.insert(below, this_run.box(told, source.stem))
     return book
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dissect.decomposition import TERMS
 from dissect.report import claims, published, readings
+from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
-from dissect.site import citation
+from dissect.site import citation, page_model
 from dissect.site.markdown import markdown, shown
+from dissect.site.openings import FULL
 from dissect.site.scorecard import anchor, chip, coloured
 
-FULL = {"minilm": "all-MiniLM-L6-v2"}
 REPLICATION, TRANSFER = "replication", "transfer"
-NAMES = dict(zip(TERMS, ("the input", "attention", "the feed-forwards", "the biases"), strict=True))
+PAPERS = set(list(CHAPTERS)[:5])  # chapters that repeat experiments of the paper
 WAYS = """::::{grid} 1 3 3 3
 :gutter: 2
 :class-container: ways
@@ -59,7 +59,7 @@ def page(told: Manifest, verdicts: pd.DataFrame, tables: Mapping[str, pd.DataFra
 
 def studied() -> str:
     """What the paper did, in a sentence."""
-    terms = citation.listed([f"a term **{term}** from {name}" for term, name in NAMES.items()])
+    terms = citation.listed([f"a term **{term}** from {name}" for term, name in FULL.items()])
     return (
         f"The paper takes **BERT** (`{published.MODELS[0]}`) apart: what it returns for a word is exactly "
         f"the sum of {terms}, and each term can be asked what it knows."
@@ -71,21 +71,33 @@ def rerun(told: Manifest) -> str:
     card, which = told.card, kind(told)
     size = f" ({card['family']}, {card['layers']} layers, {card['width']} wide)" if card else ""
     model = f"**{markdown(named(told.settings.model))}**{markdown(size)}"
-    teaching = told.settings.profile == "teach"
-    corpora = "small corpora written for teaching" if teaching else "corpora like the paper's"
     own = {REPLICATION: "the paper's own model", TRANSFER: "another model"}[which]
-    return f"This is a **{which}**: it repeats the experiments on {own}, {model}, and {corpora}."
+    part = "" if told.chapters.keys() >= PAPERS else "a part of "
+    return f"This is a **{which}**: it repeats {part}the experiments on {own}, {model}, and {corpora(told)}."
+
+
+def corpora(told: Manifest) -> str:
+    """On which corpora, in words, and how much of them: the paper's, those for teaching, or their names."""
+    settings, limit = told.settings.named(), told.settings.limit
+    used = {name: markdown(shown(settings[name])) for name in published.CORPORA}
+    most = f", at most {limit:,} sentences of each" if limit else ""
+    if settings.items() >= published.CORPORA.items():
+        return f"the paper's corpora{most}"
+    if set(used.values()) == {"teaching"}:
+        return f"small corpora written for teaching{most}"
+    return citation.listed([f"{of} for {name}" for name, of in used.items()]) + most
 
 
 def named(model: str) -> str:
     """A model's name for readers: of the default one that of its authors."""
-    return FULL.get(model, shown(model))
+    return page_model.NAME if model == page_model.MODEL else shown(model)
 
 
 def kind(told: Manifest) -> str:
-    """Whether a run repeats the paper on a model of the paper, or on another."""
+    """Whether a run repeats the paper on a model of the paper, by its name and its shape, or on another."""
     name, _, _ = told.settings.model.partition("@")
-    return REPLICATION if name in published.MODELS else TRANSFER
+    alike = not told.card or told.card.items() >= published.SHAPE.items()
+    return REPLICATION if name in published.MODELS and alike else TRANSFER
 
 
 def outcome(verdicts: pd.DataFrame, importance: pd.DataFrame | None) -> str:

@@ -146,10 +146,11 @@ def visualisation(tables: Tables) -> str:
     if tuned:
         means, _ = readings.correlations(tables["correlation"])
         rho = means[tuned[0]]
+        least, next_one = rho.nsmallest(2).items()
         told.append(
-            f"Fine-tuning (*{markdown(tuned[0])}*) moves {bold(str(rho.idxmin()))} most: its importance "
-            f"before and after correlates with ρ = {rho.min():.2f}, the mean over layers. "
-            f"The paper names {bold('h')}."
+            f"Between the pretrained and the fine-tuned model (*{markdown(tuned[0])}*), the importance of "
+            f"{bold(str(least[0]))} correlates least: its mean ρ over layers is {least[1]:.2f}, and the "
+            f"next, that of {bold(str(next_one[0]))}, is {next_one[1]:.2f}. The paper names {bold('h')}."
         )
     return " ".join(told)
 
@@ -166,14 +167,14 @@ def masked_words(tables: Tables) -> str:
     learned = readings.percent(scores, "learned")
     single = learned[list(TERMS)]
     digits = rounded(tables["masked_words_intervals"].query("predictor == 'learned' and score == 'accuracy'"))
-    best = str(single.idxmax())
+    best, second = map(str, single.nlargest(2).index)
     words = "next" if readings.next_words(tables) else "masked"
-    gain = readings.difference(tables["masked_words_pairs"], "learned", "accuracy", best, "")
+    lead = readings.difference(tables["masked_words_pairs"], "learned", "accuracy", best, second)
     told = [
-        f"Of single terms, {bold(best)} tells a learned head most: {percent(single.max(), digits)} of the "
-        f"{words} words, where the whole embedding gives {percent(learned[WHOLE], digits)} and no vector at "
-        f"all {percent(learned[''], digits)}.",
-        f"Over the baseline {bold(best)} gains {apart(*gain)}.",
+        f"Of single terms, {bold(best)} tells a learned head most here: "
+        f"{percent(single.max(), digits)} of the {words} words, where the whole embedding gives "
+        f"{percent(learned[WHOLE], digits)} and no vector at all {percent(learned[''], digits)}.",
+        f"Its lead over {bold(second)} is {apart(*lead)}.",
     ]
     kind = readings.whole_head(scores)
     if kind is not None:
@@ -257,11 +258,16 @@ def controls(tables: Tables) -> str:
         told.append(f"{_named(names)}: {trained} with trained weights, {drawn} with random ones")
     of_labels = tables["controls_selectivity"].query("labels == 'difference' and terms in @TERMS")
     for names, of in of_labels.groupby(keys, sort=False):
-        term = str(of.loc[of["mean"].idxmax(), "terms"])
-        best.append(f"{bold(term)} ({_named(names)})")
+        most = of.loc[of["mean"].idxmax()]
+        digits = intervals.digits(100 * (most["high"] - most["low"]) / 2)
+        points = [f"{100 * most[name]:z.{digits}f}" for name in ("mean", "low", "high")]
+        best.append(
+            f"{bold(str(most['terms']))}, {points[0]} points ({points[1]} to {points[2]}; {_named(names)})"
+        )
     return (
         f"Scores of the whole embedding: {'; '.join(told)}. "
-        f"The term whose score rests least on labels learned by heart is {', '.join(best)}."
+        "The score that is furthest above that on random labels, of single terms, is that of "
+        f"{' and of '.join(best)}."
     )
 
 

@@ -4,6 +4,7 @@ What students wrote is run as it is, with the rights of whoever grades.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +13,12 @@ from typing import NamedTuple
 import nbformat
 import pandas as pd
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from dissect.errors import DissectError
-from dissect.progress import track
+from dissect.progress import note, track
 from dissect.teaching.assignments import points
 from dissect.teaching.exercises import Exercise, exercises
 
@@ -34,10 +36,12 @@ class Answer(NamedTuple):
     Attributes:
         right: Whether its check accepts it; of an open exercise, whether it has the form that is asked for.
         words: What the check says, or why there was nothing to check.
+        checked: Whether a check came to a verdict.
     """
 
     right: bool
     words: str
+    checked: bool = True
 
 
 def grade(folder: Path, seconds: float = SECONDS) -> pd.DataFrame:
@@ -54,11 +58,16 @@ def grade(folder: Path, seconds: float = SECONDS) -> pd.DataFrame:
     Raises:
         DissectError: There is no notebook, or one cannot be read.
     """
-    found = {}
+    found: dict[str, dict[str, Answer]] = {}
     for student, notebooks in track(list(students(folder).items()), "grading"):
-        found[student] = {
-            name: answer for place in notebooks for name, answer in answers(place, seconds).items()
-        }
+        of = found.setdefault(student, {})
+        for place in notebooks:
+            for name, answer in answers(place, seconds).items():
+                if name in of:
+                    note(f"{student}: {name} is in two notebooks, and that of {place.name} counts")
+                if not answer.checked:
+                    note(f"{student}: {name} has no verdict: {answer.words}")
+                of[name] = answer
     return scores(found)
 
 
@@ -69,10 +78,10 @@ def students(folder: Path) -> dict[str, list[Path]]:
         DissectError: There is none.
     """
     found: dict[str, list[Path]] = {}
-    for place in sorted(folder.glob("*.ipynb")):
-        found.setdefault(place.stem, []).append(place)
-    for place in sorted(folder.glob("*/*.ipynb")):
-        found.setdefault(place.parent.name, []).append(place)
+    for place in [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("*/*.ipynb"))]:
+        student = place.stem if place.parent == folder else place.parent.name
+        if not student.startswith("."):  # Jupyter keeps copies in .ipynb_checkpoints
+            found.setdefault(student, []).append(place)
     if not found:
         raise DissectError(f"no notebook in {folder}: give a folder with NAME.ipynb or NAME/*.ipynb in it")
     return found
@@ -92,9 +101,13 @@ def answers(place: Path, seconds: float = SECONDS) -> dict[str, Answer]:
         notebook = nbformat.read(place, as_version=4)
     except Exception:  # nbformat raises what its parsers raise
         raise DissectError(f"{place} is no notebook that can be read: ask for it again") from None
-    asked = {name: one for name, one in exercises().items() if one.check in text_of(notebook)}
+    code = text_of(notebook)
+    asked = {name: one for name, one in exercises().items() if re.search(rf"\b{one.answer}\b", code)}
     with TemporaryDirectory() as scratch:
-        done = run(with_questions(notebook, asked), Path(scratch), seconds)
+        try:
+            done = run(with_questions(notebook, asked), Path(scratch), seconds)
+        except DeadKernelError:
+            return dict.fromkeys(asked, Answer(False, "the code ended the process that ran it", False))
     said = {cell.metadata["asks"]: cell for cell in done.cells if "asks" in cell.metadata}
     return {name: answer_of(cell) for name, cell in said.items()}
 
@@ -141,7 +154,8 @@ def answer_of(cell: NotebookNode) -> Answer:
             if line.startswith(VERDICT):
                 return Answer(*json.loads(line.removeprefix(VERDICT)))
     failed = next((output for output in cell.outputs if output.output_type == "error"), None)
-    return Answer(False, f"there is no answer ({failed.ename})" if failed else "its check did not end")
+    why = f"there is no answer ({failed.ename})" if failed else "its check did not end"
+    return Answer(False, why, False)
 
 
 def scores(found: Mapping[str, Mapping[str, Answer]]) -> pd.DataFrame:

@@ -40,6 +40,32 @@ def test_a_run_is_a_replication_on_the_papers_model_alone(told: Manifest, model:
     assert home.kind(one) == kind and f"This is a **{kind}**" in home.rerun(one)
 
 
+def test_another_model_of_the_papers_name_is_no_replication(told: Manifest) -> None:
+    one = of(told, model="bert-base-uncased").model_copy(update={"card": {**published.SHAPE, "layers": "6"}})
+    assert home.kind(one) == "transfer"
+    assert home.kind(one.model_copy(update={"card": published.SHAPE})) == "replication"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "and the paper's corpora."),
+        ({"limit": 1200}, "and the paper's corpora, at most 1,200 sentences of each."),
+        ({"profile": "teach"}, "and small corpora written for teaching."),
+        ({"text": "./my-<b>.txt"}, "my\\-\\<b\\>\\.txt for text, semcor for senses and wnut16 for entities."),
+        ({"profile": "teach", "entities": "wnut16"}, "teaching for text, teaching for senses and wnut16 for"),
+    ],
+)
+def test_the_corpora_are_those_that_were_read(told: Manifest, given: dict, said: str) -> None:
+    assert said in home.rerun(of(told, **given))
+
+
+def test_a_run_of_some_chapters_repeats_a_part(told: Manifest) -> None:
+    some = told.model_copy(update={"chapters": {"2-visualisation": told.chapters["2-visualisation"]}})
+    assert "repeats a part of the experiments" in home.rerun(some)
+    assert "repeats the experiments" in home.rerun(told)
+
+
 def test_what_a_model_is_called_is_no_markup(told: Manifest) -> None:
     assert "<script>" not in home.rerun(of(told, model="<script>x</script>")).replace("\\<", "")
 

@@ -43,6 +43,16 @@ def test_a_finding_is_read_from_the_tables(published):
     )
 
 
+def test_what_correlates_least_stands_beside_the_next(published):
+    """Two that noise may have put in this order are not told as one that moved most."""
+    table = published["correlation"].assign(spearman=0.5)
+    table.loc[table["term"] == "c", "spearman"] = 0.41
+    table.loc[table["term"] == "i", "spearman"] = 0.42
+    found = openings.finding("2-visualisation", published | {"correlation": table})
+    assert r"$\mathbf c$ correlates least: its mean ρ over layers is 0.41" in found
+    assert r"that of $\mathbf i$, is 0.42" in found and "most" not in found
+
+
 def pairs(low, high):
     columns = ["predictor", "score", "terms_a", "terms_b", "difference", "low", "high", "p"]
     return pd.DataFrame([("classifier", "accuracy", "f", "h", -0.01, -high, -low, 0.5)], columns=columns)

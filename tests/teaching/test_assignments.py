@@ -131,6 +131,34 @@ def test_a_cell_that_does_not_end_is_stopped_and_those_after_it_run(tmp_path: Pa
     assert done.cells[1].outputs[0].text == "42\n"
 
 
+@pytest.mark.slow
+def test_code_that_ends_its_process_costs_nobody_else_anything(tmp_path: Path, capsys) -> None:
+    for student, code in (("Ada", exercises()["1.1"].solution), ("Eve", "import os\nos._exit(1)")):
+        nbformat.write(answered(1, {"1.1": code}), tmp_path / f"{student}.ipynb")
+    table = grading.grade(tmp_path).set_index("student")
+    assert list(table["1.1"]) == [1, 0] and not table.loc["Eve", "points"]
+    assert "Eve: 1.1 has no verdict: the code ended the process that ran it" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_answer_without_its_check_is_graded_and_two_notebooks_with_one_are_told(
+    tmp_path: Path, capsys
+) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(exercises()["1.1"].solution)])
+    (tmp_path / "Ada").mkdir()
+    for name in ("a.ipynb", "b.ipynb"):
+        nbformat.write(notebook, tmp_path / "Ada" / name)
+    assert list(grading.grade(tmp_path)["1.1"]) == [1]
+    assert "Ada: 1.1 is in two notebooks, and that of b.ipynb counts" in capsys.readouterr().err
+
+
+def test_copies_that_jupyter_keeps_are_nobodys(tmp_path: Path) -> None:
+    for place in ("Ada.ipynb", ".ipynb_checkpoints/Ada-checkpoint.ipynb", "Bob/1.ipynb"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).touch()
+    assert list(grading.students(tmp_path)) == ["Ada", "Bob"]
+
+
 def test_nothing_to_grade_is_said(tmp_path: Path, capsys) -> None:
     with pytest.raises(DissectError, match="no notebook in"):
         grading.grade(tmp_path)
@@ -144,9 +172,13 @@ def test_a_verdict_is_read_from_the_cell_that_asked() -> None:
         return nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output(**output)])
 
     said = grading.VERDICT + json.dumps([True, "1.1: right."])
-    assert grading.answer_of(cell(output_type="stream", text=f"noise\n{said}\n")) == (True, "1.1: right.")
+    assert grading.answer_of(cell(output_type="stream", text=f"noise\n{said}\n")) == (
+        True,
+        "1.1: right.",
+        True,
+    )
     missing = cell(output_type="error", ename="NameError", evalue="x", traceback=[])
-    assert grading.answer_of(missing) == (False, "there is no answer (NameError)")
+    assert grading.answer_of(missing) == (False, "there is no answer (NameError)", False)
     assert not grading.answer_of(nbformat.v4.new_code_cell()).right
 
 
