@@ -74,7 +74,7 @@ def _column(part: pd.DataFrame, score: str) -> dict[str, str]:
     none = numbers.loc["none"] if "none" in numbers.index else None
     written = {}
     for terms, row in numbers.iterrows():
-        mean, std, low, high = (f"{value:z.{digits}f}" for value in row)
+        mean, std, low, high = (uncertain.number(value, digits) for value in row)
         spread = f" ± {std}" if float(std) else ""
         same = none is not None and terms != "none" and row.equals(none)
         written[str(terms)] = "as none" if same else f"{mean}{spread} [{low}, {high}]"
@@ -95,7 +95,9 @@ def control(pairs: pd.DataFrame) -> pd.DataFrame:
     for row in readings.of_control(pairs).itertuples():
         factor, unit = (1, "nats") if row.score == "cross_entropy" else (100, "points")
         digits = uncertain.digits(factor * (row.high - row.low) / 2)
-        shown = [f"{factor * value:+z.{digits}f}" for value in (row.difference, row.low, row.high)]
+        shown = [
+            uncertain.number(factor * value, digits, "+") for value in (row.difference, row.low, row.high)
+        ]
         decided = "undecided" if row.low <= 0 <= row.high else "decided"
         rows.append(
             (f"permuted {row.terms} less none: {called(str(row.score))}",
@@ -216,10 +218,13 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     def last(data, model):
         return readings.shares(data, model).iloc[-1]
 
+    def arrow(*values):
+        return " → ".join(uncertain.number(value, 3) for value in values)
+
     def first_and_last(term):
         def answer(data, who):
             of = readings.shares(data, who["base"])[term]
-            return f"{of.iloc[0]:.3f} → {of.iloc[-1]:.3f}"
+            return arrow(of.iloc[0], of.iloc[-1])
 
         return answer
 
@@ -231,7 +236,7 @@ def visualisation(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         return answer
 
     def before_after(term):
-        return lambda data, who: f"{last(data, who['base'])[term]:.3f} → {last(data, who['tuned'])[term]:.3f}"
+        return lambda data, who: arrow(*(last(data, who[key])[term] for key in ("base", "tuned")))
 
     return compare(
         [
@@ -253,7 +258,7 @@ def tuning(correlation: pd.DataFrame) -> pd.DataFrame:
     for title, of in zip(("mean over layers", "last layer"), readings.correlations(correlation), strict=True):
         for name, rho in of.items():
             which = f", {name}" if len(of) > 1 else ""
-            numbers = ", ".join(f"{term} {value:.2f}" for term, value in rho.items())
+            numbers = ", ".join(f"{term} {uncertain.number(value, 2)}" for term, value in rho.items())
             rows.append((f"Which term correlates least{which}, {title}?", "h", f"{rho.idxmin()} ({numbers})"))
     return compare(rows)
 

@@ -28,6 +28,20 @@ def digits(error: float) -> int:
     return min(MOST, max(0, -floor(log10(error / TWO))))
 
 
+def number(value: float, digits: int, sign: str = "") -> str:
+    """A number with a minus sign, where Python writes a hyphen, and with no minus before zero.
+
+    >>> number(-0.25, 2), number(0.25, 1, "+"), number(-0.001, 1)
+    ('−0.25', '+0.2', '0.0')
+
+    Args:
+        value: The number.
+        digits: How many stand after the point.
+        sign: "+" where positive numbers get a sign too, as differences do.
+    """
+    return f"{value:{sign}z.{digits}f}".replace("-", "−")
+
+
 def of_all(low: pd.Series, high: pd.Series) -> int:
     """The digits of a column of numbers: those of the median of its intervals.
 
@@ -64,7 +78,7 @@ def _cells(column: pd.DataFrame, factor: float) -> pd.DataFrame:
     told = of_all(factor * column["low"], factor * column["high"])
 
     def one(row: pd.Series) -> str:
-        mean, low, high = (f"{factor * row[name]:z.{told}f}" for name in ("mean", "low", "high"))
+        mean, low, high = (number(factor * row[name], told) for name in ("mean", "low", "high"))
         return f"{mean} [{low}, {high}]"
 
     return column.assign(cell=column.apply(one, axis=1))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dissect.report import claims, figures
+from dissect.report import claims, figures, intervals
 from dissect.report.along import MEASURES, Measure, along
 from dissect.runs.sweep import Swept
 from dissect.site import across
@@ -158,7 +158,7 @@ def told_number(mean: float, reach: float, digits: int) -> str:
     if pd.isna(mean):
         return ABSENT
     half = "" if pd.isna(reach) else f" ± {reach:.{digits}f}".replace(" ", "\N{NO-BREAK SPACE}")
-    return f"{mean:z.{digits}f}{half}"
+    return intervals.number(mean, digits) + half
 
 
 def value_told(value: float | None) -> str:

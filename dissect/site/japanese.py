@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from dissect.decomposition import TERMS
-from dissect.report import claims, published, readings
+from dissect.report import claims, intervals, published, readings
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest, seeds_of
 from dissect.site import across, home
@@ -142,7 +142,7 @@ def _named(name: str, number: str) -> str:
 
 
 def _terms(shares: Mapping[str, float]) -> str:
-    return "、".join(_named(term, f"{shares[term]:z.2f}") for term in TERMS)
+    return "、".join(_named(term, intervals.number(shares[term], 2)) for term in TERMS)
 
 
 def _scores(table: str, predictor: str, subsets: tuple[str, ...], score: str = "accuracy"):

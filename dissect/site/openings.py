@@ -78,7 +78,7 @@ def share(value: float) -> str:
     >>> share(0.6243), share(0.0452)
     ('0.62', '0.045')
     """
-    return f"{value:z.{3 if abs(value) < 0.1 else 2}f}"
+    return intervals.number(value, 3 if abs(value) < 0.1 else 2)
 
 
 def bold(terms: str) -> str:
@@ -102,8 +102,9 @@ def apart(points: float, low: float, high: float) -> str:
         high: The upper end.
     """
     digits = intervals.digits((high - low) / 2)
-    numbers = f"{points:+z.{digits}f} points ({low:+z.{digits}f} to {high:+z.{digits}f})"
-    return f"{numbers}, an interval that {'holds' if low <= 0 <= high else 'leaves out'} 0"
+    value, lowest, highest = (intervals.number(x, digits, "+") for x in (points, low, high))
+    holds = "holds" if low <= 0 <= high else "leaves out"
+    return f"{value} points ({lowest} to {highest}), an interval that {holds} 0"
 
 
 def rounded(of: pd.DataFrame, factor: float = 100) -> int:
@@ -146,11 +147,12 @@ def visualisation(tables: Tables) -> str:
     if tuned:
         means, _ = readings.correlations(tables["correlation"])
         rho = means[tuned[0]]
-        least, next_one = rho.nsmallest(2).items()
+        (least, its), (next_one, that) = rho.nsmallest(2).items()
+        its, that = (intervals.number(value, 2) for value in (its, that))
         told.append(
             f"Between the pretrained and the fine-tuned model (*{markdown(tuned[0])}*), the importance of "
-            f"{bold(str(least[0]))} correlates least: its mean ρ over layers is {least[1]:.2f}, and the "
-            f"next, that of {bold(str(next_one[0]))}, is {next_one[1]:.2f}. The paper names {bold('h')}."
+            f"{bold(str(least))} correlates least: its mean ρ over layers is {its}, and the "
+            f"next, that of {bold(str(next_one))}, is {that}. The paper names {bold('h')}."
         )
     return " ".join(told)
 

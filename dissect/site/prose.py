@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from dissect.errors import DissectError
-from dissect.report import published, readings
+from dissect.report import intervals, published, readings
 from dissect.site.across import Run
 
 QUOTE = re.compile(r"<<(\S+) ([^<>]+)>>")
@@ -60,13 +60,14 @@ def importance(run: Run, model: str, term: str, layer: str) -> str:
     table = run.tables["importance"]
     first, tuned = readings.models_of(table)
     of = readings.shares(table, [first, *tuned][int(model)])[term]
-    return f"{of.iloc[-1] if layer == 'last' else of.mean() if layer == 'mean' else of.loc[int(layer)]:z.2f}"
+    value = of.iloc[-1] if layer == "last" else of.mean() if layer == "mean" else of.loc[int(layer)]
+    return intervals.number(value, 2)
 
 
 def correlation(run: Run, term: str) -> str:
     """Spearman's correlation with the first fine-tuned model, mean over layers."""
     means, _ = readings.correlations(run.tables["correlation"])
-    return f"{next(iter(means.values()))[term]:.2f}"
+    return intervals.number(next(iter(means.values()))[term], 2)
 
 
 def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) -> str:
@@ -81,7 +82,8 @@ def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) 
         b: That which it is compared with.
     """
     points, low, high = readings.difference(run.tables[f"{table}_pairs"], predictor, name, a, b)
-    return f"{points:+.1f} points ({low:+.1f} to {high:+.1f})"
+    value, lowest, highest = (intervals.number(x, 1, "+") for x in (points, low, high))
+    return f"{value} points ({lowest} to {highest})"
 
 
 def linear(run: Run, which: str) -> str:

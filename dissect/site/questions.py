@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from dissect.decomposition import TERMS
-from dissect.report import readings
+from dissect.report import intervals, readings
 
 Tables = Mapping[str, pd.DataFrame]
 Number = Callable[[Tables], str]
@@ -39,7 +39,7 @@ def last_layer(tables: Tables, model: int) -> str:
     """Mean importance in the last layer, of the model at that place in the table."""
     first, tuned = readings.models_of(tables["importance"])
     last = readings.shares(tables["importance"], [first, *tuned][model]).iloc[-1]
-    return ", ".join(f"{term} {last[term]:z.2f}" for term in TERMS)
+    return ", ".join(f"{term} {intervals.number(last[term], 2)}" for term in TERMS)
 
 
 @number("importance in the last layer")

@@ -14,7 +14,7 @@ from dissect import models
 from dissect.decomposition import TERMS, Decomposer, subsets
 from dissect.errors import DissectError
 from dissect.models import Loaded, fingerprint
-from dissect.report import figures
+from dissect.report import figures, intervals
 from dissect.site import charts
 from dissect.site.across import Run
 from dissect.site.markdown import markdown
@@ -149,7 +149,7 @@ def tables(data: Data) -> str:
     texts = []
     for sentence in data["models"][0]["sentences"][:PAIR]:
         rows = [
-            (markdown(token), *(f"{share:z.2f}" for share in shares(ten)))
+            (markdown(token), *(intervals.number(share, 2) for share in shares(ten)))
             for token, ten in zip(sentence["tokens"], sentence["gram"][-1], strict=True)
         ]
         name = f"“{markdown(sentence['text'])}”, importance in the last layer:"

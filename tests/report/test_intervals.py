@@ -29,4 +29,4 @@ def test_a_column_has_digits_of_its_own():
 
 def test_zero_has_no_sign():
     table = pd.DataFrame([("a", "x", -0.0001, -0.1, 0.1)], columns=["task", "terms", "mean", "low", "high"])
-    assert intervals.written(table, ["task"], "terms").loc["a", "x"] == "0.00 [-0.10, 0.10]"
+    assert intervals.written(table, ["task"], "terms").loc["a", "x"] == "0.00 [−0.10, 0.10]"

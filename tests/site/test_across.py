@@ -116,7 +116,7 @@ def test_numbers_in_prose_come_from_the_tables():
     assert filled("<<one verdict W1>>, <<one count not testable>>", first) == "partly, 2"
     ask = "<<x difference senses classifier accuracy {} {}>>"
     assert filled(ask.format("h", "f"), runs) == "+2.0 points (+1.0 to +3.0)"
-    assert filled(ask.format("f", "h"), runs) == "-2.0 points (-3.0 to -1.0)"
+    assert filled(ask.format("f", "h"), runs) == "−2.0 points (−3.0 to −1.0)"
     assert filled("no quotes: a << b", runs) == "no quotes: a << b"
 
 

@@ -6,6 +6,7 @@ from dissect.report.claims.claim import claim, numbers
 from dissect.report.claims.evidence import Evidence, Scores
 from dissect.report.claims.parts import Difference, Part
 from dissect.report.claims.verdict import NotTestable
+from dissect.report.intervals import number
 
 MASKED = "accuracy_masked"  # of targets in whose place [MASK] stood
 WITH_F_AND_C = ("f+c", "i+f+c", "h+f+c", "i+h+f+c")
@@ -40,9 +41,10 @@ def whole_head(run: Evidence) -> tuple[str, Scores]:
     masked = run.scores("masked_words", kind, MASKED)["i+h+f+c"]
     lead = estimate(masked - run.scores("masked_words", "learned", MASKED)[""])
     if lead.interval()[0] <= 0:
+        points = number(100 * lead.value, 1, "+")
         raise NotTestable(
-            f"the {kind} head does not guess: where [MASK] stood it is {100 * lead.value:+.1f} points from "
-            "the most frequent word piece; the claim needs one that does (dissect tune --task mlm, --head)"
+            f"the {kind} head does not guess: where [MASK] stood it is {points} points from the most "
+            "frequent word piece; the claim needs one that does (dissect tune --task mlm, --head)"
         )
     return kind, run.scores("masked_words", kind)
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from dissect.experiments.certainty import Estimate, estimate, estimates, resampled
+from dissect.report.intervals import number
 
 TIMES = 200  # resamples of ranks, of the run as of every made-up one
 NO_EFFECT, PAPERS, OPPOSITE = "no effect", "as the paper has it", "the opposite"
@@ -56,8 +57,8 @@ class Difference:
         """The number and its 95 % interval, in words."""
         scale, digits = (100, 1) if self.unit else (1, 3)
         found = self.found
-        number, low, high = (f"{scale * x:+z.{digits}f}" for x in (found.value, *found.interval()))
-        return f"{self.label} {number} ({low} to {high})".replace("-", "−")
+        value, low, high = (number(scale * x, digits, "+") for x in (found.value, *found.interval()))
+        return f"{self.label} {value} ({low} to {high})"
 
     def seen(self, level: float) -> float:
         """The smallest distance from the bound that would have been decided, four times in five."""

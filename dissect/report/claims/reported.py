@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dissect.report import published, readings
 from dissect.report.answers import H_FOR_F
 from dissect.report.claims import paper
+from dissect.report.intervals import number
 
 NO_FIGURE = "no figure among those that may be quoted"
 
@@ -31,7 +32,10 @@ def _tuned() -> str:
 
 
 def _senses() -> str:
-    return "; ".join(f"{a} − {b} {100 * paper.senses(a, b):+.1f}" for a, b in H_FOR_F) + " points, probe"
+    return (
+        "; ".join(f"{a} − {b} {number(100 * paper.senses(a, b), 1, '+')}" for a, b in H_FOR_F)
+        + " points, probe"
+    )
 
 
 def _odd_ones(table, predictors: tuple[str, str]) -> str:
@@ -53,7 +57,7 @@ NUMBERS: dict[str, Callable[[], str]] = {
     "V6": lambda: f"last layer, entities: {_terms(-1, 1)}; questions: {_terms(-1, 2)}",
     "M1": _masked,
     "W1": _senses,
-    "W2": lambda: f"{100 * paper.senses('i+h+c', 'i+h+f+c'):+.1f} points, probe",
+    "W2": lambda: f"{number(100 * paper.senses('i+h+c', 'i+h+f+c'), 1, '+')} points, probe",
     "W3": lambda: _odd_ones(published.senses_agreement(), ("knn", "classifier")),
     "N3": lambda: _odd_ones(published.entities_agreement(), ("base", "finetuned")),
 }

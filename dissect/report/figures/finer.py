@@ -20,6 +20,7 @@ from dissect.report.figures.style import (
     title,
     wrapped,
 )
+from dissect.report.intervals import number
 
 STYLES = (("-", None), (":", "white"))  # line, and inside of the marker: of the first sentence, the second
 LESS = "the first less the second"
@@ -107,7 +108,7 @@ def shares_by_source(table: pd.DataFrame) -> Figure:
 
 def _grid(axis: Axes, grid: pd.DataFrame, largest: float) -> None:
     """A heat map in percent with whole numbers in it, where they fit."""
-    written = grid.map(lambda share: f"{share:.0f}".replace("-", "−") if abs(share) >= 0.5 else "")
+    written = grid.map(lambda share: number(share, 0) if abs(share) >= 0.5 else "")
     sns.heatmap(
         grid, cmap="vlag", center=0, vmin=-largest, vmax=largest, ax=axis, cbar=False, fmt="",
         annot=written if grid.shape[1] <= 16 else None,
