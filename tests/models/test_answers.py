@@ -326,7 +326,8 @@ LEARNERS = ["bert", "distilbert", "albert", "mpnet", "big_bird", "modernbert", "
 @pytest.mark.slow
 @pytest.mark.parametrize("family", LEARNERS)
 def test_a_family_learns_answers_and_that_there_are_none(family, tokenizer, tmp_path):
-    recipe = Recipe("qa", file_of(tmp_path), epochs=200, learning_rate=5e-3, batch_size=6)
+    """Slowly: at 5e-3, one in eight starts of GPT-2 did not learn that a question had no answer."""
+    recipe = Recipe("qa", file_of(tmp_path), epochs=400, learning_rate=2e-3, batch_size=6)
     out = tune(small(family, tokenizer, tmp_path / "source"), recipe, tmp_path / "out")
     sibling = models.load(str(out), "cpu")
     assert models.task(sibling.model) == "question answering"
