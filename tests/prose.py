@@ -14,6 +14,7 @@ from myst_parser.parsers.mdit import create_md_parser
 
 from dissect.places import ROOT
 from dissect.site.prose import QUOTE
+from dissect.teaching import discussion
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 EXTENSIONS = set(CONFIG["parse"]["myst_enable_extensions"])
@@ -111,6 +112,7 @@ def pages() -> dict[str, list[Block]]:
     places = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("book/*.md")]
     places += ROOT.glob("dissect/data/exercises/*.md")
     found = {place: list(blocks(place.read_text(encoding="utf-8"))) for place in sorted(places)}
+    found[ROOT / "dissect/data/discussion.yaml"] = list(blocks(discussion.page()))
     for place in sorted(ROOT.glob("notebooks/*.ipynb")):
         cells = nbformat.read(place, as_version=4).cells
         found[place] = [block for cell in cells for block in blocks(prose_of(cell))]

@@ -184,12 +184,17 @@ def explain(
 def teach(
     out: Annotated[Path, typer.Argument(help="The folder to write to.")],
     force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+    variants: Annotated[
+        str | None,
+        typer.Option(help="Other numbers for each group, such as A,B: a folder for each, from A to D."),
+    ] = None,
 ) -> None:
     """Write the chapters with exercises, for students and for teachers, and slides."""
     from dissect.site import pdf
     from dissect.teaching.handouts import teach as write_all
 
-    slides = write_all(out, force) / "slides" / "slides.html"
+    named = [name.strip() for name in variants.split(",")] if variants is not None else []
+    slides = write_all(out, force, variants=named) / "slides" / "slides.html"
     try:
         pdf.print_page(slides, slides.with_suffix(".pdf"))
     except DissectError as error:

@@ -4,6 +4,7 @@ from dissect.reuse import UNKNOWN, saved
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
 from dissect.site.markdown import table
+from dissect.teaching import discussion
 from dissect.teaching.exercises.exercise import Exercise, exercises, of_chapter
 
 ONE = """(exercise-{anchor})=
@@ -19,10 +20,7 @@ ONE = """(exercise-{anchor})=
 {check}
 ```
 
-:::{{admonition}} Hint
-:class: dropdown tip
-{hint}
-:::
+{hints}
 
 :::{{admonition}} {solved}
 :class: dropdown
@@ -31,12 +29,16 @@ ONE = """(exercise-{anchor})=
 ```
 :::
 """
+HINT = """:::{{admonition}} {name}
+:class: dropdown tip
+{hint}
+:::"""
 LIST = ("", "exercise", "level", "minutes")
 TIMES = ("chapter", "exercises, with their minutes", "all but the open one", "computing")
 
 
 def pages(manifest: Manifest) -> dict[str, str]:
-    """What the book's pages include, by name: "exercises-1" and so on, "exercises", the list, and "times".
+    """What the book's pages include, by name: "exercises-1" and so on, "exercises", "questions", "times".
 
     Args:
         manifest: Of the run that the book shows.
@@ -48,7 +50,7 @@ def without_run() -> dict[str, str]:
     """Those of `pages` that are the same whatever the run."""
     numbers = range(1, len(CHAPTERS) + 1)
     by_chapter = {f"exercises-{n}": "\n".join(map(shown, of_chapter(n))) for n in numbers}
-    return by_chapter | {"exercises": listed()}
+    return by_chapter | {"exercises": listed(), "questions": discussion.listed()}
 
 
 def listed() -> str:
@@ -61,11 +63,12 @@ def listed() -> str:
 
 
 def shown(exercise: Exercise) -> str:
-    """One exercise: statement and starter in view, hint and solution folded."""
+    """One exercise: statement and starter in view, hints and solution folded."""
+    hints = "\n\n".join(HINT.format(name=name, hint=hint) for name, hint in exercise.named_hints())
     return ONE.format(
         anchor=exercise.name.replace(".", "-"), name=exercise.name, title=exercise.title,
         level=exercise.level, minutes=exercise.minutes, statement=exercise.statement,
-        starter=exercise.starter, check=exercise.check, hint=exercise.hint,
+        starter=exercise.starter, check=exercise.check, hints=hints,
         solution=exercise.solution, solved=exercise.solved,
     )  # fmt: skip
 

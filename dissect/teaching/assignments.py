@@ -3,7 +3,8 @@
 A teacher's source holds the solution between two marks, which `nbgrader generate_assignment` takes out.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dissect.files import write_text
 from dissect.runs.chapters import CHAPTERS
 from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.exercises.exercise import LEVELS
+from dissect.teaching.exercises.variants import in_variant
 from dissect.teaching.notebook_text import asked
 
 SCHEMA = 3  # of nbgrader's metadata
@@ -35,21 +37,27 @@ assert verdict, verdict
 print(verdict)"""
 
 
-def write(out: Path) -> None:
+def write(out: Path, variants: Sequence[str] = ()) -> None:
     """Write a course of nbgrader's: a configuration, and source/CHAPTER/CHAPTER.ipynb.
 
     Args:
         out: Its folder.
+        variants: Each is an assignment of its own, CHAPTER-VARIANT.
     """
     write_text(out / "nbgrader_config.py", CONFIG)
     for number, stem in enumerate(CHAPTERS, start=1):
-        if of_chapter(number):
-            notebook = assignment(number)
-            write_text(out / "source" / stem / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
+        for variant in (variants or (None,)) if of_chapter(number) else ():
+            own = f"{stem}-{variant}" if variant else stem
+            notebook = assignment(number, variant)
+            write_text(out / "source" / own / f"{own}.ipynb", nbformat.writes(notebook) + "\n")
 
 
-def assignment(chapter: int) -> NotebookNode:
-    """The exercises of a chapter, by its number, with solutions.
+def assignment(chapter: int, variant: str | None = None) -> NotebookNode:
+    """The exercises of a chapter, with solutions.
+
+    Args:
+        chapter: Its number.
+        variant: Whose numbers they have, if not those of the book.
 
     Raises:
         DissectError: There is no such chapter.
@@ -57,11 +65,29 @@ def assignment(chapter: int) -> NotebookNode:
     title = OPENING.format(title=f"Exercises to chapter {chapter}")
     cells = [new_markdown_cell(title, id="exercises")]
     for exercise in of_chapter(chapter):
-        cells += graded(exercise)
+        cells += graded(in_variant(exercise, variant))
     notebook = new_notebook(cells=cells)
+    name(notebook, variant)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.validate(notebook)
     return notebook
+
+
+def name(notebook: NotebookNode, variant: str | None) -> None:
+    """Write into a notebook's metadata which variant it is of, for `variant_of`."""
+    if variant:
+        notebook.metadata["dissect"] = {"variant": variant}
+
+
+def variant_of(notebook: NotebookNode) -> str | None:
+    """Which variant a notebook is of, by its metadata; an editor may have dropped them."""
+    return notebook.metadata.get("dissect", {}).get("variant")
+
+
+def checked_as(code: str, exercise: Exercise) -> str | None:
+    """Which variant the check of an exercise names in a notebook's code."""
+    said = re.search(rf'check\("{exercise.name}",\s*{exercise.answer},\s*variant="([^"]*)"', code)
+    return said[1] if said else None
 
 
 def points(exercise: Exercise) -> int:

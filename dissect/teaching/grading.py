@@ -6,6 +6,7 @@ What students wrote is run as it is, with the rights of whoever grades.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -19,14 +20,15 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from dissect.errors import DissectError
 from dissect.progress import note, track
-from dissect.teaching.assignments import points
+from dissect.teaching.assignments import checked_as, points, variant_of
 from dissect.teaching.exercises import Exercise, exercises
 
 SECONDS = 300  # for one cell
 VERDICT = "dissect-verdict:"
+NONE = "none"  # the variant of a notebook with the book's numbers
 ASK = """import json as _json
 from dissect.teaching.exercises import check as _check
-_verdict = _check({name!r}, {answer})
+_verdict = _check({name!r}, {answer}, {variant!r})
 print({mark!r} + _json.dumps([bool(_verdict), str(_verdict)]))"""
 
 
@@ -37,11 +39,13 @@ class Answer(NamedTuple):
         right: Whether its check accepts it; of an open exercise, whether it has the form that is asked for.
         words: What the check says, or why there was nothing to check.
         checked: Whether a check came to a verdict.
+        variant: Whose numbers it was checked with, if not with those of the book.
     """
 
     right: bool
     words: str
     checked: bool = True
+    variant: str | None = None
 
 
 def grade(folder: Path, seconds: float = SECONDS) -> pd.DataFrame:
@@ -53,7 +57,8 @@ def grade(folder: Path, seconds: float = SECONDS) -> pd.DataFrame:
 
     Returns:
         A row a student, with the name, the points of each exercise that is in anybody's notebooks, their sum,
-        and what these exercises are worth. An open one's points are for its form.
+        and what these exercises are worth. An open one's points are for its form. If anybody's notebook is of
+        a variant, the column "variant" says which, so that it can be compared with what was handed out.
 
     Raises:
         DissectError: There is no notebook, or one cannot be read.
@@ -101,15 +106,34 @@ def answers(place: Path, seconds: float = SECONDS) -> dict[str, Answer]:
         notebook = nbformat.read(place, as_version=4)
     except Exception:  # nbformat raises what its parsers raise
         raise DissectError(f"{place} is no notebook that can be read: ask for it again") from None
-    code = text_of(notebook)
-    asked = {name: one for name, one in exercises().items() if re.search(rf"\b{one.answer}\b", code)}
+    asked = asked_in(notebook, place)
     with TemporaryDirectory() as scratch:
         try:
             done = run(with_questions(notebook, asked), Path(scratch), seconds)
         except DeadKernelError:
             return dict.fromkeys(asked, Answer(False, "the code ended the process that ran it", False))
-    said = {cell.metadata["asks"]: cell for cell in done.cells if "asks" in cell.metadata}
-    return {name: answer_of(cell) for name, cell in said.items()}
+    by_name = {cell.metadata["asks"]: answer_of(cell) for cell in done.cells if "asks" in cell.metadata}
+    return {name: answer._replace(variant=asked[name].variant) for name, answer in by_name.items()}
+
+
+def asked_in(notebook: NotebookNode, place: Path) -> dict[str, Exercise]:
+    """The exercises whose answers a notebook names, each with the variant that it is checked as.
+
+    Args:
+        notebook: A student's.
+        place: Where it lies, to be named.
+    """
+    code, own = text_of(notebook), variant_of(notebook)
+    asked = {}
+    for name, one in exercises().items():
+        if re.search(rf"\b{one.answer}\b", code):
+            said = checked_as(code, one)
+            if own and said not in (None, own):
+                note(
+                    f"{place}: {name} names variant {said}; it is checked as {own}, which the notebook is of"
+                )
+            asked[name] = replace(one, variant=own or said)
+    return asked
 
 
 def text_of(notebook: NotebookNode) -> str:
@@ -127,7 +151,7 @@ def with_questions(notebook: NotebookNode, asked: Mapping[str, Exercise]) -> Not
     start = next((n for n, cell in enumerate(notebook.cells) if cell.get("id") == "exercises"), 0)
     cells = [new_code_cell(cell.source) for cell in notebook.cells[start:] if cell.cell_type == "code"]
     for name, one in asked.items():
-        source = ASK.format(name=name, answer=one.answer, mark=VERDICT)
+        source = ASK.format(name=name, answer=one.answer, variant=one.variant, mark=VERDICT)
         cells.append(new_code_cell(source, metadata={"asks": name}))
     return new_notebook(cells=cells)
 
@@ -155,6 +179,8 @@ def answer_of(cell: NotebookNode) -> Answer:
                 return Answer(*json.loads(line.removeprefix(VERDICT)))
     failed = next((output for output in cell.outputs if output.output_type == "error"), None)
     why = f"there is no answer ({failed.ename})" if failed else "its check did not end"
+    if failed and failed.ename == DissectError.__name__:
+        why = failed.evalue
     return Answer(False, why, False)
 
 
@@ -166,10 +192,13 @@ def scores(found: Mapping[str, Mapping[str, Answer]]) -> pd.DataFrame:
     """
     every = exercises()
     names = [name for name in every if any(name in of for of in found.values())]
+    varied = any(answer.variant for of in found.values() for answer in of.values())
     rows = []
     for student, of in found.items():
         got = {name: points(every[name]) if name in of and of[name].right else 0 for name in names}
-        rows.append({"student": student, **got, "points": sum(got.values()), "of": worth(names)})
+        own = {"variant": ", ".join(sorted({answer.variant or NONE for answer in of.values()}))}
+        row = {"student": student} | (own if varied else {}) | got
+        rows.append(row | {"points": sum(got.values()), "of": worth(names)})
     return pd.DataFrame(rows)
 
 

@@ -1,7 +1,7 @@
 """`dissect teach`: the chapters with their exercises as notebooks for students and teachers, and slides."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -12,8 +12,9 @@ from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.places import NOTEBOOKS
 from dissect.runs.chapters import CHAPTERS
-from dissect.teaching import assignments, quiz, slides
+from dissect.teaching import assignments, discussion, quiz, slides
 from dissect.teaching.exercises import Exercise, of_chapter
+from dissect.teaching.exercises.variants import in_variant, known
 from dissect.teaching.notebook_text import EXERCISES, asked, for_notebook, kept
 from dissect.teaching.ready import CELL
 
@@ -30,18 +31,23 @@ The last exercise is open: its form is checked, the finding is to be discussed."
 With solutions: each follows the cell that students are given, and its check accepts it.
 Minutes are for a student who has read the chapter.""",
 }
+OF_VARIANT = "The numbers are those of variant {variant}: other groups have others."
 
 
-def teach(out: Path, force: bool = False) -> Path:
+def teach(out: Path, force: bool = False, variants: Sequence[str] = ()) -> Path:
     """Write `out`/student, `out`/teacher, `out`/nbgrader and `out`/slides; returns `out`.
+
+    With variants, the first two have a folder for each of them, and nbgrader an assignment for each.
 
     Args:
         out: A folder.
         force: Write over what is there; other files are left alone.
+        variants: Whose numbers the exercises have; without any, those of the book.
 
     Raises:
-        DissectError: `out` is not empty and `force` is not set, or there is no checkout.
+        DissectError: `out` is not empty and `force` is not set, there is no checkout, or no such variant.
     """
+    variants = known(variants)
     if not NOTEBOOKS.is_dir():
         raise DissectError(
             "the chapters are not there: this needs a checkout of the repository, "
@@ -52,21 +58,24 @@ def teach(out: Path, force: bool = False) -> Path:
     if not force and out.is_dir() and any(out.iterdir()):
         raise DissectError(f"{out} is not empty: give another folder, or --force to write over what is there")
     for kind in KINDS:
-        for chapter, stem in enumerate(CHAPTERS, start=1):
-            notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind)
-            write_text(out / kind / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
-    assignments.write(out / "nbgrader")
+        for variant in variants or (None,):
+            for chapter, stem in enumerate(CHAPTERS, start=1):
+                notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind, variant)
+                write_text(out / kind / (variant or "") / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
+    write_text(out / "teacher" / "discussion.md", discussion.page())
+    assignments.write(out / "nbgrader", variants)
     slides.write(out / "slides")
     return out
 
 
-def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
+def with_exercises(source: Path, chapter: int, kind: str, variant: str | None = None) -> NotebookNode:
     """A chapter without outputs, in plain Markdown, followed by its exercises.
 
     Args:
         source: The notebook.
         chapter: Its number.
         kind: One of `KINDS`.
+        variant: Whose numbers the exercises have, if not those of the book.
     """
     notebook = nbformat.read(source, as_version=4)
     opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
@@ -74,11 +83,17 @@ def with_exercises(source: Path, chapter: int, kind: str) -> NotebookNode:
     quiz.put(notebook, source.stem, book=False)
     exercises = of_chapter(chapter)
     if exercises:
-        notebook.cells.append(new_markdown_cell(OPENING[kind], id="exercises"))
+        notebook.cells.append(new_markdown_cell(opening_of(kind, variant), id="exercises"))
     for exercise in exercises:
-        notebook.cells.extend(cells(exercise, kind))
+        notebook.cells.extend(cells(in_variant(exercise, variant), kind))
+    assignments.name(notebook, variant)
     nbformat.validate(notebook)
     return notebook
+
+
+def opening_of(kind: str, variant: str | None) -> str:
+    """What stands over the exercises, with the variant if there is one."""
+    return f"{OPENING[kind]}\n\n{OF_VARIANT.format(variant=variant)}" if variant else OPENING[kind]
 
 
 def as_handout(cell: NotebookNode, chapter: int) -> Iterator[NotebookNode]:

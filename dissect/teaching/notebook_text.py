@@ -62,10 +62,13 @@ def for_notebook(text: str, chapter: int) -> str:
 
 
 def asked(exercise: Exercise) -> str:
-    """What is asked, with its level, its minutes and its hint, in plain Markdown."""
+    """What is asked, with its level, its minutes and its hints, each folded, in plain Markdown."""
+    folded = [
+        f"<details><summary>{name}</summary>\n\n{hint}\n\n</details>" for name, hint in exercise.named_hints()
+    ]
     return for_notebook(
         f"## {exercise.name} {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n\n"
-        f"{exercise.statement}\n\n<details><summary>Hint</summary>\n\n{exercise.hint}\n\n</details>",
+        + "\n\n".join([exercise.statement, *folded]),
         exercise.chapter,
     )
 

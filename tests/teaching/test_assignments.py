@@ -172,13 +172,10 @@ def test_a_verdict_is_read_from_the_cell_that_asked() -> None:
         return nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output(**output)])
 
     said = grading.VERDICT + json.dumps([True, "1.1: right."])
-    assert grading.answer_of(cell(output_type="stream", text=f"noise\n{said}\n")) == (
-        True,
-        "1.1: right.",
-        True,
-    )
+    right = grading.answer_of(cell(output_type="stream", text=f"noise\n{said}\n"))
+    assert right == grading.Answer(True, "1.1: right.")
     missing = cell(output_type="error", ename="NameError", evalue="x", traceback=[])
-    assert grading.answer_of(missing) == (False, "there is no answer (NameError)", False)
+    assert grading.answer_of(missing) == grading.Answer(False, "there is no answer (NameError)", False)
     assert not grading.answer_of(nbformat.v4.new_code_cell()).right
 
 

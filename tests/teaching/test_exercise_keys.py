@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from dissect import Decomposer, corpora
-from dissect.experiments.finer import Word, word_in
+from dissect.experiments.finer import Word
 from dissect.teaching.exercises import chapter4, chapter6, materials
+from dissect.teaching.exercises.variants import varied
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +18,18 @@ def exact() -> Decomposer:
     return Decomposer(copy.deepcopy(materials.loaded().model).double())
 
 
-@pytest.fixture(scope="module")
-def crane(exact: Decomposer) -> Word:
-    found = word_in(materials.loaded(), materials.CRANE, "crane")
+def of(name: str, *parts: str) -> list[tuple[str, ...]]:
+    """These values of an exercise, in each variant."""
+    return [tuple(values[part] for part in parts) for values in varied()[name].values.values()]
+
+
+WORDS = [(materials.CRANE, "crane"), *of("6.2", "sentence", "name")]
+BATS = [materials.BAT, *(sentence for (sentence,) in of("6.3", "sentence"))]
+LEMMAS = [chapter4.LEMMA, *(lemma for (lemma,) in of("4.4", "lemma"))]
+
+
+def precise(exact: Decomposer, found: Word) -> Word:
+    """The same word with terms in float64."""
     return Word(exact, found.inputs, found.tokens, found.positions)
 
 
@@ -42,10 +52,11 @@ def cosines(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x / np.linalg.norm(x, axis=-1, keepdims=True)) @ (y / np.linalg.norm(y, axis=-1, keepdims=True)).T
 
 
-def test_neighbours_of_items_are_no_ties(exact: Decomposer) -> None:
-    names, rounded = materials.senses_of(chapter4.LEMMA)
+@pytest.mark.parametrize("lemma", LEMMAS)
+def test_neighbours_of_items_are_no_ties(lemma: str, exact: Decomposer) -> None:
+    names, rounded = materials.senses_of(lemma)
     senses = np.array(names)
-    everything = items(chapter4.LEMMA, exact)
+    everything = items(lemma, exact)
     chosen = [int(cosines(everything[1], row[None]).argmax()) for row in rounded[1].astype(np.float64)]
     other = ~np.eye(len(senses), dtype=bool)
     own = senses[:, None] == senses
@@ -53,11 +64,11 @@ def test_neighbours_of_items_are_no_ties(exact: Decomposer) -> None:
         cosine = cosines(x, x)
         best, worst = (np.where(other & which, cosine, -1).max(1) for which in (own, ~own))
         assert np.abs(best - worst).min() > 1e-4
-        for precise in (rounded[n], rounded[n].astype(np.float64), x):
-            assert chapter4.left_out(chapter4.cosines(precise), senses.tolist()) == (best > worst).mean()
+        for y in (rounded[n], rounded[n].astype(np.float64), x):
+            assert chapter4.left_out(chapter4.cosines(y), senses.tolist()) == (best > worst).mean()
 
 
-@pytest.mark.parametrize("lemma", [chapter4.LEMMA, "crane.noun", "bank.noun", "seal.noun"])
+@pytest.mark.parametrize("lemma", [*LEMMAS, "crane.noun", "bank.noun", "seal.noun"])
 def test_no_two_items_have_an_input_term_of_one_direction(lemma: str) -> None:
     senses, terms = materials.senses_of(lemma)
     assert min(map(senses.count, set(senses))) >= 4
@@ -65,20 +76,27 @@ def test_no_two_items_have_an_input_term_of_one_direction(lemma: str) -> None:
     assert cosine[~np.eye(len(senses), dtype=bool)].max() < 1 - 1e-4
 
 
-def test_the_first_head_and_the_first_source_lead_by_far(exact: Decomposer, crane: Word) -> None:
-    heads = crane.by_head().sort_values("importance", ascending=False)
+@pytest.mark.parametrize(("sentence", "name"), WORDS)
+def test_the_first_head_leads_by_far(sentence: str, name: str, exact: Decomposer) -> None:
+    rough = chapter6.word(sentence, name)
+    heads = precise(exact, rough).by_head().sort_values("importance", ascending=False)
     assert heads["importance"].iloc[0] > 1.1 * heads["importance"].iloc[1]
-    first = chapter6.by_head().sort_values("importance", ascending=False)
+    first = rough.by_head().sort_values("importance", ascending=False)
     assert first.iloc[0][["layer", "head"]].tolist() == heads.iloc[0][["layer", "head"]].tolist()
-    bat = chapter6.bat()
-    sources = Word(exact, bat.inputs, bat.tokens, bat.positions).by_source()
+
+
+@pytest.mark.parametrize("sentence", BATS)
+def test_the_first_source_leads_by_far(sentence: str, exact: Decomposer) -> None:
+    sources = precise(exact, chapter6.bat(sentence)).by_source()
     total = sources[sources["token"] != "bat"].groupby("source")["importance"].sum().nlargest(2).to_numpy()
     assert total[0] > 1.1 * total[1]
 
 
-def test_counts_of_units_are_the_same_in_float64(crane: Word) -> None:
+@pytest.mark.parametrize(("sentence", "name"), WORDS)
+def test_counts_of_units_are_the_same_in_float64(sentence: str, name: str, exact: Decomposer) -> None:
+    found = chapter6.word(sentence, name)
     rough, shares = (
-        np.sort(word.by_unit()["importance"].to_numpy())[::-1] for word in (chapter6.word(), crane)
+        np.sort(word.by_unit()["importance"].to_numpy())[::-1] for word in (found, precise(exact, found))
     )
     assert abs((rough > 0).sum() - (shares > 0).sum()) <= (np.abs(shares) < 1e-9).sum()
     assert chapter6.until_half(rough) == chapter6.until_half(shares)

@@ -12,8 +12,10 @@ import pytest
 from dissect.errors import DissectError
 from dissect.places import ROOT
 from dissect.runs.chapters import CHAPTERS as STEMS
-from dissect.teaching.exercises import check, exercises, of_chapter
+from dissect.site.exercises import shown
+from dissect.teaching.exercises import check, exercises, of_chapter, variants
 from dissect.teaching.exercises.exercise import LEVELS, read
+from dissect.teaching.notebook_text import asked
 
 ALL = exercises()
 CHAPTERS = range(1, 7)
@@ -104,12 +106,15 @@ def chapters_code(chapter: int) -> str:
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
 
 
+@pytest.mark.parametrize("variant", [None, *variants.names()])
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_an_exercise_takes_no_name_from_its_chapter_or_from_another_exercise(chapter: int) -> None:
+def test_an_exercise_takes_no_name_from_its_chapter_or_from_another_exercise(
+    chapter: int, variant: str | None
+) -> None:
     code = chapters_code(chapter)
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     taken: dict[str, str | None] = dict.fromkeys(used) | Bound(code).names
-    for exercise in of_chapter(chapter):
+    for exercise in (variants.in_variant(one, variant) for one in of_chapter(chapter)):
         assert exercise.answer in Bound(exercise.starter).names
         own = Bound(exercise.starter).names | Bound(exercise.solution).names
         lost = [name for name, how in own.items() if name in taken and (how is None or taken[name] != how)]
@@ -137,7 +142,7 @@ def test_a_chapter_goes_from_recall_to_research(chapter: int) -> None:
     for e in some:
         assert e.chapter == chapter
         assert 5 <= e.minutes <= 120
-        assert all([e.title, e.statement, e.hint, e.starter, e.solution, e.discuss])
+        assert all([e.title, e.statement, *e.hints, e.hints, e.starter, e.solution, e.discuss])
 
 
 def test_a_part_that_lacks_is_named() -> None:
@@ -176,7 +181,7 @@ GAPS = {
 WRITTEN = [
     (name, code)
     for name, exercise in ALL.items()
-    for text in (exercise.statement, exercise.hint, exercise.discuss)
+    for text in (exercise.statement, *exercise.hints, exercise.discuss)
     for code in re.findall(r"`(\.?[A-Za-z_][^`\n]*[.(][^`\n]*)`", text)
 ]
 
@@ -194,3 +199,31 @@ def test_code_in_statements_and_hints_runs(name: str, code: str, names: dict[str
     for gap, filled in GAPS.items():
         code = code.replace(gap, filled)
     eval(code, names)
+
+
+# ---- hints in steps ----
+
+
+@pytest.mark.parametrize("name", [name for name, one in ALL.items() if one.level in ("apply", "analyse")])
+def test_hints_come_in_steps_and_none_is_the_answer(name: str) -> None:
+    exercise = ALL[name]
+    assert len(exercise.hints) >= 2 and len(set(exercise.hints)) == len(exercise.hints)
+    secrets = told(solved(name)[exercise.answer])
+    for hint in exercise.hints:
+        assert not shared_lines(exercise.solution, hint)
+        assert not secrets & set(re.findall(r"[\w.]*\w", hint))
+
+
+def test_steps_are_numbered_and_a_single_hint_is_not() -> None:
+    code = "```python\nx\n```"
+    text = "# T\n\n## 1.1 A\n*recall, 5 minutes*\n\nDo.\n\n{}" + (
+        f"### Starter\n{code}\n\n### Solution\n{code}\n\n### Discuss\nSo.\n"
+    )
+    (alone,) = read(text.format("### Hint\nOne.\n\n"))
+    (steps,) = read(text.format("### Hint\nOne.\n\n### Hint\nTwo.\n\n"))
+    assert alone.named_hints() == [("Hint", "One.")]
+    assert steps.named_hints() == [("Hint 1 of 2", "One."), ("Hint 2 of 2", "Two.")]
+    assert asked(steps).count("<details>") == 2 and shown(steps).count("dropdown tip") == 2
+    assert asked(steps).index("Two.") > asked(steps).index("</details>")
+    with pytest.raises(DissectError, match=r"exercise 1\.1 lacks a part: 'Hint'"):
+        read(text.format(""))

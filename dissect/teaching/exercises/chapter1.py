@@ -39,8 +39,8 @@ def origins(answer: Any) -> None:
 
 
 @checks("1.2")
-def one_layer(answer: Any) -> None:
-    layer = materials.toy_layer()
+def one_layer(answer: Any, seed: int = 0) -> None:
+    layer = materials.toy_layer(seed)
     right = Forward(layer).terms()
     said = numbers(answer, right.shape, "four arrays, i, h, f and c, each (tokens, d)")
     off = [term for term, a, b in zip(TERMS, said, right, strict=True) if not same(a, b)]
@@ -62,9 +62,11 @@ def spread(x: torch.Tensor) -> torch.Tensor:
     return torch.cdist(x, x).max() / x.norm(dim=-1).mean()
 
 
-def other_spreads(c: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+def other_spreads(sentence: str) -> Iterator[tuple[str, torch.Tensor]]:
     """Typical mistakes of 1.3: what to say, and the number that they lead to."""
-    parts, apart, lengths = materials.dissected(), torch.cdist(c, c), c.norm(dim=-1)
+    parts = materials.dissected(sentence)
+    c = parts.c[0].detach()
+    apart, lengths = torch.cdist(c, c), c.norm(dim=-1)
     pairs = apart[~torch.eye(len(c), dtype=torch.bool)]
     for term in "ihf":
         yield "That is how far another of the terms varies.", spread(parts[term][0])
@@ -96,15 +98,15 @@ def other_spreads(c: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 @checks("1.3")
-def not_constant(answer: Any) -> None:
+def not_constant(answer: Any, sentence: str = materials.CRANE) -> None:
     said = float(numbers(answer, (), "one number"))
-    c = materials.dissected().c[0].detach()
+    c = materials.dissected(sentence).c[0].detach()
     right = spread(c).item()
     if same(said, right):
         return
     need(not same(said, right, 1), "That is rounded too far: give two decimals at least.")
     need(said != 0, "If that were so, every token would have the same c: compare two different tokens.")
-    for words, wrong in other_spreads(c):
+    for words, wrong in other_spreads(sentence):
         need(not same(said, wrong.item()), words)
     raise NotYet(
         f"Your number is too {'large' if said > right else 'small'}: take the largest Euclidean distance "
@@ -204,8 +206,8 @@ def other_biases(norms: Sequence[materials.Norm], e: torch.Tensor) -> Iterator[t
 
 
 @checks("1.4")
-def norm_biases(answer: Any) -> None:
-    norms, e = materials.norms(), materials.dissected().embedding[0].detach()
+def norm_biases(answer: Any, sentence: str = materials.CRANE) -> None:
+    norms, e = materials.norms(sentence), materials.dissected(sentence).embedding[0].detach()
     said = numbers(answer, (len(norms),), f"{len(norms)} numbers, a share for each norm")
     right = biases(arrived(norms, e), e)
     scale, decimals = (1, 3) if np.abs(said - right).max() < np.abs(said - 100 * right).max() else (100, 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dissect.experiments.masking import MaskedText
 from dissect.experiments.probes import Split
 from dissect.teaching.exercises import materials
 from dissect.teaching.exercises.checking import NotYet, by_name, checks, need, numbers, report, same
@@ -16,8 +17,8 @@ KINDS = ("masked", "replaced", "unchanged")
 
 
 @checks("3.1")
-def expected(answer: Any) -> None:
-    targets = RATE * PIECES
+def expected(answer: Any, pieces: int = PIECES) -> None:
+    targets = RATE * pieces
     shares = dict(zip(KINDS, (MASKED, REPLACED, 1 - MASKED - REPLACED), strict=True))
     right = {"targets": targets} | {kind: share * targets for kind, share in shares.items()}
     answers = by_name(answer, list(right))
@@ -30,13 +31,13 @@ def expected(answer: Any) -> None:
         not same(said["targets"], 2 * targets),
         "The number of targets is that of a text masked twice; this one is masked once.",
     )
-    need(not same(said["targets"], PIECES), "Not every word piece is a target: how often is one chosen?")
-    many = [kind for kind in KINDS if same(said[kind], shares[kind] * PIECES)]
+    need(not same(said["targets"], pieces), "Not every word piece is a target: how often is one chosen?")
+    many = [kind for kind in KINDS if same(said[kind], shares[kind] * pieces)]
     need(
         not many, f"Of which number is the share of {', '.join(many)} taken: of all word pieces, or of some?"
     )
     need(
-        not same(said["unchanged"], PIECES - targets),
+        not same(said["unchanged"], pieces - targets),
         "Word pieces that are no target are not asked for: 'unchanged' is one of three kinds of targets.",
     )
     need(
@@ -64,9 +65,8 @@ def kinds(ids: list[list[int]], places: list[tuple[int, int]], labels: list[int]
     return np.array([masked, len(there) - masked - unchanged, unchanged])
 
 
-def other_kinds() -> Iterator[tuple[str, np.ndarray]]:
+def other_kinds(text: MaskedText) -> Iterator[tuple[str, np.ndarray]]:
     """Typical mistakes of 3.2: what to say, and the counts that they lead to."""
-    text = materials.masked()
     ids, labels = text.input_ids, text.labels
     right = kinds(ids, text.targets, labels)
     masked, replaced, unchanged = right
@@ -101,14 +101,14 @@ def other_kinds() -> Iterator[tuple[str, np.ndarray]]:
 
 
 @checks("3.2")
-def counted(answer: Any) -> None:
-    text = materials.masked()
+def counted(answer: Any, sentences: int = 300) -> None:
+    text = materials.masked(sentences)
     right = kinds(text.input_ids, text.targets, text.labels)
     said = numbers(answer, (3,), "three counts: masked, replaced, unchanged")
     if (said == right).all():
         return
     need(sorted(said) != sorted(right), "The three counts are there, in another order than is asked for.")
-    for words, wrong in other_kinds():
+    for words, wrong in other_kinds(text):
         need(not same(said, wrong, 0 if wrong.sum() > 100 else 2), words)
     off = [kind for kind, a, b in zip(KINDS, said, right, strict=True) if a != b]
     need(
@@ -165,9 +165,9 @@ def other_baselines(labels: np.ndarray, split: Split) -> Iterator[tuple[str, flo
 
 
 @checks("3.3")
-def baseline(answer: Any) -> None:
+def baseline(answer: Any, seed: int = materials.BY_SENTENCE) -> None:
     said = float(numbers(answer, (), "one number"))
-    labels, split = np.array(materials.masked().labels), materials.by_sentence()
+    labels, split = np.array(materials.masked().labels), materials.by_sentence(seed)
     right = np.mean(labels[split.test] == most_frequent(labels[split.train]))
     if same(said, right):
         return
@@ -205,10 +205,11 @@ def other_leaks(split: Split) -> Iterator[tuple[str, float]]:
 
 
 @checks("3.4")
-def leak(answer: Any) -> None:
+def leak(answer: Any, seed: int = materials.BY_TARGET) -> None:
     said = numbers(answer, (2,), "two shares: split by target, split by sentence")
     source = np.array(materials.masked().source)
-    right = [among(source[s.test], source[s.train]) for s in (materials.by_target(), materials.by_sentence())]
+    by_target = materials.by_target(seed)
+    right = [among(source[s.test], source[s.train]) for s in (by_target, materials.by_sentence())]
     off = [not same(a, b) for a, b in zip(said, right, strict=True)]
     if not any(off):
         return
@@ -216,7 +217,7 @@ def leak(answer: Any) -> None:
     need(((said >= 0) & (said <= 1)).all(), "Shares lie between 0 and 1.")
     need(not same(said[::-1], right), "Each of the two stands in the other's place.")
     need(not off[1], "The second number is off: can a sentence that is kept whole be on both sides?")
-    for words, wrong in other_leaks(materials.by_target()):
+    for words, wrong in other_leaks(by_target):
         need(not same(said[0], wrong, 3), f"The first number {words}")
     raise NotYet("The first number is off: look up each test target's sentence among those of training.")
 

@@ -1,7 +1,7 @@
 """Checks of the exercises on word senses."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from dissect.teaching.exercises import materials
 from dissect.teaching.exercises.checking import NotYet, called, checks, need, report, signature_of
 from dissect.teaching.exercises.mistakes import close, shares, unlike
 
-TRAIN = {"bank": ["money"] * 5 + ["river"] * 3, "crane": ["machine"] * 2 + ["bird"] * 4}
-TEST = {"bank": ["money", "river", "money"], "crane": ["machine", "bird", "machine", "machine"]}
+Items = Mapping[str, Sequence[str]]  # of each lemma their senses
+TRAIN: Items = {"bank": ["money"] * 5 + ["river"] * 3, "crane": ["machine"] * 2 + ["bird"] * 4}
+TEST: Items = {"bank": ["money", "river", "money"], "crane": ["machine", "bird", "machine", "machine"]}
 EACH = 10  # items of each of two senses in the second half of 4.1
 ITEMS, RIGHT = 100, 40  # of 4.3
 LEMMA = "address.verb"  # of 4.4
@@ -23,25 +24,32 @@ def most_frequent(senses: Sequence[str]) -> str:
     return Counter(senses).most_common(1)[0][0]
 
 
-def on_test(name: Callable[[str], str]) -> float:
-    """The share of test items of 4.1 that are right when each lemma's sense is named by a function."""
-    return float(np.mean([sense == name(lemma) for lemma, some in TEST.items() for sense in some]))
+def on_test(test: Items, name: Callable[[str], str]) -> float:
+    """The share of test items that are right when each lemma's sense is named by a function."""
+    return float(np.mean([sense == name(lemma) for lemma, some in test.items() for sense in some]))
 
 
 @checks("4.1")
-def first_sense(answer: Any) -> None:
+def first_sense(answer: Any, train: Items = TRAIN, test: Items = TEST) -> None:
+    """Checks the answer to exercise 4.1.
+
+    Args:
+        answer: A student's.
+        train: The senses in training, by lemma.
+        test: Those of the test items.
+    """
     value = shares(answer, ["held out", "left out"])
     held, left = value["held out"], value["left out"]
-    right = on_test(lambda lemma: most_frequent(TRAIN[lemma]))
+    right = on_test(test, lambda lemma: most_frequent(train[lemma]))
     if not close(held, right):
-        overall = most_frequent(sum(TRAIN.values(), []))
-        by_lemma = [np.mean([s == most_frequent(TRAIN[lemma]) for s in some]) for lemma, some in TEST.items()]
-        in_training = [sense == most_frequent(some) for some in TRAIN.values() for sense in some]
+        most = most_frequent([sense for some in train.values() for sense in some])
+        by_lemma = [np.mean([s == most_frequent(train[lemma]) for s in some]) for lemma, some in test.items()]
+        in_training = [sense == most_frequent(some) for some in train.values() for sense in some]
         unlike(held, {
             "For 'held out' you chose the sense by the test items; only training items may be counted.": (
-                on_test(lambda lemma: most_frequent(TEST[lemma]))
+                on_test(test, lambda lemma: most_frequent(test[lemma]))
             ),
-            "For 'held out', each lemma has a most frequent sense of its own.": on_test(lambda _: overall),
+            "For 'held out', each lemma has a most frequent sense of its own.": on_test(test, lambda _: most),
             "'held out' is off: that is how often it is wrong.": 1 - right,
             "'held out' is off: that is the accuracy on the training items.": np.mean(in_training),
             "'held out' is off: that is the mean over lemmas; it is the items that count alike.": (
@@ -160,20 +168,20 @@ def knn(answer: Any) -> None:
     need(not ties, f"Only ties are off, {ties} times: of equal votes, whose neighbour is nearest?")
 
 
-def lowest(senses: int) -> float:
-    """The least agreement of two predictors that are right on `RIGHT` of `ITEMS` items each."""
+def lowest(senses: int, right: int) -> float:
+    """The least agreement of two predictors that are right on so many of `ITEMS` items each."""
     agreed = []
-    for both in range(max(0, 2 * RIGHT - ITEMS), RIGHT + 1):
-        neither = ITEMS - 2 * RIGHT + both
+    for both in range(max(0, 2 * right - ITEMS), right + 1):
+        neither = ITEMS - 2 * right + both
         # with two senses, those who are both wrong say the same
         agreed.append((both + (neither if senses == 2 else 0)) / ITEMS)
     return min(agreed)
 
 
 @checks("4.3")
-def agreement(answer: Any) -> None:
+def agreement(answer: Any, right: int = RIGHT) -> None:
     value = shares(answer, ["two senses", "three senses", "highest"])
-    share = RIGHT / ITEMS
+    share = right / ITEMS
     need(value["highest"] > 1 - 1e-9, "'highest' is off: two who are wrong may also say the same.")
     for name, senses in (("two senses", 2), ("three senses", 3)):
         independent = share**2 + (1 - share) ** 2 / (senses - 1)
@@ -181,7 +189,7 @@ def agreement(answer: Any) -> None:
             abs(value[name] - independent) > 1e-3,
             f"For {name!r} you took the two to be independent; the question is for the lowest there can be.",
         )
-        off = value[name] - lowest(senses)
+        off = value[name] - lowest(senses, right)
         said_off = "agreement can be lower than that" if off > 0 else "agreement cannot be as low as that"
         need(abs(off) < 1e-3, f"For {name!r}, {said_off}. What do the two say where both are wrong?")
 
@@ -222,9 +230,9 @@ NEAR_OTHERWISE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @checks("4.4")
-def one_word(answer: Any) -> None:
+def one_word(answer: Any, lemma: str = LEMMA) -> None:
     value = shares(answer, TERMS)
-    senses, terms = materials.senses_of(LEMMA)
+    senses, terms = materials.senses_of(lemma)
     x = [y.astype(np.float64) for y in terms]
     right = [left_out(cosines(y), senses) for y in x]
     off = [t for t, share in zip(TERMS, right, strict=True) if not close(value[t], share)]

@@ -274,8 +274,16 @@ def over_tags(answer: Any) -> None:
 
 
 @checks("5.4")
-def nothing_named(answer: Any) -> None:
-    true = flat(materials.tagged()[1])
+def nothing_named(answer: Any, first: int = 0, last: int | None = None) -> None:
+    """Checks the answer to exercise 5.4.
+
+    Args:
+        answer: A student's.
+        first: The first of the test sentences, from 0.
+        last: The one after the last; None is the end.
+    """
+    rows = materials.tagged(first, last)[1]
+    true = flat(rows)
     said = ["O"] * len(true)
     value = shares(answer, ["accuracy", "macro_f1", "entity_f1"])
     accuracy, macro = float(np.mean(np.equal(true, said))), macro_f1(true, said)
@@ -284,7 +292,7 @@ def nothing_named(answer: Any) -> None:
         unlike(value["accuracy"], {
             "'accuracy' is off: that is how often the tagger is wrong.": 1 - accuracy,
             "'accuracy' is off: it is over words, and not the mean over sentences.": np.mean(
-                [np.mean(np.equal(row, "O")) for row in materials.tagged()[1]]
+                [np.mean(np.equal(row, "O")) for row in rows]
             ),
             "'accuracy' is off: that is the F1 of O.": 2 * accuracy / (1 + accuracy),
         })  # fmt: skip

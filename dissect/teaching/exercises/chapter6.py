@@ -17,21 +17,22 @@ BAT = "bat"  # the word in `given.BAT`, of 6.1 and 6.3
 
 
 @cache
-def word() -> Word:
-    return word_in(materials.loaded(), materials.CRANE, WORD)
+def word(sentence: str = materials.CRANE, name: str = WORD) -> Word:
+    """A word in a sentence, with the terms of the default model."""
+    return word_in(materials.loaded(), sentence, name)
 
 
-@cache
-def bat() -> Word:
-    return word_in(materials.loaded(), materials.BAT, BAT)
+def bat(sentence: str = materials.BAT) -> Word:
+    """The word of 6.1 and 6.3 in a sentence."""
+    return word(sentence, BAT)
 
 
 @checks("6.1")
-def how_many(answer: Any) -> None:
+def how_many(answer: Any, sentence: str = materials.BAT) -> None:
     config: Any = materials.loaded().model.config
     layers, heads, units = config.num_hidden_layers, config.num_attention_heads, config.intermediate_size
-    tokens = len(bat().tokens)
-    special = sum(token.startswith("[") for token in bat().tokens)
+    tokens = len(bat(sentence).tokens)
+    special = sum(token.startswith("[") for token in bat(sentence).tokens)
     right = {"heads": layers * heads, "sources": layers * heads * tokens, "units": layers * units}
     said = counts(answer, list(right))
     one_layer = {"heads": heads, "sources": heads * tokens, "units": units}
@@ -61,18 +62,25 @@ def how_many(answer: Any) -> None:
 
 
 @cache
-def by_head() -> pd.DataFrame:
-    return word().by_head()
+def by_head(sentence: str = materials.CRANE, name: str = WORD) -> pd.DataFrame:
+    return word(sentence, name).by_head()
 
 
 @checks("6.2")
-def loudest_head(answer: Any) -> None:
+def loudest_head(answer: Any, sentence: str = materials.CRANE, name: str = WORD) -> None:
+    """Checks the answer to exercise 6.2.
+
+    Args:
+        answer: A student's.
+        sentence: That the word stands in.
+        name: The word.
+    """
     layer, head = numbers(answer, (2,), "two numbers: layer and head")
-    table = by_head().set_index(["layer", "head"])["importance"]
+    table = by_head(sentence, name).set_index(["layer", "head"])["importance"]
     top = table.idxmax()
     from_zero = [(top[0] - 1, top[1] - 1), (top[0], top[1] - 1), (top[0] - 1, top[1])]
     need((layer, head) not in from_zero, "Layers and heads are counted from 1: you seem to count from 0.")
-    need((head, layer) != top, "The layer comes first, then the head.")
+    need((head, layer) != top or layer == head, "The layer comes first, then the head.")
     need((layer, head) in table.index, "There is no such layer and head in the model.")
     ahead = int((table > table[layer, head]).sum())
     need(ahead < len(table) - 1, "This head has the smallest share of all.")
@@ -80,15 +88,15 @@ def loudest_head(answer: Any) -> None:
 
 
 @checks("6.3")
-def most_read(answer: Any) -> None:
+def most_read(answer: Any, sentence: str = materials.BAT) -> None:
     need(isinstance(answer, str), "The answer is to be a token, as a string.")
     said = answer.strip().lower()
     need(said != BAT, "That is the word itself; which other token was read?")
-    tokens = [token.lower() for token in bat().tokens]
+    tokens = [token.lower() for token in bat(sentence).tokens]
     need(said in tokens, "There is no such token in the sentence; see `bat.tokens`.")
-    table = bat().by_source()
+    table = bat(sentence).by_source()
     table["token"] = table["token"].str.lower()
-    table = table[~table["source"].isin(bat().positions)]
+    table = table[~table["source"].isin(bat(sentence).positions)]
     total = table.groupby(["source", "token"])["importance"].sum()
     shares = total[total.index.get_level_values("token") == said]
     if shares.max() == total.max():
@@ -112,9 +120,16 @@ def until_half(shares: np.ndarray) -> int:
 
 
 @checks("6.4")
-def few_units(answer: Any) -> None:
+def few_units(answer: Any, sentence: str = materials.CRANE, name: str = WORD) -> None:
+    """Checks the answer to exercise 6.4.
+
+    Args:
+        answer: A student's.
+        sentence: That the word stands in.
+        name: The word.
+    """
     value = counts(answer, ["writing for", "half"])
-    table = word().by_unit()
+    table = word(sentence, name).by_unit()
     shares = table["importance"].sort_values(ascending=False).to_numpy()
     of_last = table[table["layer"] == table["layer"].max()]["importance"]
     last = of_last.sort_values(ascending=False).to_numpy()
@@ -150,8 +165,14 @@ def few_units(answer: Any) -> None:
     )
 
 
-def silenced(layer: int, head: int) -> Tensor:
-    """The embeddings of the sentence when a head's mixture is zeros; both counted from 1."""
+def silenced(sentence: str, layer: int, head: int) -> Tensor:
+    """The embeddings of a sentence when a head's mixture is zeros.
+
+    Args:
+        sentence: The text.
+        layer: Of the head, from 1.
+        head: From 1.
+    """
     model: Any = materials.loaded().model
     size = model.config.hidden_size // model.config.num_attention_heads
 
@@ -160,7 +181,7 @@ def silenced(layer: int, head: int) -> Tensor:
         x[..., size * (head - 1) : size * head] = 0
         return x
 
-    return materials.without(model.encoder.layer[layer - 1].attention.output.dense, change)
+    return materials.without(model.encoder.layer[layer - 1].attention.output.dense, change, sentence)
 
 
 def lost(e: Tensor, without: Tensor) -> float:
@@ -169,14 +190,21 @@ def lost(e: Tensor, without: Tensor) -> float:
 
 
 @checks("6.5")
-def without_a_head(answer: Any) -> None:
+def without_a_head(answer: Any, sentence: str = materials.CRANE, name: str = WORD) -> None:
+    """Checks the answer to exercise 6.5.
+
+    Args:
+        answer: A student's.
+        sentence: That the word stands in.
+        name: The word.
+    """
     said = counts(answer, ["written", "missing"])
-    table = by_head()
+    table = by_head(sentence, name)
     top = table.loc[table["importance"].idxmax()]
     layer, head = int(top["layer"]), int(top["head"])
-    at = word().positions
-    e = materials.dissected().embedding[0, at].sum(0)
-    without = silenced(layer, head)[at].sum(0)
+    at = word(sentence, name).positions
+    e = materials.dissected(sentence).embedding[0, at].sum(0)
+    without = silenced(sentence, layer, head)[at].sum(0)
     right = lost(e, without)
     if not close(said["written"], top["importance"]):
         unlike(said["written"], {
@@ -186,7 +214,7 @@ def without_a_head(answer: Any) -> None:
         })  # fmt: skip
         raise NotYet("'written' is off: it is the share of the head of 6.2.")
     if not close(said["missing"], right):
-        below = silenced(layer - 1, head)[at].sum(0)
+        below = silenced(sentence, layer - 1, head)[at].sum(0)
         unlike(said["missing"], {
             "'missing' is what was written; run the model without the head and compare.": top["importance"],
             "'missing' is off: that is what is left, not what is missing.": 1 - right,
@@ -198,8 +226,8 @@ def without_a_head(answer: Any) -> None:
             "'missing' is off: that is a ratio of lengths; project the difference on e.": (
                 ((e - without).norm() / e.norm()).item()
             ),
-            "'missing' is off: that is the layer below; the list of layers begins with 0.": lost(e, below),
             "'missing' is next to nothing; which columns, and of which layer, belong to the head?": 0,
+            "'missing' is off: that is the layer below; the list of layers begins with 0.": lost(e, below),
         })  # fmt: skip
         raise NotYet(
             "'missing' is off: set the head's columns to zero where they enter the output projection of its "

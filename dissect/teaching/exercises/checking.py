@@ -11,6 +11,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,8 +22,9 @@ import torch
 from dissect.errors import DissectError
 from dissect.teaching.exercises.exercise import exercises
 from dissect.teaching.exercises.time_limit import TooLong, time_limit
+from dissect.teaching.exercises.variants import asked_by, known
 
-Check = Callable[[Any], None]
+Check = Callable[..., None]  # of the answer, and of values that a variant may change
 CHECKS: dict[str, Check] = {}
 KEYS = ("finding", "evidence", "limit")  # of the answer to an open exercise
 WORDS = 8  # that a sentence has at least
@@ -64,20 +66,27 @@ def checks(name: str) -> Callable[[Check], Check]:
     return keep
 
 
-def check(name: str, answer: Any = ...) -> Verdict:
-    """The verdict on the answer to an exercise, by its name such as "1.2".
+def check(name: str, answer: Any = ..., variant: str | None = None) -> Verdict:
+    """The verdict on the answer to an exercise.
 
     Whatever the answer is or does, the verdict is a sentence; what does not end is stopped after a while.
 
+    Args:
+        name: The exercise's, such as "1.2".
+        answer: A student's.
+        variant: Whose numbers it is of; without one, those of the book.
+
     Raises:
-        DissectError: There is no such exercise.
+        DissectError: There is no such exercise, or no such variant.
     """
     if not isinstance(name, str) or name not in exercises():
         raise DissectError(f"there is no exercise {name!r}: give one of {', '.join(exercises())}")
+    known([variant] if variant else [])
     if answer is ...:
         return Verdict(False, f"{name}: there is no answer yet. Put yours in the place of the dots.")
     importlib.import_module(f"dissect.teaching.exercises.chapter{name[0]}")
-    off = what_is_off(CHECKS[name], answer)
+    function = CHECKS[name]
+    off = what_is_off(partial(function, **asked_by(function, name, variant)), answer)
     if off:
         return Verdict(False, printable(f"{name}: {off}"))
     if exercises()[name].level == "research":

@@ -7,9 +7,9 @@ dissect/data/exercises holds a file a chapter. An exercise is a section of it, s
 
     The statement.
 
-and in it the parts `### Hint`, `### Starter`, `### Solution`, `### Discuss`, and once or more often
-`### Wrong: WORDS`, code that is run after the solution and makes a wrong answer of it, to which the
-check must say something that holds these words.
+and in it the parts `### Hint`, once or, for hints that come in steps, more often, `### Starter`,
+`### Solution`, `### Discuss`, and once or more often `### Wrong: WORDS`, code that is run after the
+solution and makes a wrong answer of it, to which the check must say something that holds these words.
 
 Code names the answer `answer_1_2`, imports what it needs, and leaves alone the names that the chapter uses.
 """
@@ -38,8 +38,10 @@ class Exercise:
         name: "1.2": chapter and place in it.
         level: One of `LEVELS`.
         minutes: That a student is expected to need.
+        hints: Steps, each of which says more than the one before.
         discuss: For the teacher.
         wrong: (words that the check has to say, code after the solution).
+        variant: Whose numbers these are, if it is not the exercise as the book has it.
     """
 
     name: str
@@ -47,11 +49,12 @@ class Exercise:
     level: str
     minutes: int
     statement: str
-    hint: str
+    hints: tuple[str, ...]
     starter: str
     solution: str
     discuss: str
     wrong: tuple[tuple[str, str], ...]
+    variant: str | None = None
 
     @property
     def chapter(self) -> int:
@@ -71,7 +74,16 @@ class Exercise:
     @property
     def check(self) -> str:
         """The line of code that checks the answer."""
-        return f'check("{self.name}", {self.answer})'
+        own = f', variant="{self.variant}"' if self.variant else ""
+        return f'check("{self.name}", {self.answer}{own})'
+
+    def named_hints(self) -> list[tuple[str, str]]:
+        """Its hints with what each is called: "Hint", or "Hint 1 of 2" and so on."""
+        many = len(self.hints)
+        return [
+            (f"Hint {n} of {many}" if many > 1 else "Hint", hint)
+            for n, hint in enumerate(self.hints, start=1)
+        ]
 
 
 @cache
@@ -113,12 +125,17 @@ def one(name: str, title: str, level: str, minutes: str, body: str) -> Exercise:
         DissectError: A part lacks.
     """
     statement, *rest = PART.split(body)
-    parts = dict(zip(rest[::2], rest[1::2], strict=True))
+    parts: dict[str, list[str]] = {}
+    for head, text in zip(rest[::2], rest[1::2], strict=True):
+        parts.setdefault(head, []).append(text.strip())
+    wrong = [
+        (head.removeprefix("Wrong: "), part) for head, part in parts.items() if head.startswith("Wrong: ")
+    ]
     try:
         return Exercise(
-            name, title, level, int(minutes), statement.strip(), parts["Hint"].strip(),
-            code(parts["Starter"]), code(parts["Solution"]), parts["Discuss"].strip(),
-            tuple((head[7:], code(part)) for head, part in parts.items() if head.startswith("Wrong: ")),
+            name, title, level, int(minutes), statement.strip(), tuple(parts["Hint"]),
+            code(parts["Starter"][0]), code(parts["Solution"][0]), parts["Discuss"][0],
+            tuple((words, code(some[0])) for words, some in wrong),
         )  # fmt: skip
     except (KeyError, IndexError) as error:
         raise DissectError(f"exercise {name} lacks a part: {error}") from None

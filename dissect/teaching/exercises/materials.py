@@ -217,9 +217,9 @@ def senses_of(lemma: str = "crane.noun") -> tuple[list[str], np.ndarray]:
 
 
 @given_anew
-def tagged() -> tuple[list[list[str]], list[list[str]]]:
-    """Words and tags of the test sentences of the teaching corpus."""
-    sentences = corpora.entities()["test"]
+def tagged(first: int = 0, last: int | None = None) -> tuple[list[list[str]], list[list[str]]]:
+    """Words and tags of the test sentences of the teaching corpus, from one on and to before another."""
+    sentences = corpora.entities()["test"][first:last]
     return [s.words for s in sentences], [s.tags for s in sentences]
 
 
