@@ -4,7 +4,7 @@ A teacher's source holds the solution between two marks, which `nbgrader generat
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,10 @@ def name(notebook: NotebookNode, variant: str | None) -> None:
 
 
 def variant_of(notebook: NotebookNode) -> str | None:
-    """Which variant a notebook is of, by its metadata; an editor may have dropped them."""
-    return notebook.metadata.get("dissect", {}).get("variant")
+    """Which variant a notebook is of, by its metadata; an editor may have dropped them, or anybody changed."""
+    own = notebook.metadata.get("dissect")
+    named = own.get("variant") if isinstance(own, Mapping) else None
+    return str(named) if named else None
 
 
 def checked_as(code: str, exercise: Exercise) -> str | None:

@@ -111,7 +111,8 @@ def answers(place: Path, seconds: float = SECONDS) -> dict[str, Answer]:
         try:
             done = run(with_questions(notebook, asked), Path(scratch), seconds)
         except DeadKernelError:
-            return dict.fromkeys(asked, Answer(False, "the code ended the process that ran it", False))
+            ended = Answer(False, "the code ended the process that ran it", False)
+            return {name: ended._replace(variant=one.variant) for name, one in asked.items()}
     by_name = {cell.metadata["asks"]: answer_of(cell) for cell in done.cells if "asks" in cell.metadata}
     return {name: answer._replace(variant=asked[name].variant) for name, answer in by_name.items()}
 

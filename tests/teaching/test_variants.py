@@ -204,6 +204,14 @@ def test_an_answer_that_was_passed_on_gets_no_point(tmp_path: Path, capsys) -> N
     assert "Eve.ipynb: 3.1 names variant C; it is checked as A" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("own", [None, "A", ["A"], {"variant": None}, {"variant": ""}, {}])
+def test_metadata_of_any_form_name_a_variant_or_none(own: Any) -> None:
+    notebook = nbformat.v4.new_notebook(metadata={} if own is None else {"dissect": own})
+    assert assignments.variant_of(notebook) is None
+    notebook.metadata["dissect"] = {"variant": "A"}
+    assert assignments.variant_of(notebook) == "A"
+
+
 @pytest.mark.slow
 def test_a_variant_that_does_not_exist_is_told_when_graded(tmp_path: Path, capsys) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(exercises()["3.1"].solution)])
