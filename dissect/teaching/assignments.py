@@ -80,7 +80,7 @@ def name(notebook: NotebookNode, variant: str | None) -> None:
 
 
 def variant_of(notebook: NotebookNode) -> str | None:
-    """Which variant a notebook is of, by its metadata; an editor may have dropped them, or anybody changed."""
+    """Which variant a notebook is of, by its metadata, which may be dropped or changed."""
     own = notebook.metadata.get("dissect")
     named = own.get("variant") if isinstance(own, Mapping) else None
     return str(named) if named else None

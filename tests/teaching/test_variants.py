@@ -118,6 +118,8 @@ def test_an_unknown_variant_is_one_sentence() -> None:
     for name in ("1.1", "1.2"):
         with pytest.raises(DissectError, match=r"^there is no variant 'Z': give some of A, B, C, D$"):
             check(name, 0, "Z")
+    with pytest.raises(DissectError, match="there is no variant 'Z'"):
+        assignments.assignment(1, "Z")
     with pytest.raises(DissectError, match="a variant is named twice in A, A: name each once"):
         variants.known(["A", "A"])
 

@@ -61,8 +61,15 @@ def known(asked: Iterable[str]) -> tuple[str, ...]:
 
 
 def in_variant(exercise: Exercise, variant: str | None) -> Exercise:
-    """An exercise as a variant has it; as it stands where there is no variant, or nothing of it varies."""
-    if variant is None or exercise.name not in varied():
+    """An exercise as a variant has it; as it stands if there is no variant, or nothing of it varies.
+
+    Raises:
+        DissectError: There is no such variant.
+    """
+    if variant is None:
+        return exercise
+    known([variant])
+    if exercise.name not in varied():
         return exercise
     text, values = varied()[exercise.name]
     mine = {old: new.format(**values[variant]) for old, new in text.items()}
@@ -85,13 +92,9 @@ def asked_by(check: Callable[..., None], name: str, variant: str | None) -> dict
     Args:
         check: The function.
         name: Of the exercise.
-        variant: Its name.
-
-    Raises:
-        DissectError: There is no such variant.
+        variant: One of `names()`.
     """
     if variant is None or name not in varied():
         return {}
-    (variant,) = known([variant])
     values = varied()[name].values[variant]
     return {value: values[value] for value in inspect.signature(check).parameters if value in values}
