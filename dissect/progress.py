@@ -65,7 +65,8 @@ def track(items: Iterable[T], label: str, total: int | None = None, before: int 
         total = before + len(items)
     path = os.environ.get(VARIABLE)
     if path is None and (sys.stderr.isatty() or in_notebook()):
-        yield from tqdm(items, desc=label, total=total, initial=before, leave=False)
+        file = sys.stdout if in_notebook() else sys.stderr  # JupyterLab leaves a red bar of an emptied stderr
+        yield from tqdm(items, desc=label, total=total, initial=before, leave=False, file=file)
         return
     last, pause = (time.monotonic(), IN_A_LOG) if path is None else (0.0, 0.2)
     for done, item in enumerate(items, start=before + 1):

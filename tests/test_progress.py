@@ -57,6 +57,14 @@ def test_a_terminal_gets_a_bar(clock, capsys, monkeypatch):
     assert "terms" in said and "1/4" in said
 
 
+def test_a_notebook_has_its_bar_on_stdout(clock, capsys, monkeypatch):
+    """JupyterLab shows what is left of an emptied stderr as a red bar."""
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    worked(clock, 11.0, range(3), "terms")
+    said = capsys.readouterr()
+    assert "terms" in said.out and not said.err
+
+
 def test_who_starts_kernels_is_no_notebook(monkeypatch):
     class Kernel:
         kernel = object()

@@ -14,7 +14,11 @@ FILE = Annotated[
 # By the name of the setting: the type of the option, and what its help says.
 OPTIONS: dict[str, tuple[Any, str]] = {
     "name": (str, "Name of the run: its folder is runs/NAME."),
-    "profile": (str, "teach: the teaching corpus. paper: Europarl, SemCor and WNUT 2016."),
+    "profile": (
+        str,
+        "teach: the teaching corpus. small: less work on it, for a weak machine. paper: Europarl, SemCor and "
+        "WNUT 2016.",
+    ),
     "model": (str, "minilm, a folder, or a Hugging Face name; by default the profile's."),
     "tuned": (list[str], "A fine-tuned model to compare with, or several; by default copies are tuned."),
     "siblings": (str, "What copies are tuned on, such as ner,ner,qa: ner, tags, qa, mlm; twice: two seeds."),

@@ -188,13 +188,16 @@ def teach(
         str | None,
         typer.Option(help="Other numbers for each group, such as A,B: a folder for each, from A to D."),
     ] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="For weak machines: with the sizes of the profile small.")
+    ] = False,
 ) -> None:
     """Write the chapters with exercises, for students and for teachers, and slides."""
     from dissect.site import pdf
     from dissect.teaching.handouts import teach as write_all
 
     named = [name.strip() for name in variants.split(",")] if variants is not None else []
-    slides = write_all(out, force, variants=named) / "slides" / "slides.html"
+    slides = write_all(out, force, named, small) / "slides" / "slides.html"
     try:
         pdf.print_page(slides, slides.with_suffix(".pdf"))
     except DissectError as error:

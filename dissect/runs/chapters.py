@@ -22,7 +22,7 @@ class Chapter:
         tables: Those that it writes; columns are in `schema.TABLES`.
         tuned: Whether it compares the model with "all" fine-tuned ones, with the "first", or with none, "".
         head: Whether it reads with a head for masked or next words.
-        asked: Whether a short run, of the profile "teach", leaves it out unless `--sections` names it.
+        asked: Whether a run of another profile than "paper" leaves it out unless `--sections` names it.
         longest: Begun first where chapters run side by side, so that no core is idle at the end.
         unsuited: Says why a model cannot be taken through it, or "".
         fitted: Parameters that a model asks for.
@@ -157,9 +157,7 @@ def unsuited(loaded: Loaded, chapters: Iterable[str]) -> dict[str, str]:
 
 def by_default(profile: str) -> tuple[int, ...]:
     """The numbers of the chapters that a run of a profile has unless told otherwise."""
-    return tuple(
-        n for n, row in enumerate(CHAPTERS.values(), start=1) if not (row.asked and profile == "teach")
-    )
+    return tuple(n for n, row in enumerate(CHAPTERS.values(), start=1) if not row.asked or profile == "paper")
 
 
 def number(chapter: str) -> int:

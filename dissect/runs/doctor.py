@@ -20,7 +20,7 @@ from dissect.runs.estimates import estimates, makespan, with_all
 from dissect.runs.experience import RUNS, experience
 from dissect.runs.manifest import memory_gib
 from dissect.runs.requirements import read_as, refuse_other_head, refuse_unreadable
-from dissect.runs.settings import LEARNED, PROFILES, Settings, with_questions, with_siblings
+from dissect.runs.settings import LEARNED, Settings, with_questions, with_siblings
 from dissect.runs.sizes import Size, classes_of
 
 OK, MISSING, NOTE = "ok", "missing", "note"
@@ -107,7 +107,7 @@ def tokens(settings: Settings, loaded: Loaded | None) -> tuple[dict[str, Size], 
     """How large each corpus of the run is; and whether it is there."""
     sizes, rows = {kind: Size() for kind in corpora.KINDS}, []
     limits = {LEARNED[one.task]: one.limit for one in with_all(settings).to_tune()}
-    limits["text"] = settings.limit or PROFILES[settings.profile].sentences
+    limits |= {"text": settings.sentences_of("3-mlm"), "entities": settings.sentences_of("5-ner")}
     read = settings.corpora()
     others = {kind: name for kind, name in with_all(settings).corpora().items() if name == "teaching"}
     for kind, name in (others | read).items():

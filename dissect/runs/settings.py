@@ -32,6 +32,7 @@ class Profile:
 
     Attributes:
         sentences: Of text, drawn at random.
+        limits: Of chapters that read fewer sentences than that, or of another corpus not all.
         times: How often a sentence is masked.
         vocabulary: Whether masked words are also told by a head over the whole vocabulary.
         seeds: How many runs of each probe.
@@ -48,6 +49,7 @@ class Profile:
     tags: str
     questions: str
     sentences: int | None
+    limits: Mapping[str, int]
     times: int
     vocabulary: bool
     seeds: int
@@ -60,11 +62,16 @@ class Profile:
 
 PROFILES = {
     "teach": Profile(
-        "teaching", "teaching", "teaching", "teaching", "semcor", "teaching", None, 2, False, 5, 5,
+        "teaching", "teaching", "teaching", "teaching", "semcor", "teaching", None, {}, 2, False, 5, 5,
         "minilm", (), ("ner", "ner"), {"tags": 2000},
     ),
+    "small": Profile(
+        "teaching", "teaching", "teaching", "teaching", "semcor", "teaching", 500,
+        {"2-visualisation": 150, "5-ner": 150}, 2, False, 2, 2,
+        "minilm", (), ("ner",), {"ner": 150, "tags": 500},
+    ),
     "paper": Profile(
-        "europarl", "semcor", "wnut16", "wikigold", "semcor", "squad", 10_000, 1, True, 5, 10,
+        "europarl", "semcor", "wnut16", "wikigold", "semcor", "squad", 10_000, {}, 1, True, 5, 10,
         "bert-base-uncased", ("dslim/bert-base-NER-uncased", "twmkn9/bert-base-uncased-squad2"),
         ("ner", "ner", "ner", "tags", "qa", "mlm"), {"tags": 10_000, "qa": 20_000},
     ),
@@ -100,7 +107,7 @@ class Settings(BaseModel):
         tag_column: Of one's own entities, the number of the column that tags are in, from 1.
         word_column: Of the same, that of the column that words are in.
         head: Whose head for masked or next words chapters 3 and 8 read with; by default the model's.
-        sections: Chapters by number; by default all, but in the profile "teach" those that take long.
+        sections: Chapters by number; by default all, but only the profile "paper" has those that take long.
         precision: Of the products of matrices with which probes are trained; bfloat16 is faster on processors
             and accelerators that have it.
         device: "cpu", "cuda", …; by default the accelerator that torch finds.
@@ -113,7 +120,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "default"
-    profile: Literal["teach", "paper"] = "teach"
+    profile: Literal["teach", "small", "paper"] = "teach"
     model: Line
     tuned: tuple[Line, ...] = ()
     siblings: tuple[Literal["ner", "tags", "qa", "mlm"], ...] | None = None
@@ -249,6 +256,12 @@ class Settings(BaseModel):
         of_profile = profile.seeds_of_entities if CHAPTERS[chapter].corpus == "entities" else profile.seeds
         return self.seeds or of_profile
 
+    def sentences_of(self, chapter: str) -> int | None:
+        """How many sentences of a corpus a chapter reads at most."""
+        profile = PROFILES[self.profile]
+        of_text = profile.sentences if CHAPTERS[chapter].corpus == "text" else None
+        return self.limit or profile.limits.get(chapter, of_text)
+
     def parameters(self, chapter: str, folder: Path, tuned: Sequence[str]) -> dict:
         """What goes into a chapter's `parameters` cell. Paths are relative to the run's folder.
 
@@ -261,7 +274,7 @@ class Settings(BaseModel):
         named = {kind: _corpus_from(folder, name) for kind, name in self.named().items()}
         values = {
             "corpus": named.get(row.corpus),
-            "limit": self.limit or (profile.sentences if row.corpus == "text" else None),
+            "limit": self.sentences_of(chapter),
             "seeds": self.seeds_of(chapter), "trials": self.trials, "features": "features",
             "times": self.maskings(), "vocabulary": profile.vocabulary,
             "head": _seen_from(folder, self.head) if self.head else None,

@@ -23,13 +23,13 @@ and are marked as the paper's.
 def box(manifest: Manifest, chapter: str) -> NotebookNode:
     """A cell that says where an executed chapter comes from."""
     settings, ran = manifest.settings, manifest.chapters.get(chapter)
-    corpus = ran.parameters.get("corpus") if ran else None
+    corpus, limit = (ran.parameters.get(name) if ran else None for name in ("corpus", "limit"))
     text = BOX.format(
         model=markdown(shown(settings.model)),
         corpus=f" on {markdown(shown(corpus))}" if corpus else "",
         profile=settings.profile,
         seeds=seeds_of(manifest),
-        limit=f", at most {settings.limit} sentences" if settings.limit else "",
+        limit=f", at most {limit:,} sentences" if limit else "",
         took=in_words(ran.seconds, ran.work) if ran else "how long it took is not recorded",
         versions=markdown(", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         chapter=chapter,

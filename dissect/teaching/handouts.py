@@ -1,8 +1,10 @@
 """`dissect teach`: the chapters with their exercises as notebooks for students and teachers, and slides."""
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -12,6 +14,7 @@ from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.places import NOTEBOOKS
 from dissect.runs.chapters import CHAPTERS
+from dissect.runs.settings import settings_from
 from dissect.teaching import assignments, discussion, quiz, slides
 from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.exercises.variants import in_variant, known
@@ -19,6 +22,7 @@ from dissect.teaching.notebook_text import EXERCISES, asked, for_notebook, kept
 from dissect.teaching.ready import CELL
 
 KINDS = ("student", "teacher")
+SIZES = ("limit", "seeds", "times")  # the parameters by which a chapter takes more or less work
 OPENING = {
     "student": f"""# {EXERCISES}
 
@@ -34,7 +38,7 @@ Minutes are for a student who has read the chapter.""",
 OF_VARIANT = "The numbers are those of variant {variant}: other groups have others."
 
 
-def teach(out: Path, force: bool = False, variants: Sequence[str] = ()) -> Path:
+def teach(out: Path, force: bool = False, variants: Sequence[str] = (), small: bool = False) -> Path:
     """Write `out`/student, `out`/teacher, `out`/nbgrader and `out`/slides; returns `out`.
 
     With variants, the first two have a folder for each of them, and nbgrader an assignment for each.
@@ -43,6 +47,7 @@ def teach(out: Path, force: bool = False, variants: Sequence[str] = ()) -> Path:
         out: A folder.
         force: Write over what is there; other files are left alone.
         variants: Whose numbers the exercises have; without any, those of the book.
+        small: Give the chapters the sizes of the profile "small" of `dissect run`, for weak machines.
 
     Raises:
         DissectError: `out` is not empty and `force` is not set, there is no checkout, or no such variant.
@@ -60,7 +65,8 @@ def teach(out: Path, force: bool = False, variants: Sequence[str] = ()) -> Path:
     for kind in KINDS:
         for variant in variants or (None,):
             for chapter, stem in enumerate(CHAPTERS, start=1):
-                notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind, variant)
+                given = sizes(stem) if small else None
+                notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind, variant, given)
                 write_text(out / kind / (variant or "") / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
     write_text(out / "teacher" / "discussion.md", discussion.page())
     assignments.write(out / "nbgrader", variants)
@@ -68,7 +74,19 @@ def teach(out: Path, force: bool = False, variants: Sequence[str] = ()) -> Path:
     return out
 
 
-def with_exercises(source: Path, chapter: int, kind: str, variant: str | None = None) -> NotebookNode:
+def sizes(stem: str) -> dict[str, int | None]:
+    """How much work a chapter, by its name, takes in the profile "small", by parameter."""
+    given = settings_from({"profile": "small"}).parameters(stem, NOTEBOOKS, [])
+    return {name: given[name] for name in SIZES if name in given}
+
+
+def with_exercises(
+    source: Path,
+    chapter: int,
+    kind: str,
+    variant: str | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> NotebookNode:
     """A chapter without outputs, in plain Markdown, followed by its exercises.
 
     Args:
@@ -76,8 +94,12 @@ def with_exercises(source: Path, chapter: int, kind: str, variant: str | None = 
         chapter: Its number.
         kind: One of `KINDS`.
         variant: Whose numbers the exercises have, if not those of the book.
+        given: Values of parameters in the place of the chapter's own.
     """
     notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = with_values(cell.source, given or {})
     opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
     notebook.cells = [opening, new_code_cell(CELL, id="ready"), *others]
     quiz.put(notebook, source.stem, book=False)
@@ -108,6 +130,17 @@ def as_handout(cell: NotebookNode, chapter: int) -> Iterator[NotebookNode]:
     yield cell
     if caption := own.get("figure", {}).get("caption"):
         yield new_markdown_cell(f"*{for_notebook(caption, chapter)}*", id=f"{cell.id}-caption")
+
+
+def with_values(code: str, given: Mapping[str, Any]) -> str:
+    r"""Assignments, a line each, with other values and the comments that they have.
+
+    >>> with_values("limit = None  # sentences\nseed = 0", {"limit": 500})
+    'limit = 500  # sentences\nseed = 0'
+    """
+    for name, value in given.items():
+        code = re.sub(rf"(?m)^{name} = \w+", f"{name} = {value!r}", code)
+    return code
 
 
 def without_glue(code: str) -> str:

@@ -83,6 +83,18 @@ def test_probes_are_made_five_times_and_on_few_entities_ten_times(given):
     assert {asked[name]["seeds"] for name in ("3-mlm", "4-wsd", "5-ner")} == {2}
 
 
+def test_a_small_run_reads_fewer_sentences_with_fewer_seeds_and_tunes_one_model(given):
+    found = given(profile="small")
+    limits = {name: of.get("limit") for name, of in found.items() if name[0] < "6"}
+    assert limits == {
+        "1-derivation": 500, "2-visualisation": 150, "3-mlm": 500, "4-wsd": None, "5-ner": 150,
+    }  # fmt: skip
+    assert {found[name]["seeds"] for name in PROBED} == {2}
+    assert copies(profile="small") == [("ner", "teaching", 150, 0)]  # as chapters 2 and 5 would by themselves
+    assert settings_from({"profile": "small"}).sections == settings_from({}).sections
+    assert {of.get("limit", 9) for of in given(profile="small", limit=9).values()} == {9}
+
+
 def test_masked_words_are_parted_by_the_seed_of_the_run(given):
     assert given()["3-mlm"]["seed"] == 0 and given(seed=9)["3-mlm"]["seed"] == 9
 

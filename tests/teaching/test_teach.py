@@ -18,7 +18,7 @@ from dissect.site import pdf
 from dissect.site.exercises import pages, times
 from dissect.teaching import notebook_text
 from dissect.teaching.exercises import exercises, of_chapter
-from dissect.teaching.handouts import KINDS, teach
+from dissect.teaching.handouts import KINDS, sizes, teach, with_exercises, with_values
 from dissect.teaching.notebook_text import for_notebook
 
 pytestmark = pytest.mark.slow
@@ -98,6 +98,22 @@ def leads_somewhere(folder: Path, chapter: str, target: str) -> bool:
     there = folder / (file or f"{chapter}.ipynb")
     headings = re.findall(r"^#+ (.+)$", text_of(nbformat.read(there, 4)), re.MULTILINE)
     return not place or place in {heading.replace(" ", "-") for heading in headings}
+
+
+def test_small_hand_outs_have_the_sizes_of_a_small_run() -> None:
+    for chapter, stem in enumerate(CHAPTERS, start=1):
+        source = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
+        own = parameters_in(source)
+        given = sizes(stem)
+        handed = with_exercises(ROOT / "notebooks" / f"{stem}.ipynb", chapter, "student", given)
+        assert parameters_in(handed) == own | given and with_values("", given) == ""
+
+
+def parameters_in(notebook) -> dict[str, object]:
+    """What the cell of parameters sets."""
+    space: dict[str, object] = {}
+    exec(next(c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), {}, space)
+    return space
 
 
 def test_each_chapter_leads_to_its_exercises(out: Path) -> None:
