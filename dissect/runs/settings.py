@@ -66,8 +66,8 @@ PROFILES = {
         "minilm", (), ("ner", "ner"), {"tags": 2000},
     ),
     "small": Profile(
-        "teaching", "teaching", "teaching", "teaching", "semcor", "teaching", 500,
-        {"2-visualisation": 150, "5-ner": 150}, 2, False, 2, 2,
+        "teaching", "teaching", "teaching", "teaching", "semcor", "teaching", None,
+        {"1-derivation": 500, "2-visualisation": 150, "5-ner": 150}, 2, False, 2, 2,
         "minilm", (), ("ner",), {"ner": 150, "tags": 500},
     ),
     "paper": Profile(
