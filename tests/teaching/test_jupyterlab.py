@@ -70,7 +70,7 @@ def opened(browser, lab, chapter: str) -> Iterator:
     tab.set_default_timeout(1000 * PATIENCE)
     tab.on("pageerror", lambda error: trouble.append(str(error)))
     tab.on("request", lambda asked: hosts.add(urlsplit(asked.url).netloc))
-    tab.goto(f"{url}lab/tree/{chapter}.ipynb?token={token}")
+    tab.goto(f"{url}lab/workspaces/{chapter}/tree/{chapter}.ipynb?token={token}")
     tab.wait_for_selector(".jp-Notebook .jp-Cell")
     tab.wait_for_function(IDLE)
     yield tab
@@ -111,4 +111,4 @@ def answered(tab, exercise: Exercise, code: str) -> str:
 
 
 def count_of(cell: str) -> str:
-    return f"{CELLS}.find(cell => cell.model.id === '{cell}').model.executionCount"
+    return f"({CELLS}.find(cell => cell.model.id === '{cell}').model.executionCount ?? 0)"
