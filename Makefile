@@ -76,6 +76,7 @@ $(VENV)/web: $(VENV)/installed
 
 $(VENV)/class: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-compile -e '.[class]'
+	$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements  # no news in class
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed

@@ -63,11 +63,13 @@ def page(chapter: str, book: bool = True) -> str:
 
     Args:
         chapter: The name of its notebook.
-        book: For the book, which sets formulas in a paragraph of its own alone; Jupyter does within a line.
+        book: For the book, which sets formulas in a paragraph of its own alone; Jupyter does within a line,
+            and leaves no room below what folds.
     """
     asked = quizzes().get(chapter, ())
     parts = [f"**{n}.** {one.asked}\n\n{folded(one.options, book)}" for n, one in enumerate(asked, start=1)]
-    return "\n\n".join([TITLE, HOW, *parts]) if parts else ""
+    room = "\n\n" if book else "\n\n<br>\n\n"
+    return "\n\n".join([TITLE, HOW, room.join(parts)]) if parts else ""
 
 
 def folded(options: tuple[Option, ...], book: bool) -> str:

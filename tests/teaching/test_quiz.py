@@ -41,6 +41,11 @@ def test_hand_outs_have_them_before_the_exercises(chapter: str) -> None:
     assert places["quiz"] < places.get("exercises", len(cells))
 
 
+@pytest.mark.parametrize(("book", "rooms"), [(True, 0), (False, 2)])
+def test_questions_stand_apart_in_jupyter_too(book: bool, rooms: int) -> None:
+    assert quiz.page("1-derivation", book).count("</details>\n\n<br>\n\n**") == rooms
+
+
 def test_a_chapter_without_questions_is_left_as_it_is() -> None:
     notebook = nbformat.v4.new_notebook()
     quiz.put(notebook, "9-more")
