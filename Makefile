@@ -74,9 +74,10 @@ $(VENV)/web: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-compile -e '.[web]'
 	touch $@
 
+# In class JupyterLab offers no news.
 $(VENV)/class: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-compile -e '.[class]'
-	$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements  # no news in class
+	$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed
