@@ -105,7 +105,7 @@ def test_small_hand_outs_have_the_sizes_of_a_small_run() -> None:
         source = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
         own = parameters_in(source)
         given = sizes(stem)
-        handed = with_exercises(ROOT / "notebooks" / f"{stem}.ipynb", chapter, "student", given)
+        handed = with_exercises(ROOT / "notebooks" / f"{stem}.ipynb", chapter, "student", given=given)
         assert parameters_in(handed) == own | given and with_values("", given) == ""
 
 
