@@ -14,7 +14,7 @@ from myst_parser.parsers.mdit import create_md_parser
 
 from dissect.places import ROOT
 from dissect.site.prose import QUOTE
-from dissect.teaching import discussion
+from dissect.teaching import boxes, discussion
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 EXTENSIONS = set(CONFIG["parse"]["myst_enable_extensions"])
@@ -116,4 +116,6 @@ def pages() -> dict[str, list[Block]]:
     for place in sorted(ROOT.glob("notebooks/*.ipynb")):
         cells = nbformat.read(place, as_version=4).cells
         found[place] = [block for cell in cells for block in blocks(prose_of(cell))]
+    said = "\n\n".join(boxes.before(name) + "\n\n" + boxes.after(name) for name in boxes.boxes())
+    found[ROOT / "dissect/data/boxes.yaml"] = list(blocks(said))
     return {place.relative_to(ROOT).as_posix(): found[place] for place in found}

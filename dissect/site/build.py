@@ -52,7 +52,7 @@ from dissect.site.across import Run
 from dissect.site.in_a_row import Row
 from dissect.site.markdown import table
 from dissect.tables import results
-from dissect.teaching import quiz
+from dissect.teaching import boxes, quiz
 
 START = "from jupyter_book.cli.main import main; main()"
 QUIET = {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
@@ -231,6 +231,7 @@ def stage(folder: Path, told: Manifest, included: Mapping[str, str], staged: Pat
         executed = folder / "notebooks" / source.name
         end, opening = (included.get(which % source.stem, "") for which in (JUDGED, FOUND))
         chapter = chapters.chapter(source, executed, told, end, opening)
+        boxes.put(chapter, source.stem)
         quiz.put(chapter, source.stem, before=1)  # the evidence, which is the end
         nbformat.write(chapter, staged / "notebooks" / source.name)
     (book / "_run" / "date.txt").write_text(told.date[:10], encoding="utf-8")

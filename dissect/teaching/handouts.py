@@ -15,7 +15,7 @@ from dissect.files import write_text
 from dissect.places import NOTEBOOKS
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.settings import settings_from
-from dissect.teaching import assignments, discussion, quiz, slides
+from dissect.teaching import assignments, boxes, discussion, quiz, slides
 from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.exercises.variants import in_variant, known
 from dissect.teaching.notebook_text import EXERCISES, asked, for_notebook, kept
@@ -102,6 +102,7 @@ def with_exercises(
             cell.source = with_values(cell.source, given or {})
     opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
     notebook.cells = [opening, new_code_cell(CELL, id="ready"), *others]
+    boxes.put(notebook, source.stem, book=False)
     quiz.put(notebook, source.stem, book=False)
     exercises = of_chapter(chapter)
     if exercises:
