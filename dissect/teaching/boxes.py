@@ -1,4 +1,4 @@
-"""The boxes of each chapter: what it needs and how long it takes, near its top; what to take away, at its end.
+"""A box near the top of each chapter: what it needs, how long it takes; one at its end: what to take away.
 
 What they say holds whatever the run. In the book they are admonitions, in hand-outs block quotes, since those
 are plain Markdown.
@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from dissect.places import NOTEBOOKS
-from dissect.runs.chapters import CHAPTERS, number
+from dissect.runs.chapters import number
 from dissect.teaching.exercises import of_chapter
 from dissect.teaching.notebook_text import for_notebook, kept
 
