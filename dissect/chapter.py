@@ -36,6 +36,7 @@ MODULES = {
     "findings": "report.answers",
     "finer": "experiments.finer",
     "head_reads": "experiments.head_reads",
+    "interactive": "report.interactive",
     "intervals": "report.intervals",
     "given": "teaching.exercises.materials",
     "layer_order": "experiments.layer_order",

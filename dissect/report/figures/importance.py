@@ -25,6 +25,7 @@ from dissect.report.figures.style import (
 )
 from dissect.report.published import COUNTERPARTS
 
+TOTAL: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 13, "color": "#333333"}
 PAPERS: dict[str, Any] = {"linestyle": ":", "markerfacecolor": "white", "markersize": 4.5}
 
 
@@ -168,19 +169,23 @@ def importance_between(table: pd.DataFrame) -> Figure:
 
 
 @drawn
-def sentence_importance(table: pd.DataFrame) -> Figure:
-    """One sentence, token by token: importance of the four terms at the last layer.
+def sentence_importance(table: pd.DataFrame, subset: str = "+".join(TERMS)) -> Figure:
+    """One sentence, token by token: importance of terms, and of the sum of a few.
 
     Args:
         table: Token, i, h, f, c; a row a token.
+        subset: The terms that are drawn, and with them their sum; all four always add up to 1.
     """
+    terms = subset.split("+")
     figure, (axis,) = panels(1, 0.9 + 0.3 * len(table))
     places = np.arange(len(table))
-    for term in TERMS:
+    for term in terms:
         axis.plot(
             table[term], places, color=COLOURS[term], marker=MARKERS[term], markersize=7, linestyle="none",
             label=NAMES[term],
         )  # fmt: skip
+    if 1 < len(terms) < len(TERMS):
+        axis.plot(table[terms].sum(axis=1), places, label=f"${subset}$", **TOTAL)
     axis.axvline(0, color="grey", linewidth=0.8)
     axis.set_yticks(places, table["token"], **{"parse_math": False})
     axis.set(xlabel=IMPORTANCE, ylim=(len(table) - 0.4, -0.6))
