@@ -51,7 +51,7 @@ def sentence(loaded: Loaded, text: str, layer: int | None = None, subset: str = 
 
 
 def live() -> bool:
-    """Whether somebody is at the notebook: a front end that may be asked for input, which no headless one is."""
+    """Whether somebody is at the notebook: its front end may be asked for input, which no headless one is."""
     kernel = getattr(get_ipython(), "kernel", None)
     return bool(kernel and kernel.get_parent().get("content", {}).get("allow_stdin"))
 
@@ -80,7 +80,7 @@ def drawn(loaded: Loaded, text: str, layer: int | None, subset: str) -> Figure:
 def panel(
     widgets: ModuleType, loaded: Loaded, text: str, layer: int | None = None, subset: str = WHOLE
 ) -> Any:
-    """A text box, a slider of layers and a choice of subset above a picture, which is drawn anew as they change.
+    """A text box, a slider of layers and a choice of subset above a picture, drawn anew as they change.
 
     What cannot be drawn is said in a sentence, and the picture stays as it was.
 
