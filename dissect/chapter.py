@@ -18,9 +18,12 @@ OF_MODULES = {
     "experiments.masked_words": (
         "TRAINING", "MaskedTargets", "full_vocabulary", "learned", "masked_targets", "masked_words",
     ),
+    "experiments.masking": ("mask_text",),
     "experiments.named_entities": ("corpus_counts", "named_entities", "tagged_terms"),
-    "experiments.probes": ("two_layer",),
-    "experiments.word_senses": ("corpus_table", "overlap_table", "sense_terms", "word_senses"),
+    "experiments.probes": ("Split", "nearest_neighbours", "sense_probe", "two_layer", "vectors_of"),
+    "experiments.word_senses": (
+        "corpus_table", "numbered", "overlap_table", "sense_terms", "word_senses",
+    ),
     "teaching.exercises": ("check",),
     "teaching.ready": ("ready",),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from dissect.report.figures import sentence_importance
 LONGEST = 80  # tokens, a row each
 WHOLE = "+".join(TERMS)
 WIDE: dict[str, Any] = {
-    "style": {"description_width": "4.5em"},
+    "style": {"description_width": "6em"},
     "layout": {"width": "34em", "max_width": "100%"},
 }
 
@@ -107,7 +107,8 @@ def panel(
             options=[terms for terms in subsets() if terms], value=subset, description="terms", **WIDE
         ),
     ]
-    said, picture = widgets.HTML(), widgets.Image(format="png")
+    said = widgets.HTML()
+    picture = widgets.Image(format="png", layout={"align_self": "flex-start", "max_width": "100%"})
     picture.value = png(loaded, text, controls[1].value, subset)
 
     def again(_: Any) -> None:
