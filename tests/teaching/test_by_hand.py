@@ -105,7 +105,7 @@ def test_other_neighbours_are_seen_in_what_is_printed(items, old: str, new: str)
 
 def scores(done: dict[str, Any]) -> tuple[float, float, float]:
     """The shares that are right: of the most frequent sense, the probe by hand, and the chapter's."""
-    return tuple(right.double().mean().item() for right in done["right"].values())
+    return tuple(right.double().mean().item() for right in done["scored"].values())
 
 
 def test_the_probe_by_hand_learns_what_the_chapters_does(items) -> None:
