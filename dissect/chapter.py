@@ -26,6 +26,7 @@ OF_MODULES = {
     ),
     "teaching.exercises": ("check",),
     "teaching.ready": ("ready",),
+    "teaching.two_readers": ("readers_note", "two_readers"),
 }  # fmt: skip
 NAMES = {name: module for module, names in OF_MODULES.items() for name in names}
 

@@ -15,10 +15,14 @@ from dissect.tables import CONTROL
 WITH_F = [name for name in subsets() if "f" in name]
 WITH_H_WITHOUT_F = [name for name in subsets() if "h" in name and "f" not in name]
 
+# The learned head for whole embeddings, where chapter 3 reads subsets with it; no table has it.
+LEARNED_FOR_WHOLE = "learned for whole embeddings"
+
 # What a reader calls predictors, models and scores, by their names in tables.
 CALLED = {
     "knn": "kNN", "classifier": "probe", "learned": "learned head", PRETRAINED: f"{PRETRAINED} head",
-    AFTERWARDS: f"head {AFTERWARDS}", "base": "pretrained model", "finetuned": "fine-tuned model",
+    AFTERWARDS: f"head {AFTERWARDS}", LEARNED_FOR_WHOLE: f"head {LEARNED_FOR_WHOLE}",
+    "base": "pretrained model", "finetuned": "fine-tuned model",
     "macro_f1": "macro-F1", "cross_entropy": "cross-entropy", "entity_f1": "entity F1",
 }  # fmt: skip
 
