@@ -18,8 +18,8 @@ from dissect.runs.settings import settings_from
 from dissect.teaching import assignments, boxes, discussion, quiz, slides
 from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.exercises.variants import in_variant, known
-from dissect.teaching.notebook_text import EXERCISES, asked, for_notebook, kept
-from dissect.teaching.ready import CELL
+from dissect.teaching.notebook_text import EXERCISES, address, asked, for_notebook, kept
+from dissect.teaching.ready import first_cell
 
 KINDS = ("student", "teacher")
 SIZES = ("limit", "seeds", "times")  # the parameters by which a chapter takes more or less work
@@ -101,7 +101,7 @@ def with_exercises(
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = with_values(cell.source, given or {})
     opening, *others = [new for cell in notebook.cells for new in as_handout(cell, chapter)]
-    notebook.cells = [opening, new_code_cell(CELL, id="ready"), *others]
+    notebook.cells = [opening, new_code_cell(first_cell(address()), id="ready"), *others]
     boxes.put(notebook, source.stem, book=False)
     quiz.put(notebook, source.stem, book=False)
     exercises = of_chapter(chapter)

@@ -158,8 +158,8 @@ def elsewhere(words: str, path: str, chapter: int) -> str:
         raise DissectError(f"chapter {chapter}: the link to {path} leads nowhere")
     if not words:
         words = HEADING.findall(source.read_text(encoding="utf-8"))[0]
-    address = repository()
-    return f"[{words}]({address}/{source.relative_to(ROOT).as_posix()})" if address else words
+    files = repository()
+    return f"[{words}]({files}/{source.relative_to(ROOT).as_posix()})" if files else words
 
 
 def heading(chapter: int, slug: str) -> str:
@@ -198,9 +198,17 @@ def equations() -> Mapping[str, tuple[int, int]]:
 
 def repository() -> str:
     """Where the repository's files can be read, by `_config.yml`; nothing while it has no address."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository") or {}
-    address = (config.get("url") or "").rstrip("/").removesuffix(".git")
-    return f"{address}/blob/{config.get('branch') or 'main'}" if address else ""
+    return f"{address()}/blob/{of_repository().get('branch') or 'main'}" if address() else ""
+
+
+def address() -> str:
+    """Where the repository lives, by `_config.yml`; nothing while that is not known."""
+    return (of_repository().get("url") or "").rstrip("/").removesuffix(".git")
+
+
+def of_repository() -> dict[str, str]:
+    """What `_config.yml` says of the repository."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository") or {}
 
 
 def cited(keys: list[str], in_brackets: bool) -> str:

@@ -7,16 +7,28 @@ from dissect.models.loading import PACKAGED
 from dissect.runs import doctor
 
 OLDEST = (3, 11)
+UNKNOWN = "ADDRESS"  # stands for that of the repository
 CELL = """# Is all there that this notebook needs?
 try:
     from dissect.chapter import ready
 except ImportError as missing:
-    print(
-        f"{missing.name} is not installed for this notebook's Python: run `make class` in the repository, "
-        "which installs everything and opens the notebooks."
-    )
+    print(f"{missing.name} is not installed for this notebook's Python.")
+    print("- On your computer, run `make class` in the repository: it installs everything.")
+    print("- In VS Code, then choose the repository's .venv as this notebook's kernel.")
+    print("- In Colab, run %%pip install git+%s in a new cell, and restart the session.")
 else:
     print(ready())"""
+
+
+def first_cell(repository: str) -> str:
+    """The code of the cell.
+
+    Args:
+        repository: Its address, from where the package can be installed; "" where it is not known.
+    """
+    if repository:
+        return CELL % repository
+    return CELL % f"{UNKNOWN}, with the repository's address for {UNKNOWN},"
 
 
 def ready() -> str:

@@ -139,7 +139,7 @@ def verdict(gap: Estimate, lead: Estimate) -> str:
     low, high = gap.interval()
     size = digits(100 * gap.reach())
     value, *ends = (f"{100 * number:+z.{size}f}" for number in (gap.value, low, high))
-    told = f"Their difference is {value} points [{', '.join(ends)}]"
+    told = f"The two heads differ by {value} points [{', '.join(ends)}]"
     if low > 0 and lead.interval()[0] > 0:
         return (
             f"{told}: a linear head finds words in **{TERM}** that the head for whole embeddings misses. "

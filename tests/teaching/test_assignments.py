@@ -17,7 +17,7 @@ from dissect.errors import DissectError
 from dissect.models.loading import PACKAGED
 from dissect.runs import doctor
 from dissect.runs.chapters import CHAPTERS
-from dissect.teaching import assignments, grading, handouts, ready
+from dissect.teaching import assignments, grading, handouts, notebook_text, ready
 from dissect.teaching.exercises import exercises, of_chapter
 
 EXERCISED = [n for n in range(1, len(CHAPTERS) + 1) if of_chapter(n)]
@@ -207,12 +207,21 @@ def test_what_is_missing_is_said_in_words(monkeypatch) -> None:
     assert f"run pip install {package}" in said and "run pip install 'papermill'" in said
 
 
-def test_the_first_cell_asks_and_fails_in_words_without_the_package(capsys) -> None:
-    notebook = answered(1, {})
-    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    assert first.source == ready.CELL
+@pytest.mark.parametrize("url", ["", "https://github.com/some/book.git"])
+def test_the_first_cell_asks_and_fails_in_words_without_the_package(url, monkeypatch, capsys) -> None:
+    """It says how to install it, in Colab from the repository's address where `_config.yml` has one."""
+    monkeypatch.setattr(notebook_text, "of_repository", lambda: {"url": url})
+    first = next(cell for cell in answered(1, {}).cells if cell.cell_type == "code")
     exec(first.source, {"__builtins__": {**vars(__import__("builtins")), "__import__": refuse}})
-    assert "dissect is not installed for this notebook's Python: run `make class`" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "dissect is not installed for this notebook's Python" in said and "run `make class`" in said
+    source = "https://github.com/some/book" if url else "ADDRESS, with the repository's address for ADDRESS,"
+    assert ".venv" in said and f"In Colab, run %pip install git+{source} in a new cell" in said
+
+
+def test_the_first_cell_says_that_all_is_there_where_it_is(capsys) -> None:
+    exec(next(cell for cell in answered(1, {}).cells if cell.cell_type == "code").source, {})
+    assert capsys.readouterr().out.startswith("Everything is there: Python 3.")
 
 
 def refuse(name: str, *others: object) -> None:
