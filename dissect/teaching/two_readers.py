@@ -21,7 +21,7 @@ from dissect.experiments.probes import Split, Training, moments, vectors_of
 from dissect.experiments.probes.linear_head import heads
 from dissect.experiments.reading import WHOLE
 from dissect.experiments.units import Answers, Unit, results
-from dissect.report.intervals import digits
+from dissect.report.intervals import digits, number
 from dissect.report.readings import LEARNED_FOR_WHOLE, called, whole_head
 from dissect.tables import Results
 
@@ -90,8 +90,8 @@ def two_readers(
         seed: Of the split.
 
     Returns:
-        Scores, groups, intervals and pairs of two predictors: "learned", and "pretrained", "trained
-        afterwards" or "learned for whole embeddings".
+        Scores, groups, intervals and pairs of two predictors, of which one is "learned" and the other
+        "pretrained", "trained afterwards" or "learned for whole embeddings".
     """
     kind, other = whole_head(found.scores), found
     if kind is None:
@@ -138,7 +138,7 @@ def verdict(gap: Estimate, lead: Estimate) -> str:
     """
     low, high = gap.interval()
     size = digits(100 * gap.reach())
-    value, *ends = (f"{100 * number:+z.{size}f}" for number in (gap.value, low, high))
+    value, *ends = (number(100 * one, size, "+") for one in (gap.value, low, high))
     told = f"The two heads differ by {value} points [{', '.join(ends)}]"
     if low > 0 and lead.interval()[0] > 0:
         return (
