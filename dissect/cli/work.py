@@ -191,13 +191,17 @@ def teach(
     small: Annotated[
         bool, typer.Option("--small", help="For weak machines: with the sizes of the profile small.")
     ] = False,
+    run: Annotated[
+        str, typer.Option(help="The run whose pictures the slides show: in runs/, published, or a folder.")
+    ] = "minilm",
 ) -> None:
     """Write the chapters with exercises, for students and for teachers, and slides."""
+    from dissect.cli.runs import folder_of
     from dissect.site import pdf
     from dissect.teaching.handouts import teach as write_all
 
     named = [name.strip() for name in variants.split(",")] if variants is not None else []
-    slides = write_all(out, force, named, small) / "slides" / "slides.html"
+    slides = write_all(out, force, named, small, folder_of(run)) / "slides" / "slides.html"
     try:
         pdf.print_page(slides, slides.with_suffix(".pdf"))
     except DissectError as error:

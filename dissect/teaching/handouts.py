@@ -38,7 +38,13 @@ Minutes are for a student who has read the chapter.""",
 OF_VARIANT = "The numbers are those of variant {variant}: other groups have others."
 
 
-def teach(out: Path, force: bool = False, variants: Sequence[str] = (), small: bool = False) -> Path:
+def teach(
+    out: Path,
+    force: bool = False,
+    variants: Sequence[str] = (),
+    small: bool = False,
+    run: Path = slides.RUN,
+) -> Path:
     """Write `out`/student, `out`/teacher, `out`/nbgrader and `out`/slides; returns `out`.
 
     With variants, the first two have a folder for each of them, and nbgrader an assignment for each.
@@ -48,6 +54,7 @@ def teach(out: Path, force: bool = False, variants: Sequence[str] = (), small: b
         force: Write over what is there; other files are left alone.
         variants: Whose numbers the exercises have; without any, those of the book.
         small: Give the chapters the sizes of the profile "small" of `dissect run`, for weak machines.
+        run: The folder of the run whose pictures the slides show.
 
     Raises:
         DissectError: `out` is not empty and `force` is not set, there is no checkout, or no such variant.
@@ -70,7 +77,7 @@ def teach(out: Path, force: bool = False, variants: Sequence[str] = (), small: b
                 write_text(out / kind / (variant or "") / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
     write_text(out / "teacher" / "discussion.md", discussion.page())
     assignments.write(out / "nbgrader", variants)
-    slides.write(out / "slides")
+    slides.write(out / "slides", run)
     return out
 
 

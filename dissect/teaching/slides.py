@@ -8,11 +8,11 @@ published run's chapter; formulas are drawn by matplotlib.
 import base64
 import io
 import re
+from collections.abc import Collection, Mapping
 from html import escape
 from pathlib import Path
 
 import matplotlib
-import nbformat
 from markdown_it import MarkdownIt
 from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import math_to_image
@@ -21,10 +21,15 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from dissect.errors import DissectError
 from dissect.files import write_text, written_whole
 from dissect.places import PUBLISHED, ROOT
+from dissect.progress import note
+from dissect.tables import read
+from dissect.teaching import slide_pictures
 
 SOURCE = ROOT / "book" / "slides.md"
-RUN = PUBLISHED / "minilm" / "notebooks"
-PICTURE = re.compile(r"!\[([^\]]*)\]\(([\w-]+)/([\w-]+)\)")
+RUN = PUBLISHED / "minilm"
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([\w-]+)\)")
+SHOWN = re.compile(r"^<p><img class=\"picture\".*?</p>\n", re.MULTILINE)
+MISSING = "The run {run} has no tables for this picture."
 NOTES = re.compile(r"^:::notes (\d+)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -40,15 +45,20 @@ section {{ box-sizing: border-box; display: flex; flex-direction: column;
 h1, h2 {{ margin: 0 0 1rem; line-height: 1.15; font-size: 2.6rem; }}
 p {{ margin: 0.6rem 0; }}
 ul, ol {{ margin: 0.6rem 0; padding-left: 1.6rem; }}
-p:has(> img.picture) {{ flex: 1 1 0; min-height: 0; text-align: center; }}
-img.picture {{ width: 100%; height: 100%; object-fit: contain; }}
-img.display {{ display: block; max-width: 100%; margin: 2rem auto; font-size: 1.7em; object-fit: contain; }}
+section:not(:has(.beside)) {{ font-size: 2.2rem; }}
+.beside {{ flex: 1 1 0; min-height: 0; display: flex; gap: 1.5rem; align-items: center; }}
+.beside > p {{ flex: 0 0 auto; height: 100%; margin: 0; }}
+.beside > p:has(+ div:empty) {{ flex: 1 1 0; }}
+img.picture {{ height: 100%; max-width: 100%; object-fit: contain; }}
+img.display {{ display: block; max-width: 100%; margin: 1.3rem auto; font-size: 1.7em; object-fit: contain; }}
+img.inline {{ font-size: 1.12em; }}
 aside {{ display: none; margin-top: auto; padding: 0.6rem 1rem; background: #fff6dd;
   font-size: 1.5rem; }}
 body.notes aside {{ display: block; }}
 aside b {{ float: right; }}
 @media (max-width: 40rem) {{ body {{ font-size: 1.1rem; }} section {{ padding: 1.2rem; height: auto; }}
-  h1, h2 {{ font-size: 1.6rem; }} }}
+  h1, h2 {{ font-size: 1.6rem; }} .beside {{ display: block; }}
+  section:not(:has(.beside)) {{ font-size: 1.1rem; }} }}
 @media print {{
   @page {{ size: 33.867cm 19.05cm; margin: 0; }}
   body {{ background: #fff; }}
@@ -76,20 +86,62 @@ addEventListener("keydown", event => {{
 """
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, run: Path = RUN) -> None:
     """Write slides.md with its pictures, and slides.html, into a folder.
 
+    A slide whose chapter the run did not execute says so in the place of its picture.
+
+    Args:
+        folder: To write to.
+        run: The folder of the run from which pictures are drawn.
+
     Raises:
-        DissectError: A picture is not in the published run.
+        DissectError: A picture has an unknown name, or a table of the run is damaged.
     """
     text = SOURCE.read_text(encoding="utf-8")
-    pictures = {f"{chapter}/{name}": picture(chapter, name) for _, chapter, name in PICTURE.findall(text)}
-    for place, png in pictures.items():
-        with written_whole(folder / f"{Path(place).name}.png") as file:
+    pictures = drawn({name for _, name in PICTURE.findall(text)}, run)
+    for name, png in pictures.items():
+        with written_whole(folder / f"{name}.png") as file:
             file.write_bytes(png)
-    write_text(folder / "slides.md", PICTURE.sub(r"![\1](\3.png)", NOTES.sub(quoted, text)))
-    embedded = PICTURE.sub(lambda m: f"![{m[1]}]({data('image/png', pictures[f'{m[2]}/{m[3]}'])})", text)
-    write_text(folder / "slides.html", html(embedded))
+    there = with_pictures(text, {name: f"{name}.png" for name in pictures}, run)
+    write_text(folder / "slides.md", NOTES.sub(quoted, there))
+    embedded = {name: data("image/png", png) for name, png in pictures.items()}
+    write_text(folder / "slides.html", html(with_pictures(text, embedded, run)))
+
+
+def drawn(names: Collection[str], run: Path) -> dict[str, bytes]:
+    """The pictures for which a run has tables; of the others it is told.
+
+    Args:
+        names: Of pictures.
+        run: The folder of the run.
+
+    Raises:
+        DissectError: See `write`.
+    """
+    if unknown := set(names) - slide_pictures.PICTURES.keys():
+        raise DissectError(f"slides.md has no picture to show for {', '.join(sorted(unknown))}")
+    tables = read(run / "results")
+    pictures = {name: slide_pictures.png(name, tables) for name in sorted(names)}
+    if missing := [name for name, png in pictures.items() if png is None]:
+        note(f"the run {run.name} has no tables for these pictures of the slides: {', '.join(missing)}")
+    return {name: png for name, png in pictures.items() if png is not None}
+
+
+def with_pictures(text: str, addresses: Mapping[str, str], run: Path) -> str:
+    """The slides with the addresses of their pictures.
+
+    Args:
+        text: The slides in Markdown.
+        addresses: By the names of pictures.
+        run: The folder of the run, which is named where a picture is missing.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        address = addresses.get(match[2])
+        return f"![{match[1]}]({address})" if address else MISSING.format(run=f"`{run.name}`")
+
+    return PICTURE.sub(shown, text)
 
 
 def quoted(notes: re.Match[str]) -> str:
@@ -122,9 +174,18 @@ def slide(text: str, markdown: MarkdownIt) -> str:
         text: In Markdown.
         markdown: That renders it.
     """
-    shown = markdown.render(NOTES.sub("", text)).replace("<img src", '<img class="picture" src')
+    shown = beside(markdown.render(NOTES.sub("", text)).replace("<img src", '<img class="picture" src'))
     said = [f"<b>{minutes} min</b>\n{markdown.render(words)}" for minutes, words in NOTES.findall(text)]
     return shown + "".join(f"<aside>{words}</aside>\n" for words in said)
+
+
+def beside(html: str) -> str:
+    """A slide in HTML, what follows its heading beside its picture, if it has one."""
+    found = SHOWN.search(html)
+    if not found:
+        return html
+    head, end, rest = SHOWN.sub("", html).partition("</h2>\n")
+    return f'{head}{end}<div class="beside">\n{found[0]}<div>{rest}</div>\n</div>\n'
 
 
 def formula(tex: str, options: dict) -> str:
@@ -148,13 +209,3 @@ def formula(tex: str, options: dict) -> str:
 def data(kind: str, content: bytes) -> str:
     """Content as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def picture(chapter: str, name: str) -> bytes:
-    """The PNG of a figure in the published run, by chapter and the figure's name."""
-    for cell in nbformat.read(RUN / f"{chapter}.ipynb", as_version=4).cells:
-        if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
-            for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    return base64.b64decode(output["data"]["image/png"])
-    raise DissectError(f"the slides show {chapter}/{name}, which the published run does not have")

@@ -82,11 +82,12 @@ def shares_by_head(table: pd.DataFrame) -> Figure:
 
 
 @drawn
-def shares_by_source(table: pd.DataFrame) -> Figure:
+def shares_by_source(table: pd.DataFrame, columns: int = 1) -> Figure:
     """Which token attention's contribution came from: tokens down, layers across; a panel a sentence.
 
     Args:
         table: Sentence, layer, source, token, importance.
+        columns: Panels side by side.
     """
     sentences = list(dict.fromkeys(table["sentence"]))
     tokens = max(part["source"].nunique() for _, part in table.groupby("sentence"))
@@ -95,13 +96,13 @@ def shares_by_source(table: pd.DataFrame) -> Figure:
         for _, part in table.groupby("sentence", sort=False)
     ]
     largest = max(grid.abs().max(axis=None) for grid in grids)
-    figure, axes = panels(len(sentences), 0.8 + 0.26 * tokens, columns=1)
+    figure, axes = panels(len(sentences), 0.8 + 0.26 * tokens, columns)
     for axis, sentence, grid in zip(axes, sentences, grids, strict=True):
         _grid(axis, grid, largest)
         of = table[table["sentence"] == sentence].drop_duplicates("source").set_index("source")["token"]
         axis.set_yticks(np.arange(len(grid)) + 0.5, [of[n] for n in grid.index], parse_math=False)
         axis.set(xlabel="layer", ylabel="")
-        title(axis, sentence, 60)
+        title(axis, sentence, 60 // columns)
     figure.tight_layout()
     return figure
 

@@ -1,7 +1,9 @@
 """What all pictures have in common: their width, their type, colours and markers, panels and legends."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -37,6 +39,7 @@ BASELINE = "none"  # how the empty subset is written in pictures
 WIDTH = 5.2  # inches; 342 px on a phone, where type of POINTS is then 10 px high
 POINTS = 11
 PANEL = 2.5  # inches: the height of one
+SIZE: ContextVar[tuple[float, float] | None] = ContextVar("SIZE", default=None)  # that is asked for
 
 matplotlib.rcdefaults()  # whatever the user has set, as LaTeX for all text
 OF_ALL_TYPE = dict.fromkeys(
@@ -67,6 +70,16 @@ def drawn(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawing
 
 
+@contextmanager
+def sized(width: float, height: float) -> Iterator[None]:
+    """Panels drawn within fill a size in inches, however many there are; what stands below them does not."""
+    before = SIZE.set((width, height))
+    try:
+        yield
+    finally:
+        SIZE.reset(before)
+
+
 def look(terms: str) -> tuple[str, str]:
     """Colour and marker of a subset of the terms; of one that is no term, grey."""
     return (COLOURS[terms], MARKERS[terms]) if terms in COLOURS else OTHER
@@ -77,13 +90,14 @@ def panels(count: int, height: float = PANEL, columns: int = 2, **shared: Any) -
 
     Args:
         count: How many.
-        height: Of one, in inches.
+        height: Of one, in inches, unless all are `sized`.
         columns: How many side by side, where there are so many.
         **shared: Options of `plt.subplots`, as `sharey=True`.
     """
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height * rows), squeeze=False, **shared)
+    size = SIZE.get() or (WIDTH, height * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **shared)
     for axis in axes.flat[count:]:
         axis.set_visible(False)
         if rows > 1:  # the panel above is then the last of its column
