@@ -10,7 +10,7 @@ TESTS :=  # what else pytest is told
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help book site pdf class publish check test mutants families older dist clean
+.PHONY: help book site pdf class locale publish check test mutants families older dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -28,6 +28,9 @@ pdf: $(VENV)/web ## build the published report and print it to a PDF, with Chrom
 class: $(VENV)/class ## write the hand-outs, if they are not there, and open the students' in JupyterLab
 	@test -e $(CLASS) || $(BIN)/dissect teach $(CLASS)
 	$(BIN)/jupyter lab $(CLASS)/student
+
+locale: $(VENV)/installed ## bring the translations' files up to the English hand-outs
+	$(BIN)/python -m dissect.teaching.messages ja
 
 publish: ## put the finished run RUN among the published ones
 	@! grep -rlE '"\.\.[/\\]' runs/$(RUN)/manifest.json runs/$(RUN)/notebooks || \

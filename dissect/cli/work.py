@@ -194,6 +194,9 @@ def teach(
     run: Annotated[
         str, typer.Option(help="The run whose pictures the slides show: in runs/, published, or a folder.")
     ] = "minilm",
+    language: Annotated[
+        str, typer.Option(help="Of the notebooks: en or ja; checks and slides stay English.")
+    ] = "en",
 ) -> None:
     """Write the chapters with exercises, for students and for teachers, and slides."""
     from dissect.cli.runs import folder_of
@@ -201,7 +204,8 @@ def teach(
     from dissect.teaching.handouts import teach as write_all
 
     named = [name.strip() for name in variants.split(",")] if variants is not None else []
-    slides = write_all(out, force, named, small, folder_of(run)) / "slides" / "slides.html"
+    made = write_all(out, force, named, small=small, run=folder_of(run), language=language)
+    slides = made / "slides" / "slides.html"
     try:
         pdf.print_page(slides, slides.with_suffix(".pdf"))
     except DissectError as error:

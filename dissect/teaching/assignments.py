@@ -18,6 +18,7 @@ from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.exercises.exercise import LEVELS
 from dissect.teaching.exercises.variants import in_variant
 from dissect.teaching.notebook_text import asked
+from dissect.teaching.translations import Translation
 
 SCHEMA = 3  # of nbgrader's metadata
 SOLUTION = "### BEGIN SOLUTION\n{}\n### END SOLUTION"
@@ -37,18 +38,20 @@ assert verdict, verdict
 print(verdict)"""
 
 
-def write(out: Path, variants: Sequence[str] = ()) -> None:
+def write(out: Path, variants: Sequence[str] = (), translation: Translation | None = None) -> None:
     """Write a course of nbgrader's: a configuration, and source/CHAPTER/CHAPTER.ipynb.
 
     Args:
         out: Its folder.
         variants: Each is an assignment of its own, CHAPTER-VARIANT.
+        translation: Into the language of its text; by default it is English.
     """
+    translation = translation or Translation()
     write_text(out / "nbgrader_config.py", CONFIG)
     for number, stem in enumerate(CHAPTERS, start=1):
         for variant in (variants or (None,)) if of_chapter(number) else ():
             own = f"{stem}-{variant}" if variant else stem
-            notebook = assignment(number, variant)
+            notebook = translation.notebook(assignment(number, variant))
             write_text(out / "source" / own / f"{own}.ipynb", nbformat.writes(notebook) + "\n")
 
 

@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from dissect.errors import DissectError
 from dissect.files import write_text
 from dissect.places import NOTEBOOKS
+from dissect.progress import note
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.settings import settings_from
 from dissect.teaching import assignments, boxes, discussion, quiz, slides
@@ -20,6 +21,7 @@ from dissect.teaching.exercises import Exercise, of_chapter
 from dissect.teaching.exercises.variants import in_variant, known
 from dissect.teaching.notebook_text import EXERCISES, address, asked, for_notebook, kept
 from dissect.teaching.ready import first_cell
+from dissect.teaching.translations import ENGLISH, Translation
 
 KINDS = ("student", "teacher")
 SIZES = ("limit", "seeds", "times")  # the parameters by which a chapter takes more or less work
@@ -44,6 +46,7 @@ def teach(
     variants: Sequence[str] = (),
     small: bool = False,
     run: Path = slides.RUN,
+    language: str = ENGLISH,
 ) -> Path:
     """Write `out`/student, `out`/teacher, `out`/nbgrader and `out`/slides; returns `out`.
 
@@ -55,9 +58,11 @@ def teach(
         variants: Whose numbers the exercises have; without any, those of the book.
         small: Give the chapters the sizes of the profile "small" of `dissect run`, for weak machines.
         run: The folder of the run whose pictures the slides show.
+        language: Of the notebooks' text, as "ja"; what is not translated stays English, and is counted.
 
     Raises:
-        DissectError: `out` is not empty and `force` is not set, there is no checkout, or no such variant.
+        DissectError: `out` is not empty and `force` is not set, there is no checkout, no such variant, or
+            no such language.
     """
     variants = known(variants)
     if not NOTEBOOKS.is_dir():
@@ -69,14 +74,18 @@ def teach(
         raise DissectError(f"{out} is a file: give a folder")
     if not force and out.is_dir() and any(out.iterdir()):
         raise DissectError(f"{out} is not empty: give another folder, or --force to write over what is there")
+    translation = Translation(language)
     for kind in KINDS:
         for variant in variants or (None,):
             for chapter, stem in enumerate(CHAPTERS, start=1):
                 given = sizes(stem) if small else None
-                notebook = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind, variant, given)
-                write_text(out / kind / (variant or "") / f"{stem}.ipynb", nbformat.writes(notebook) + "\n")
+                made = with_exercises(NOTEBOOKS / f"{stem}.ipynb", chapter, kind, variant, given)
+                notebook = nbformat.writes(translation.notebook(made))
+                write_text(out / kind / (variant or "") / f"{stem}.ipynb", notebook + "\n")
     write_text(out / "teacher" / "discussion.md", discussion.page())
-    assignments.write(out / "nbgrader", variants)
+    assignments.write(out / "nbgrader", variants, translation)
+    if translation.missing:
+        note(f"{len(translation.missing)} pieces have no translation to {language!r} yet and stay English")
     slides.write(out / "slides", run)
     return out
 
