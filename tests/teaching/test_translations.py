@@ -12,8 +12,8 @@ from babel.messages.pofile import read_po
 from dissect.errors import DissectError
 from dissect.places import ROOT
 from dissect.runs.chapters import CHAPTERS
-from dissect.teaching import messages, translations
-from dissect.teaching.handouts import with_exercises
+from dissect.teaching import messages, slides, translations
+from dissect.teaching.handouts import teach, with_exercises
 from dissect.teaching.pieces import message, pieces, replaced
 from dissect.teaching.translations import FOLDER, Translation, files_of
 
@@ -104,6 +104,19 @@ def test_what_is_not_translated_stays_english_and_is_counted() -> None:
     )
     assert translation.notebook(notebook).cells[0].source == "## 要約\n\nNobody has said this."
     assert translation.missing == {"Nobody has said this."}
+
+
+@pytest.mark.slow
+def test_all_hand_outs_are_written_in_japanese_and_it_is_said_how_much_is_not(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(slides, "write", lambda *of: None)
+    teach(tmp_path, language="ja", variants=["A"])
+    for place in ("student/A/1-derivation", "teacher/A/2-visualisation", "nbgrader/source/1-derivation-A/*"):
+        (file,) = tmp_path.glob(f"{place}.ipynb" if "*" not in place else place)
+        cells = [cell for cell in nbformat.read(file, 4).cells if cell.cell_type == "markdown"]
+        assert all(JAPANESE.search(cell.source) for cell in cells)
+    assert re.search(r"\d+ pieces have no translation to 'ja' yet and stay English", capsys.readouterr().err)
 
 
 def test_english_is_left_as_it_is() -> None:
