@@ -13,6 +13,7 @@ PIECE = re.compile(
     (?=\n(?:>[ ])?(?:\#+[ ]|-[ ]|\d+\.[ ]|<)|\n>?[ ]*(?:\n|\Z)|\Z)""",
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
+TAG = re.compile(r"</?\w[^>]*>")
 CODE = re.compile(r"`[^`]+`")
 # What changes with a text's length, or by group.
 OPEN = re.compile(r"\d+(?= minutes)|(?<=of variant )\w+")
@@ -28,7 +29,7 @@ def replaced(text: str, by: Callable[[str], str]) -> str:
     """
 
     def one(found: re.Match[str]) -> str:
-        if found["words"].startswith("</"):
+        if TAG.fullmatch(found["words"]):
             return found[0]
         new = by(plain(found["words"]))
         mark = "> " if found["before"].startswith("> ") else ""
