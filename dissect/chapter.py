@@ -24,9 +24,9 @@ OF_MODULES = {
     "experiments.word_senses": (
         "corpus_table", "numbered", "overlap_table", "sense_terms", "word_senses",
     ),
+    "report.two_readers": ("readers_note", "two_readers"),
     "teaching.exercises": ("check",),
     "teaching.ready": ("ready",),
-    "teaching.two_readers": ("readers_note", "two_readers"),
 }  # fmt: skip
 NAMES = {name: module for module, names in OF_MODULES.items() for name in names}
 

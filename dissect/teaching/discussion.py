@@ -59,7 +59,7 @@ def suggestions(chapter: int) -> list[Note]:
         DissectError: The notes are not of these suggestions.
     """
     stem = list(CHAPTERS)[chapter - 1]
-    asked, notes = tried(chapter), written()["suggestions"][stem]
+    asked, notes = tried(chapter), written()["suggestions"].get(stem, [])
     begun = [one.startswith(note["begins"]) for one, note in zip(asked, notes, strict=False)]
     if len(asked) != len(notes) or not all(begun):
         raise DissectError(f"the notes in discussion.yaml are not of what {stem} suggests: compare the two")
@@ -70,8 +70,8 @@ def suggestions(chapter: int) -> list[Note]:
 
 
 def tried(chapter: int) -> list[str]:
-    """What a chapter, by its number, suggests to try."""
-    (text,) = (text for text in texts(chapter) if TRY in text)
+    """What a chapter, by its number, suggests to try; a chapter need not suggest anything."""
+    text = "".join(text for text in texts(chapter) if TRY in text)
     return STEP.findall(text.partition(TRY)[2])
 
 

@@ -109,7 +109,7 @@ def test_a_control_is_told_with_its_interval_and_whether_it_is_decided():
     told = answers.control(pairs)
     assert told["the data say"].tolist() == ["undecided", "decided"]
     assert told["difference"].tolist() == [
-        "+1.0 [-1.0, +3.0] points", "+0.20 [+0.10, +0.30] nats",
+        "+1.0 [−1.0, +3.0] points", "+0.20 [+0.10, +0.30] nats",
     ]  # fmt: skip
     assert list(told.index) == [
         "permuted f less none: accuracy", "permuted f less none: cross-entropy",

@@ -10,9 +10,9 @@ from dissect.experiments.masked_words import MaskedTargets, masked_words
 from dissect.experiments.probes import Training
 from dissect.features import Features
 from dissect.models import MASKED, NEXT
+from dissect.report import two_readers as readers
 from dissect.report.readings import LEARNED_FOR_WHOLE, means
 from dissect.tables import Results
-from dissect.teaching import two_readers as readers
 
 ITEMS, TYPES = 600, 6
 QUICK = Training(epochs=12, learning_rate=0.03, dropout=0.0, patience=3)
