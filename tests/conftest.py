@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModel
 from dissect.decomposition.families import FAMILIES, known
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
+os.environ.pop("MPLBACKEND", None)  # kernels inherit it, and show no pictures then
 
 AXE = "axe-core@4.14.1"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -267,6 +268,13 @@ def in_order(items) -> None:
     others = [item for item in items if not item.get_closest_marker("run")]
     middle = len(items) // 2
     items[:] = others[:middle] + of_run + others[middle:]
+
+
+@pytest.fixture(autouse=True)
+def no_backend_is_left() -> Iterator[None]:
+    """A command that a test calls in its own process sets one, for all that comes after."""
+    yield
+    os.environ.pop("MPLBACKEND", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -433,8 +433,7 @@ def named_entities(scores: pd.DataFrame, agreement: pd.DataFrame, intervals: pd.
 
 
 def _range(values: pd.Series) -> str:
-    low, high = readings.lowest_highest(values)
-    return f"{low:.2f} to {high:.2f}"
+    return " to ".join(uncertain.number(value, 2) for value in readings.lowest_highest(values))
 
 
 def largest_sources(by_source: pd.DataFrame, count: int = 4) -> pd.DataFrame:

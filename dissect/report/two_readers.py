@@ -96,10 +96,8 @@ def two_readers(
     kind, other = whole_head(found.scores), found
     if kind is None:
         kind, split = LEARNED_FOR_WHOLE, targets.split(seed)
-        experiment, predict = (
-            masked_words.EXPERIMENTS[targets.asked],
-            partial(read_by_whole, training=training),
-        )
+        experiment = masked_words.EXPERIMENTS[targets.asked]
+        predict = partial(read_by_whole, training=training)
         asked = [subset for subset in subsets() if subset]
         other = results([Unit(experiment, kind, predict, targets, split, one, asked) for one in seeds])
 

@@ -7,6 +7,7 @@ import pandas as pd
 from dissect.report import claims, published, readings
 from dissect.runs.chapters import CHAPTERS
 from dissect.runs.manifest import Manifest
+from dissect.runs.settings import PROFILES
 from dissect.site import citation, page_model
 from dissect.site.markdown import markdown, shown
 from dissect.site.openings import FULL
@@ -80,7 +81,9 @@ def corpora(told: Manifest) -> str:
     """On which corpora, in words, and how much of them: the paper's, those for teaching, or their names."""
     settings, limit = told.settings.named(), told.settings.limit
     used = {name: markdown(shown(settings[name])) for name in published.CORPORA}
-    most = f", at most {limit:,} sentences of each" if limit else ""
+    limits = PROFILES[told.settings.profile].limits
+    in_part = ", some chapters with a part of their sentences" if limits else ""
+    most = f", at most {limit:,} sentences of each" if limit else in_part
     if settings.items() >= published.CORPORA.items():
         return f"the paper's corpora{most}"
     if set(used.values()) == {"teaching"}:

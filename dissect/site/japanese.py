@@ -156,8 +156,8 @@ def _scores(table: str, predictor: str, subsets: tuple[str, ...], score: str = "
 
 
 def _linear(tables: Tables) -> str:
-    low, high = readings.lowest_highest(tables["feedforward_r2"]["r2"])
-    return f"{low:.2f}〜{high:.2f}"
+    ends = readings.lowest_highest(tables["feedforward_r2"]["r2"])
+    return "〜".join(intervals.number(r2, 2) for r2 in ends)
 
 
 def _whole_head(tables: Tables) -> str:

@@ -1,6 +1,7 @@
 """How a chapter opens: with what the run found, from its tables, in words that hold for any run."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pandas as pd
 
@@ -69,7 +70,7 @@ def finding(chapter: str, tables: Tables) -> str:
 
 def percent(value: float, digits: int = 0) -> str:
     """A share in percent, of a number that is in percent."""
-    return f"{value:z.{digits}f} %"
+    return f"{intervals.number(value, digits)} %"
 
 
 def share(value: float) -> str:
@@ -120,7 +121,8 @@ def derivation(tables: Tables) -> str:
     """How exact the sum is, and both limits."""
     error = tables["exactness"]["difference"].max()
     between = readings.most_dependent(tables["dependence"])
-    low, high = readings.lowest_highest(tables["feedforward_r2"]["r2"])
+    ends = readings.lowest_highest(tables["feedforward_r2"]["r2"])
+    low, high = (intervals.number(r2, 2) for r2 in ends)
     source, target = bold(str(between["source"])), bold(str(between["target"]))
     digit, _, power = f"{error:.0e}".partition("e")
     largest = f"${digit}\\cdot 10^{{{int(power)}}}$"
@@ -128,7 +130,7 @@ def derivation(tables: Tables) -> str:
         f"The four terms and the embedding differ by at most {largest} of its length, in every check. "
         "The most that one term tells of another, by a linear map, is "
         f"{percent(100 * between['r2'])} of its variance: {target} from {source}. "
-        f"A linear map in the place of a feed-forward reaches an $R^2$ of {low:.2f} to {high:.2f}."
+        f"A linear map in the place of a feed-forward reaches an $R^2$ of {low} to {high}."
     )
 
 
@@ -262,7 +264,7 @@ def controls(tables: Tables) -> str:
     for names, of in of_labels.groupby(keys, sort=False):
         most = of.loc[of["mean"].idxmax()]
         digits = intervals.digits(100 * (most["high"] - most["low"]) / 2)
-        points = [f"{100 * most[name]:z.{digits}f}" for name in ("mean", "low", "high")]
+        points = [intervals.number(100 * most[name], digits) for name in ("mean", "low", "high")]
         best.append(
             f"{bold(str(most['terms']))}, {points[0]} points ({points[1]} to {points[2]}; {_named(names)})"
         )
@@ -285,7 +287,7 @@ def causes(tables: Tables) -> str:
     told = []
     for names, part in of.groupby(["experiment", "predictor"], sort=False):
         digits, lost = rounded(part), 100 * part.set_index(["term", "effect"])["mean"]
-        numbers = lost.map(f"{{:z.{digits}f}}".format)
+        numbers = lost.map(partial(intervals.number, digits=digits))
         terms = [
             f"{numbers[term, 'cause']} for {bold(term)} ({numbers[term, 'content']} in the sum)"
             for term in ("h", "f")

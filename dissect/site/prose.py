@@ -89,7 +89,7 @@ def difference(run: Run, table: str, predictor: str, name: str, a: str, b: str) 
 def linear(run: Run, which: str) -> str:
     """The lowest or highest R² of a linear stand-in for a feed-forward: min or max."""
     ends = dict(zip(("min", "max"), readings.lowest_highest(run.tables["feedforward_r2"]["r2"]), strict=True))
-    return f"{ends[which]:.2f}"
+    return intervals.number(ends[which], 2)
 
 
 def first(run: Run) -> pd.DataFrame:

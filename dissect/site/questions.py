@@ -54,8 +54,8 @@ def last_tuned(tables: Tables) -> str:
 
 @number("R² of a linear stand-in for a feed-forward, by layer")
 def linear(tables: Tables) -> str:
-    low, high = readings.lowest_highest(tables["feedforward_r2"]["r2"])
-    return f"{low:.2f} to {high:.2f}"
+    ends = readings.lowest_highest(tables["feedforward_r2"]["r2"])
+    return " to ".join(intervals.number(r2, 2) for r2 in ends)
 
 
 def h_and_f(tables: Tables, table: str, predictor: str) -> str:

@@ -84,8 +84,8 @@ def page() -> str:
     """All notes, as a page for the teacher in plain Markdown."""
     parts = [OPENING, "## Questions for discussion", *noted(questions(), chapter=1)]
     for chapter in range(1, len(CHAPTERS) + 1):
-        parts += [f"## What to try in chapter {chapter}: {title(chapter)}"]
-        parts += noted(suggestions(chapter), chapter)
+        if notes := suggestions(chapter):
+            parts += [f"## What to try in chapter {chapter}: {title(chapter)}", *noted(notes, chapter)]
         parts += [OPEN.format(name=one.name) for one in of_chapter(chapter)[-1:]]
     return "\n\n".join(parts) + "\n"
 

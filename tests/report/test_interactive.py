@@ -103,8 +103,7 @@ def test_what_is_said_is_no_markup(panel, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_an_executed_notebook_has_the_picture_and_no_widget(monkeypatch) -> None:
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # other tests' commands leave one
+def test_an_executed_notebook_has_the_picture_and_no_widget() -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
     NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs  # and no warning

@@ -174,8 +174,12 @@ def test_ctrl_c_while_the_site_is_built_leaves_the_old_one(small_run, tmp_path):
     command = [sys.executable, "-m", "dissect.cli", "site", "small", "--out", "runs/small/site", "--no-live"]
     process = started(tmp_path, command)
     assert any("building the site" in line for line in process.stdout)
-    time.sleep(8)  # Jupyter Book at work
-    assert process.poll() is None and len(processes_of(process.pid)) > 1
+    patience = time.monotonic() + 120
+    while len(processes_of(process.pid)) < 2:  # until Jupyter Book is at work
+        assert process.poll() is None and time.monotonic() < patience
+        time.sleep(0.2)
+    time.sleep(3)  # and in the midst of it
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors.strip().startswith("dissect: interrupted"), errors

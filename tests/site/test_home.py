@@ -52,6 +52,10 @@ def test_another_model_of_the_papers_name_is_no_replication(told: Manifest) -> N
         ({}, "and the paper's corpora."),
         ({"limit": 1200}, "and the paper's corpora, at most 1,200 sentences of each."),
         ({"profile": "teach"}, "and small corpora written for teaching."),
+        (
+            {"profile": "small"},
+            "and small corpora written for teaching, some chapters with a part of their sentences.",
+        ),
         ({"text": "./my-<b>.txt"}, "my\\-\\<b\\>\\.txt for text, semcor for senses and wnut16 for entities."),
         ({"profile": "teach", "entities": "wnut16"}, "teaching for text, teaching for senses and wnut16 for"),
     ],

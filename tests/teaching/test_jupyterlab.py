@@ -42,8 +42,7 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, str]]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0"]
     command += ["--expose-app-in-browser", str(students)]
     with (base / "log").open("w", encoding="utf-8") as log:
-        inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-        server = subprocess.Popen(command, env=inherited | own, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield address_of(server, base)
     finally:

@@ -51,7 +51,6 @@ def asked(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "cut" / "sitecustomize.py").write_text(CUT, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'cut'}:{ROOT}")
     monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # other tests' commands leave one
     for scheme in ("HTTP", "HTTPS"):  # for libraries with sockets of their own
         monkeypatch.setenv(f"{scheme}_PROXY", "http://nowhere.invalid:9")
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):

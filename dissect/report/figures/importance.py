@@ -23,6 +23,7 @@ from dissect.report.figures.style import (
     slant,
     title,
 )
+from dissect.report.intervals import number
 from dissect.report.published import COUNTERPARTS
 
 TOTAL: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 13, "color": "#333333"}
@@ -159,7 +160,8 @@ def importance_between(table: pd.DataFrame) -> Figure:
             grid.loc[str(row.model_a), str(row.model_b)] = grid.loc[str(row.model_b), str(row.model_a)] = (
                 row.spearman
             )
-        sns.heatmap(grid, annot=True, fmt=".2f", vmin=-1, vmax=1, cmap="vlag", cbar=False, ax=axis)
+        written = grid.map(lambda rho: "" if pd.isna(rho) else number(rho, 2))
+        sns.heatmap(grid, annot=written, fmt="", vmin=-1, vmax=1, cmap="vlag", cbar=False, ax=axis)
         axis.set_facecolor("#eeeeee")
         axis.set_title(NAMES[term])
         axis.tick_params(axis="y", rotation=0)
