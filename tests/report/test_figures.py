@@ -74,12 +74,11 @@ def test_all_pairs_of_models_stand_in_a_panel_a_term(models):
     assert [axis.get_title() for axis in panels] == [figures.NAMES[term] for term in TERMS]
     for term, axis in zip(TERMS, panels, strict=True):
         said = sorted(text.get_text() for text in axis.texts)
-        pairs = [f"{last[term, a, b]:.2f}".replace("-", "−") for a, b in combinations(models, 2)]
+        of = {(a, b): f"{last[term, a, b]:z.2f}".replace("-", "−") for a, b in combinations(models, 2)}
+        pairs = list(of.values())
         assert said == sorted([*pairs, *pairs])  # on either side of the diagonal
         first = {text.get_position(): text.get_text() for text in axis.texts}
-        assert (
-            first[1.5, 0.5] == first[0.5, 1.5] == f"{last[term, models[0], models[1]]:.2f}".replace("-", "−")
-        )
+        assert first[1.5, 0.5] == first[0.5, 1.5] == of[models[0], models[1]]
 
 
 @pytest.mark.parametrize("models", [SEVEN[:2], SEVEN])
