@@ -214,7 +214,8 @@ def test_a_link_keeps_the_sentences_and_what_was_picked(tab, browser, site: Path
     assert again.get_by_role("slider").input_value() == "4"
     assert again.get_by_label("Measure", exact=True).evaluate(CHOSEN) == "cosine"
     assert again.get_by_role("checkbox", checked=True).count() == 2
-    assert other.evaluate("document.querySelector('#explore-sentence').getBoundingClientRect().top") < 200
+    # the page scrolls there smoothly
+    other.wait_for_function("document.querySelector('#explore-sentence').getBoundingClientRect().top < 200")
     other.close()
 
 
